@@ -1,0 +1,13 @@
+//! The ground floor: the few plain things that every room stands on.
+//!
+//! Map, in reading order: `error` (kinds of failure and how they are told), `time` (timestamps and the clock), `chance`
+//! (random bytes), `id` (record ids), `secret` (text that must not be printed), `unit` (sizes and durations as written).
+//!
+//! Invariant: no async, no I/O, and nothing that knows of records, databases or HTTP.
+
+pub mod error;
+pub mod time;
+pub mod chance;
+pub mod id;
+pub mod secret;
+pub mod unit;

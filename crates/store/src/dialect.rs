@@ -1,0 +1,3 @@
+//! Queries as SQL text, one file per engine.
+
+pub mod sqlite;

@@ -1,0 +1,80 @@
+//! What can go wrong with the store.
+
+use base::error::{Fault, Kind};
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A unique index refused the write.
+    #[error("the index {index} already has these values")]
+    Unique {
+        /// The index's name in the database; `id` for the record's id itself.
+        index: String,
+    },
+    /// Another process has the database.
+    #[error("another process is using {path}")]
+    Locked {
+        /// The file.
+        path: String,
+    },
+    /// The folder or a file in it can't be written or read.
+    #[error("cannot use {path}")]
+    Access {
+        /// The file or folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database was made by a newer version of the program.
+    #[error("{path} was written by a newer version of Ondol (format {found}, this one knows {known})")]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its format.
+        found: i64,
+        /// The newest format that this program knows.
+        known: i64,
+    },
+    /// The file is not a database, or a damaged one.
+    #[error("{path} is damaged or is not an Ondol database")]
+    Damaged {
+        /// The file.
+        path: String,
+    },
+    /// The disk is full. The write was not done.
+    #[error("the disk is full")]
+    Full,
+    /// Too many writes wait already, or the store is stopping. The write was not done.
+    #[error("the store can't take more writes now")]
+    Busy,
+    /// The read took longer than its limit.
+    #[error("the query took longer than {limit_ms} ms")]
+    Slow {
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// The change log no longer reaches back that far.
+    #[error("the change log no longer reaches back to that position")]
+    Gone,
+    /// Any other failure of the engine.
+    #[error("database failure")]
+    Engine(#[source] rusqlite::Error),
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Unique { .. } => Kind::Invalid,
+            Error::Busy | Error::Full | Error::Slow { .. } | Error::Locked { .. } => Kind::Unavailable,
+            Error::Gone => Kind::Conflict,
+            _ => Kind::Internal,
+        }
+    }
+
+    fn public(&self) -> String {
+        match self {
+            Error::Engine(_) | Error::Access { .. } | Error::Damaged { .. } => "Something went wrong.".into(),
+            other => other.to_string(),
+        }
+    }
+}
