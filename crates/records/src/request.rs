@@ -1,0 +1,83 @@
+//! Who asks, and what rules may know of the request.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use store::Row;
+
+use crate::core::collection::Collection;
+use crate::error::Error;
+
+/// Somebody who has signed in.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// The collection of the account.
+    pub collection: Arc<Collection>,
+    /// The account's record.
+    pub row: Arc<Row>,
+}
+
+impl Principal {
+    /// True when the account may do everything.
+    pub fn is_superuser(&self) -> bool {
+        self.collection.is_superusers()
+    }
+}
+
+/// For what rules are evaluated: `@request.context`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Context {
+    /// Plain requests.
+    #[default]
+    Default,
+    /// A listener of realtime events.
+    Realtime,
+    /// A download of a protected file.
+    ProtectedFile,
+    /// Sign-in by password.
+    Password,
+    /// Sign-in by a provider.
+    OAuth2,
+    /// Sign-in by a mailed code.
+    Otp,
+}
+
+/// What rules may know of a request: `@request.*`.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// `@request.context`.
+    pub context: Context,
+    /// `@request.method`: upper case.
+    pub method: String,
+    /// `@request.query.*`.
+    pub query: Map<String, Value>,
+    /// `@request.headers.*`: names in lower case with `_` for `-`.
+    pub headers: Map<String, Value>,
+    /// `@request.body.*`.
+    pub body: Map<String, Value>,
+    /// `@request.auth.*`.
+    pub auth: Option<Arc<Principal>>,
+}
+
+impl Request {
+    /// True when a superuser asks.
+    pub fn is_superuser(&self) -> bool {
+        self.auth.as_ref().is_some_and(|a| a.is_superuser())
+    }
+}
+
+/// Finds out who a token belongs to. Implemented by the room `identity`; the other rooms only see this.
+pub trait Authenticate: Send + Sync + 'static {
+    /// The account of a sign-in token; `None` for a token that is not (or no longer) valid.
+    fn principal<'a>(
+        &'a self,
+        token: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Arc<Principal>>, Error>> + Send + 'a>>;
+
+    /// The account of a file token (short-lived, in an address).
+    fn file_principal<'a>(
+        &'a self,
+        token: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Arc<Principal>>, Error>> + Send + 'a>>;
+}
