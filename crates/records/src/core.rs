@@ -2,12 +2,13 @@
 //!
 //! Invariant: no async, no I/O, no clock, no chance; the time comes in as an argument.
 
+pub mod catalog;
+pub mod change;
 pub mod collection;
 pub mod field;
-pub mod catalog;
-pub mod value;
-pub mod change;
 pub mod index;
-pub mod render;
 pub mod language;
+pub mod pattern;
 pub mod pick;
+pub mod render;
+pub mod value;

@@ -3,6 +3,8 @@
 //! Fields are declared for validation and for indexes, never to make room: bodies are kept under storage keys (see
 //! [`crate::core::field::Field::key`]), so that adding, renaming or dropping a field touches no record.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use store::Table;
 
@@ -82,9 +84,44 @@ pub struct Collection {
     pub shape: i64,
     /// Storage keys of fields that are gone: never given again.
     pub retired: Vec<String>,
+    /// What every record's JSON text begins with, up to its id, where stored bodies of the present shape may be shown as
+    /// they are; `None` where something is hidden or renamed. Made by [`Collection::settled`].
+    pub plain_head: Option<Arc<str>>,
 }
 
 impl Collection {
+    /// A new collection of these fields (which it takes as they are), with no indexes and all rules locked.
+    pub fn new(id: &str, name: &str, kind: CollectionKind, fields: Vec<Field>) -> Collection {
+        let collection = Collection {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            kind,
+            is_system: false,
+            fields,
+            indexes: Vec::new(),
+            rules: Rules::default(),
+            auth: None,
+            created: String::new(),
+            updated: String::new(),
+            shape: 1,
+            retired: Vec::new(),
+            plain_head: None,
+        };
+        collection.settled()
+    }
+
+    /// The same with what follows from its parts worked out anew: to be called after every change of a part.
+    #[must_use]
+    pub fn settled(mut self) -> Collection {
+        let shows_as_kept = |f: &Field| !f.is_hidden && (f.is_id() || *f.key == *f.name);
+        let is_plain = !self.is_auth() && self.fields.iter().all(shows_as_kept);
+        self.plain_head = is_plain.then(|| {
+            let (id, name) = (Value::from(self.id.as_str()), Value::from(self.name.as_str()));
+            Arc::from(format!("{{\"collectionId\":{id},\"collectionName\":{name},\"id\":\""))
+        });
+        self
+    }
+
     /// Where its records are kept.
     pub fn table(&self) -> Table {
         Table::new(&format!("r_{}", self.id))

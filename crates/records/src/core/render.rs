@@ -21,6 +21,11 @@ pub fn row(_collection: &Collection, _row: &Row, _sight: Sight) -> String {
 }
 
 /// The same from values.
-pub fn values(_collection: &Collection, _id: &str, _values: &Values, _sight: Sight) -> serde_json::Map<String, serde_json::Value> {
+pub fn values(
+    _collection: &Collection,
+    _id: &str,
+    _values: &Values,
+    _sight: Sight,
+) -> serde_json::Map<String, serde_json::Value> {
     todo!()
 }

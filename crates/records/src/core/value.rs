@@ -47,7 +47,12 @@ pub fn check_password(_field: &Field, _plain: &str) -> Fields {
 }
 
 /// Sets what the server sets: autodates, ids and texts made from a pattern, the token key of accounts.
-pub fn set_automatic(_collection: &Collection, _before: Option<&Values>, _after: &mut Values, _now: Timestamp) {
+pub fn set_automatic(
+    _collection: &Collection,
+    _before: Option<&Values>,
+    _after: &mut Values,
+    _now: Timestamp,
+) {
     todo!()
 }
 
