@@ -141,46 +141,22 @@ impl Records {
     // --- records
 
     /// One page of a collection, by its list rule.
-    pub async fn list(
-        &self,
-        _request: &Request,
-        _collection: &str,
-        _query: &ListQuery,
-    ) -> Result<Page, Error> {
+    pub async fn list(&self, _request: &Request, _collection: &str, _query: &ListQuery) -> Result<Page, Error> {
         todo!()
     }
 
     /// One record's JSON text, by the view rule.
-    pub async fn view(
-        &self,
-        _request: &Request,
-        _collection: &str,
-        _id: &str,
-        _shape: &Shape,
-    ) -> Result<String, Error> {
+    pub async fn view(&self, _request: &Request, _collection: &str, _id: &str, _shape: &Shape) -> Result<String, Error> {
         todo!()
     }
 
     /// Makes a record, by the create rule. `request.body` must hold the draft's values.
-    pub async fn create(
-        &self,
-        _request: &Request,
-        _collection: &str,
-        _draft: Draft,
-        _shape: &Shape,
-    ) -> Result<Written, Error> {
+    pub async fn create(&self, _request: &Request, _collection: &str, _draft: Draft, _shape: &Shape) -> Result<Written, Error> {
         todo!()
     }
 
     /// Changes a record, by the update rule.
-    pub async fn update(
-        &self,
-        _request: &Request,
-        _collection: &str,
-        _id: &str,
-        _draft: Draft,
-        _shape: &Shape,
-    ) -> Result<Written, Error> {
+    pub async fn update(&self, _request: &Request, _collection: &str, _id: &str, _draft: Draft, _shape: &Shape) -> Result<Written, Error> {
         todo!()
     }
 
@@ -198,25 +174,12 @@ impl Records {
 
     /// Whether a row (stored or not) may be seen by a listener or a downloader: the view rule, or the list rule and a
     /// client's filter.
-    pub async fn may_see(
-        &self,
-        _request: &Request,
-        _collection: &Collection,
-        _row: &Arc<Row>,
-        _as_list: bool,
-        _filter: &str,
-    ) -> Result<bool, Error> {
+    pub async fn may_see(&self, _request: &Request, _collection: &Collection, _row: &Arc<Row>, _as_list: bool, _filter: &str) -> Result<bool, Error> {
         todo!()
     }
 
     /// The JSON text of a row for whoever asks, with expand and fields; no rule of the record itself is asked.
-    pub async fn render(
-        &self,
-        _request: &Request,
-        _collection: &Collection,
-        _row: &Arc<Row>,
-        _shape: &Shape,
-    ) -> Result<String, Error> {
+    pub async fn render(&self, _request: &Request, _collection: &Collection, _row: &Arc<Row>, _shape: &Shape) -> Result<String, Error> {
         todo!()
     }
 
@@ -228,12 +191,7 @@ impl Records {
     // --- accounts (for `identity`)
 
     /// The account of an auth collection that has this value in one of these fields (e-mail in any case).
-    pub async fn find_account(
-        &self,
-        _collection: &Collection,
-        _fields: &[String],
-        _value: &str,
-    ) -> Result<Option<Principal>, Error> {
+    pub async fn find_account(&self, _collection: &Collection, _fields: &[String], _value: &str) -> Result<Option<Principal>, Error> {
         todo!()
     }
 
@@ -260,11 +218,7 @@ impl Records {
     }
 
     /// Changes a collection.
-    pub async fn update_collection(
-        &self,
-        _name_or_id: &str,
-        _sent: &Map<String, Value>,
-    ) -> Result<Arc<Collection>, Error> {
+    pub async fn update_collection(&self, _name_or_id: &str, _sent: &Map<String, Value>) -> Result<Arc<Collection>, Error> {
         todo!()
     }
 
@@ -279,11 +233,7 @@ impl Records {
     }
 
     /// Makes and changes many collections at once; with `deletes_missing`, those not named (but system ones) are deleted.
-    pub async fn import_collections(
-        &self,
-        _sent: &[Map<String, Value>],
-        _deletes_missing: bool,
-    ) -> Result<(), Error> {
+    pub async fn import_collections(&self, _sent: &[Map<String, Value>], _deletes_missing: bool) -> Result<(), Error> {
         todo!()
     }
 }
