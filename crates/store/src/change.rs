@@ -3,9 +3,15 @@
 use std::sync::Arc;
 
 use base::time::Timestamp;
+use tokio::sync::watch;
 
+use crate::conn::Conn;
 use crate::error::Error;
 use crate::row::Row;
+use crate::sqlite::{Live, News};
+
+/// Changes that a tail which lags reads from the log at once.
+const READ_MAX: usize = 500;
 
 /// A place in the change log. Changes are read in this order, and none is ever skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,13 +52,52 @@ pub struct Change {
 
 /// Follows the change log from a position on.
 pub struct Tail {
-    _private: (),
+    live: Arc<Live>,
+    news: watch::Receiver<News>,
+    conn: Conn,
+    after: i64,
+    /// The position has been found to be one of this log.
+    is_placed: bool,
 }
 
 impl Tail {
+    pub(crate) fn new(live: Arc<Live>, conn: Conn, after: Position) -> Tail {
+        let news = live.listen();
+        Tail { live, news, conn, after: after.0, is_placed: false }
+    }
+
     /// Waits for the next changes, in order, at least one. Safe to cancel. [`Error::Gone`] when the log has been trimmed
-    /// beyond the position: the caller must begin anew.
+    /// beyond the position, or never reached it: the caller must begin anew. [`Error::Busy`] once the store is closed.
     pub async fn next(&mut self) -> Result<Arc<[Change]>, Error> {
-        std::future::pending().await
+        loop {
+            let news = *self.news.borrow_and_update();
+            if let Some(changes) = self.live.after(self.after) {
+                return Ok(self.pass(changes));
+            }
+            if news.is_closed {
+                return Err(Error::Busy);
+            }
+            if news.position > self.after || !self.is_placed {
+                let changes = self.conn.changes(Position(self.after), READ_MAX).await?;
+                self.is_placed = true;
+                if !changes.is_empty() {
+                    return Ok(self.pass(changes.into()));
+                }
+            }
+            if self.news.changed().await.is_err() {
+                return Err(Error::Busy);
+            }
+        }
+    }
+
+    /// The position after which the next changes come.
+    pub fn position(&self) -> Position {
+        Position(self.after)
+    }
+
+    fn pass(&mut self, changes: Arc<[Change]>) -> Arc<[Change]> {
+        self.is_placed = true;
+        self.after = changes.last().map_or(self.after, |change| change.position.0);
+        changes
     }
 }

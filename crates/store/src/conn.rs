@@ -1,116 +1,103 @@
-//! Reading and writing through one connection.
+//! Reading through one connection.
 //!
 //! The methods are `async` because other engines wait on a network; the embedded one answers in place, and a read that
 //! takes longer than `Config::read_steps_max` steps is done again in the slow lane, away from the request threads.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::change::{Change, Position};
+use crate::dialect::sqlite;
 use crate::error::Error;
-use crate::query::{Index, Select, View};
+use crate::query::Select;
 use crate::row::{Row, Table};
+use crate::sqlite::{Entry, Link, Readers};
+use crate::sqlite::{log, rows};
 
-/// A connection for reading: all its reads see one state of the database only inside a [`Tx`].
+/// A connection for reading: all its reads see one state of the database only inside a [`Tx`](crate::Tx).
 pub struct Conn {
-    _private: (),
+    way: Way,
+}
+
+enum Way {
+    /// Through the pool: each read takes a connection while it runs.
+    Reader(Arc<Readers>),
+    /// Inside a write: on the writer's connection, which sees what the write did.
+    Writer(Link),
 }
 
 impl Conn {
+    pub(crate) fn reader(readers: Arc<Readers>) -> Conn {
+        Conn { way: Way::Reader(readers) }
+    }
+
+    pub(crate) fn writer(link: Link) -> Conn {
+        Conn { way: Way::Writer(link) }
+    }
+
+    /// The writer's connection, if it is that.
+    pub(crate) fn link(&self) -> Option<&Link> {
+        match &self.way {
+            Way::Reader(_) => None,
+            Way::Writer(link) => Some(link),
+        }
+    }
+
     /// A record by id.
-    pub async fn get(&mut self, _table: &Table, _id: &str) -> Result<Option<Row>, Error> {
-        todo!()
+    pub async fn get(&mut self, table: &Table, id: &str) -> Result<Option<Row>, Error> {
+        self.brief(|db| rows::get(db, table, id)).await
     }
 
     /// The rows of a selection.
-    pub async fn select(&mut self, _select: &Select) -> Result<Vec<Row>, Error> {
-        todo!()
+    pub async fn select(&mut self, select: &Select) -> Result<Vec<Row>, Error> {
+        let sql = sqlite::select(select);
+        self.run(move |db| rows::select(db, &sql)).await
     }
 
     /// How many rows a selection has, without its limit and offset.
-    pub async fn count(&mut self, _select: &Select) -> Result<u64, Error> {
-        todo!()
+    pub async fn count(&mut self, select: &Select) -> Result<u64, Error> {
+        let sql = sqlite::count(select);
+        let count = self.run(move |db| rows::number(db, &sql)).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
     }
 
     /// Whether a selection has a row.
-    pub async fn exists(&mut self, _select: &Select) -> Result<bool, Error> {
-        todo!()
+    pub async fn exists(&mut self, select: &Select) -> Result<bool, Error> {
+        let sql = sqlite::exists(select);
+        Ok(self.run(move |db| rows::number(db, &sql)).await? != 0)
     }
 
-    /// Up to `limit` changes after a position.
-    pub async fn changes(&mut self, _after: Position, _limit: usize) -> Result<Vec<Change>, Error> {
-        todo!()
+    /// Up to `limit` changes after a position: none only when there are none; fewer than `limit` also when their records
+    /// are large. [`Error::Gone`] when the log has been trimmed beyond the position, or never reached it.
+    pub async fn changes(&mut self, after: Position, limit: usize) -> Result<Vec<Change>, Error> {
+        match self.run(move |db| log::after(db, after.0, limit)).await? {
+            Entry::Changes(changes) => Ok(changes),
+            Entry::Gone => Err(Error::Gone),
+        }
     }
 
     /// A setting of the whole database, such as a signing secret.
-    pub async fn setting(&mut self, _name: &str) -> Result<Option<String>, Error> {
-        todo!()
-    }
-}
-
-/// A transaction of the writer. What it wrote is seen by its own reads; it is committed when its closure ends well.
-/// Each write of a record adds its row to the change log.
-pub struct Tx {
-    conn: Conn,
-}
-
-impl Deref for Tx {
-    type Target = Conn;
-    fn deref(&self) -> &Conn {
-        &self.conn
-    }
-}
-
-impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut Conn {
-        &mut self.conn
-    }
-}
-
-impl Tx {
-    /// Adds a record; gives its row with the version set. [`Error::Unique`] when an index or the id refuses.
-    pub async fn insert(&mut self, _table: &Table, _id: &str, _shape: i64, _body: String) -> Result<Arc<Row>, Error> {
-        todo!()
+    pub async fn setting(&mut self, name: &str) -> Result<Option<String>, Error> {
+        self.brief(|db| rows::setting(db, name)).await
     }
 
-    /// Replaces a record's body; `None` when there is no such record.
-    pub async fn update(&mut self, _table: &Table, _id: &str, _shape: i64, _body: String) -> Result<Option<Arc<Row>>, Error> {
-        todo!()
+    async fn brief<T, F>(&mut self, ask: F) -> Result<T, Error>
+    where
+        F: FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+    {
+        match &mut self.way {
+            Way::Reader(readers) => readers.brief(ask).await,
+            Way::Writer(link) => link.read(ask),
+        }
     }
 
-    /// Deletes a record; gives it as it last was.
-    pub async fn delete(&mut self, _table: &Table, _id: &str) -> Result<Option<Arc<Row>>, Error> {
-        todo!()
-    }
-
-    /// Makes a table of records; nothing happens when it is there.
-    pub async fn create_table(&mut self, _table: &Table) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Drops a table with all its records; its records' changes are not logged one by one.
-    pub async fn drop_table(&mut self, _table: &Table) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Deletes all records of a table without logging them one by one.
-    pub async fn truncate_table(&mut self, _table: &Table) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Makes the indexes of a table be exactly these: makes those that are missing, drops the others, leaves the rest.
-    /// [`Error::Unique`] with the index's name when the data do not fit it.
-    pub async fn set_indexes(&mut self, _table: &Table, _indexes: &[Index]) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Makes or replaces the readable view of a table; `None` drops it.
-    pub async fn set_view(&mut self, _table: &Table, _view: Option<&View>) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Keeps a setting of the whole database.
-    pub async fn set_setting(&mut self, _name: &str, _value: &str) -> Result<(), Error> {
-        todo!()
+    async fn run<T, F>(&mut self, ask: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        match &mut self.way {
+            Way::Reader(readers) => readers.run(ask).await,
+            Way::Writer(link) => link.read(ask),
+        }
     }
 }

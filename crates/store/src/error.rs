@@ -1,5 +1,7 @@
 //! What can go wrong with the store.
 
+use std::path::Path;
+
 use base::error::{Fault, Kind};
 
 /// A failure of the store.
@@ -56,9 +58,53 @@ pub enum Error {
     /// The change log no longer reaches back that far.
     #[error("the change log no longer reaches back to that position")]
     Gone,
+    /// A fault of the program: a read or a write broke off, and left nothing.
+    #[error("{what}")]
+    Broken {
+        /// What happened.
+        what: &'static str,
+    },
     /// Any other failure of the engine.
     #[error("database failure")]
     Engine(#[source] rusqlite::Error),
+}
+
+impl Error {
+    /// A failure of the file system at a path.
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Error {
+        match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::Full,
+            _ => Error::Access { path: path.display().to_string(), source },
+        }
+    }
+
+    /// The same failure once more: all writes of a group fail together, and each is answered.
+    pub(crate) fn again(&self) -> Error {
+        match self {
+            Error::Unique { index } => Error::Unique { index: index.clone() },
+            Error::Locked { path } => Error::Locked { path: path.clone() },
+            Error::Access { path, source } => {
+                let source = std::io::Error::new(source.kind(), source.to_string());
+                Error::Access { path: path.clone(), source }
+            }
+            Error::Newer { path, found, known } => {
+                Error::Newer { path: path.clone(), found: *found, known: *known }
+            }
+            Error::Damaged { path } => Error::Damaged { path: path.clone() },
+            Error::Full => Error::Full,
+            Error::Busy => Error::Busy,
+            Error::Slow { limit_ms } => Error::Slow { limit_ms: *limit_ms },
+            Error::Gone => Error::Gone,
+            Error::Broken { what } => Error::Broken { what },
+            Error::Engine(rusqlite::Error::SqliteFailure(code, message)) => {
+                Error::Engine(rusqlite::Error::SqliteFailure(*code, message.clone()))
+            }
+            Error::Engine(other) => {
+                let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR);
+                Error::Engine(rusqlite::Error::SqliteFailure(code, Some(other.to_string())))
+            }
+        }
+    }
 }
 
 impl Fault for Error {
@@ -73,7 +119,9 @@ impl Fault for Error {
 
     fn public(&self) -> String {
         match self {
-            Error::Engine(_) | Error::Access { .. } | Error::Damaged { .. } => "Something went wrong.".into(),
+            Error::Engine(_) | Error::Broken { .. } | Error::Access { .. } | Error::Damaged { .. } => {
+                "Something went wrong.".into()
+            }
             other => other.to_string(),
         }
     }

@@ -1,25 +1,32 @@
 //! Records on a relational engine: tables of JSON bodies, their indexes, the change log, and the files beside them.
 //!
 //! Map, in reading order: `query` (what is asked, as plain data), `dialect` (that data as SQL text), `row` (what is
-//! kept), `change` (the log), `config`, `error`, `conn` (reading and writing through one connection), `sqlite` (the
-//! embedded engine: one writer that groups commits, readers called in place), `files`.
+//! kept), `change` (the log), `config`, `error`, `conn` (reading), `tx` (writing), `sqlite` (the embedded engine: one
+//! writer that groups commits, readers called in place), `store` (opening, and the doors to all of it), `files`.
+//!
+//! To add a setting or limit: `config`, with its default and its unit. To add an engine: a folder beside `sqlite` with a
+//! connection behind [`Conn`], a file in `dialect`, and the suite of `tests/conformance.rs` run on it.
 //!
 //! Invariant: nothing here knows what a field, a rule or a request is.
-//! Invariant: SQL text is made in `dialect` only, from validated names; values are always bound.
+//! Invariant: SQL text is made in `dialect` (queries) and `sqlite` (the engine's own statements) only, from validated
+//! names; values are always bound.
 
-pub mod query;
 mod change;
 mod config;
 mod conn;
 pub mod dialect;
 mod error;
 pub mod files;
+pub mod query;
 mod row;
+mod sqlite;
 mod store;
+mod tx;
 
 pub use change::{Change, ChangeKind, Position, Tail};
 pub use config::Config;
-pub use conn::{Conn, Tx};
+pub use conn::Conn;
 pub use error::Error;
 pub use row::{Row, Table};
 pub use store::{Step, Store};
+pub use tx::Tx;

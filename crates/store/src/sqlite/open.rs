@@ -1,0 +1,118 @@
+//! Opening the database file: making it, and refusing what is not ours, newer or damaged.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::Error;
+use crate::sqlite::{APPLICATION, FORMAT, Link, Place};
+
+/// Longest wait for another process that writes.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// Page cache of one connection, in KiB; taken only as pages are read.
+const CACHE_KIB: i64 = 4_096;
+/// The WAL file is cut back to this size, in bytes, once it has been written into the database.
+const WAL_BYTES_KEPT: i64 = 64 << 20;
+/// Pages in the WAL after which a commit writes them into the database.
+const CHECKPOINT_PAGES: i64 = 2_000;
+/// Prepared statements that each connection keeps.
+const STATEMENTS_KEPT: usize = 128;
+
+const SCHEMA: &str = "
+    CREATE TABLE meta(name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE change(
+        seq INTEGER PRIMARY KEY NOT NULL, epoch INTEGER NOT NULL, write_id TEXT NOT NULL, tbl TEXT NOT NULL,
+        record TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL, rev INTEGER, shape INTEGER, body TEXT
+    ) STRICT;
+    CREATE INDEX change_deleted ON change(tbl, record, seq) WHERE kind = 'delete';";
+
+/// Opens the database file for the writer, making it when it is missing.
+pub(crate) fn prepare(place: &Arc<Place>) -> Result<Link, Error> {
+    let db = connect(place, OpenFlags::SQLITE_OPEN_CREATE)?;
+    let is_ours = check(&db, place)?;
+    if !is_ours {
+        make(&db).map_err(|e| place.fault(e))?;
+        check(&db, place)?;
+        sync_folder(&place.path)?;
+    }
+    tune_writer(&db).map_err(|e| place.fault(e))?;
+    Link::new(db, Arc::clone(place))
+}
+
+/// A further connection, for reading.
+pub(super) fn reader(place: &Arc<Place>) -> Result<Link, Error> {
+    let db = connect(place, OpenFlags::empty())?;
+    db.pragma_update(None, "query_only", true).map_err(|e| place.fault(e))?;
+    Link::new(db, Arc::clone(place))
+}
+
+fn connect(place: &Place, more: OpenFlags) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let db = Connection::open_with_flags(&place.path, flags).map_err(|e| place.fault(e))?;
+    tune(&db).map_err(|e| place.fault(e))?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(db)
+}
+
+fn tune(db: &Connection) -> rusqlite::Result<()> {
+    db.busy_timeout(BUSY_WAIT)?;
+    db.pragma_update(None, "foreign_keys", false)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.pragma_update(None, "cache_size", -CACHE_KIB)
+}
+
+fn tune_writer(db: &Connection) -> rusqlite::Result<()> {
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    debug_assert_eq!(mode, "wal");
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+    db.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))
+}
+
+/// True when the file holds our database, false when it is empty.
+fn check(db: &Connection, place: &Place) -> Result<bool, Error> {
+    let path = || place.path.display().to_string();
+    if db.is_readonly("main").map_err(|e| place.fault(e))? {
+        return Err(Error::Access { path: path(), source: std::io::ErrorKind::PermissionDenied.into() });
+    }
+    let number = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|e| place.fault(e));
+    let application = number("PRAGMA application_id")?;
+    let tables = number("SELECT count(*) FROM sqlite_master")?;
+    if application == 0 && tables == 0 {
+        return Ok(false);
+    }
+    if application != APPLICATION {
+        return Err(Error::Damaged { path: path() });
+    }
+    let found = number("PRAGMA user_version")?;
+    if found > FORMAT {
+        return Err(Error::Newer { path: path(), found, known: FORMAT });
+    }
+    number("SELECT (SELECT count(*) FROM meta) + (SELECT count(*) FROM (SELECT 1 FROM change LIMIT 1))")?;
+    Ok(true)
+}
+
+/// Makes the empty database. Two processes may be at it at once: the second finds it made.
+fn make(db: &Connection) -> rusqlite::Result<()> {
+    let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.execute_batch("BEGIN IMMEDIATE")?;
+    let made: i64 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let outcome = match made {
+        0 => db.execute_batch(&format!(
+            "{SCHEMA} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT"
+        )),
+        _ => db.execute_batch("COMMIT"),
+    };
+    if outcome.is_err() && !db.is_autocommit() {
+        db.execute_batch("ROLLBACK")?;
+    }
+    outcome
+}
+
+fn sync_folder(file: &Path) -> Result<(), Error> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::File::open(folder).and_then(|f| f.sync_all()).map_err(|e| Error::io(folder, e))
+}

@@ -1,0 +1,77 @@
+//! Statements on tables, indexes and views.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::dialect::sqlite;
+use crate::query::{Index, View};
+use crate::row::Table;
+
+/// Makes a table of records; nothing happens when it is there.
+pub(crate) fn create_table(db: &Connection, table: &Table) -> rusqlite::Result<()> {
+    db.execute_batch(&format!(
+        "CREATE TABLE IF NOT EXISTS \"r_{table}\"(
+            id TEXT PRIMARY KEY NOT NULL, rev INTEGER NOT NULL, shape INTEGER NOT NULL, body TEXT NOT NULL
+        ) STRICT"
+    ))
+}
+
+/// Drops a table of records with its indexes and its view.
+pub(crate) fn drop_table(db: &Connection, table: &Table) -> rusqlite::Result<()> {
+    set_view(db, table, None)?;
+    db.execute_batch(&format!("DROP TABLE IF EXISTS \"r_{table}\""))
+}
+
+/// Deletes all records of a table.
+pub(crate) fn truncate_table(db: &Connection, table: &Table) -> rusqlite::Result<()> {
+    db.execute_batch(&format!("DELETE FROM \"r_{table}\""))
+}
+
+/// Makes the indexes of a table be exactly these, by name.
+pub(crate) fn set_indexes(db: &Connection, table: &Table, indexes: &[Index]) -> rusqlite::Result<()> {
+    let sql =
+        "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'r_' || ?1 AND sql IS NOT NULL";
+    let mut statement = db.prepare(sql)?;
+    let present: Vec<String> =
+        statement.query_map([table.as_str()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    drop(statement);
+    for name in present.iter().filter(|name| indexes.iter().all(|index| index.name != **name)) {
+        db.execute_batch(&format!("DROP INDEX {}", quoted(name)))?;
+    }
+    for index in indexes.iter().filter(|index| !present.contains(&index.name)) {
+        db.execute_batch(&sqlite::create_index(table, index))?;
+    }
+    Ok(())
+}
+
+/// Makes or replaces the view of a table, or drops it. A name that is taken (by a table of ours, or in other letter case
+/// by another view) gets `v_` before it, and there is no view when that is taken too: a view is a comfort, and no reason
+/// to refuse a collection.
+pub(crate) fn set_view(db: &Connection, table: &Table, view: Option<&View>) -> rusqlite::Result<()> {
+    let key = format!("view.{table}");
+    let old: Option<String> =
+        db.query_row("SELECT value FROM meta WHERE name = ?1", [&key], |row| row.get(0)).optional()?;
+    if let Some(old) = &old {
+        db.execute_batch(&format!("DROP VIEW IF EXISTS {}", quoted(old)))?;
+        db.execute("DELETE FROM meta WHERE name = ?1", [&key])?;
+    }
+    let Some(view) = view else { return Ok(()) };
+    let mut names = [view.name.clone(), format!("v_{}", view.name)].into_iter();
+    let Some(name) = names.find_map(|name| is_free(db, &name).map(|free| free.then_some(name)).transpose())
+    else {
+        return Ok(());
+    };
+    let view = View { name: name?, columns: view.columns.clone() };
+    db.execute_batch(&sqlite::create_view(table, &view))?;
+    db.execute("INSERT INTO meta(name, value) VALUES (?1, ?2)", [&key, &view.name]).map(drop)
+}
+
+fn is_free(db: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let is_ours = ["sqlite_", "r_"].iter().any(|own| name.to_ascii_lowercase().starts_with(own));
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_master WHERE lower(name) = lower(?1))";
+    Ok(!is_ours && db.query_row(sql, [name], |row| row.get(0))?)
+}
+
+/// A name as it stands in SQL.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,186 @@
+//! The writer: one thread that owns the writing connection and lets writes that arrive together share one commit.
+//!
+//! Invariant: a job is answered well only after the commit that holds it is durable.
+//! Invariant: nothing is published that was not committed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::sqlite::{Job, Live};
+use crate::tx::Tx;
+
+/// How often an idle writer looks for commits of other processes.
+const FOREIGN_POLL: Duration = Duration::from_millis(250);
+/// Rows of the change log that are trimmed at once.
+const TRIM_STEP: u64 = 1_000;
+/// Commits after which a writer that is never idle trims the log all the same.
+const TRIM_EVERY: u32 = 100;
+
+/// What the writer's queue holds.
+pub(crate) enum Message {
+    /// A write.
+    Write(Box<dyn Job>),
+    /// Look whether the store is stopping.
+    Wake,
+}
+
+/// The writer's state.
+pub(crate) struct Writer {
+    tx: Tx,
+    queue: Receiver<Message>,
+    shared: Shared,
+    group_max: usize,
+    log_rows_max: u64,
+    data_version: i64,
+    commits_untrimmed: u32,
+}
+
+/// What the writer shares with the store's handles.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// What was committed.
+    pub(crate) live: Arc<Live>,
+    /// The store is stopping: the writer ends once its queue is empty.
+    pub(crate) is_stopping: Arc<AtomicBool>,
+    /// This process is the server: it keeps the log trimmed.
+    pub(crate) is_claimed: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// A writer over an open connection.
+    pub(crate) fn new(
+        tx: Tx,
+        queue: Receiver<Message>,
+        shared: Shared,
+        group_max: usize,
+        log_rows_max: u64,
+    ) -> Writer {
+        let mut writer =
+            Writer { tx, queue, shared, group_max, log_rows_max, data_version: 0, commits_untrimmed: 0 };
+        writer.data_version = writer.tx.data_version().unwrap_or(0);
+        writer
+    }
+
+    /// Works until the store stops, then closes the database.
+    pub(crate) fn run(mut self) {
+        // a step that panics outside of a job is a mistake in this file; the store goes on
+        while catch_unwind(AssertUnwindSafe(|| self.step())).unwrap_or_else(|_| {
+            self.tx.roll_back();
+            true
+        }) {}
+        self.tx.checkpoint();
+        let Writer { tx, shared, .. } = self;
+        drop(tx);
+        shared.live.close();
+    }
+
+    /// Does one group of writes, or what an idle writer does; false when it is time to end.
+    fn step(&mut self) -> bool {
+        let is_stopping = self.shared.is_stopping.load(Ordering::SeqCst);
+        let wait = if is_stopping { Duration::ZERO } else { FOREIGN_POLL };
+        match self.queue.recv_timeout(wait) {
+            Ok(Message::Write(job)) => self.group(job),
+            Ok(Message::Wake) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) if is_stopping => return false,
+            Err(RecvTimeoutError::Timeout) => {
+                self.look_for_foreign();
+                self.trim();
+            }
+        }
+        true
+    }
+
+    fn group(&mut self, first: Box<dyn Job>) {
+        match self.tx.begin() {
+            Err(error) => return answer_badly(vec![first], &error),
+            Ok(newest) => self.shared.live.advance(newest),
+        }
+        let mut done = Vec::new();
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            self.job(job, &mut done);
+            if !self.tx.is_open() {
+                break;
+            }
+            if done.len() < self.group_max {
+                next = self.queue.try_recv().ok().and_then(|message| match message {
+                    Message::Write(job) => Some(job),
+                    Message::Wake => None,
+                });
+            }
+        }
+        match self.tx.commit() {
+            Ok(changes) => {
+                self.shared.live.publish(changes);
+                done.into_iter().for_each(|job| job.answer());
+            }
+            Err(error) => answer_badly(done, &error),
+        }
+        self.commits_untrimmed += 1;
+        if self.commits_untrimmed >= TRIM_EVERY {
+            self.trim();
+        }
+    }
+
+    /// Runs one job; it is done when it is to be committed, and answered at once when it failed.
+    fn job(&mut self, mut job: Box<dyn Job>, done: &mut Vec<Box<dyn Job>>) {
+        self.tx.begin_job();
+        let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&mut self.tx)));
+        let end = match outcome {
+            Ok(true) => self.tx.end_job(),
+            Ok(false) => {
+                self.tx.undo_job();
+                return job.answer();
+            }
+            Err(_) => Err(Error::Broken { what: "a write panicked" }),
+        };
+        match end {
+            Ok(()) => done.push(job),
+            Err(error) => {
+                self.tx.undo_job();
+                job.fail(error);
+                job.answer();
+            }
+        }
+    }
+
+    fn look_for_foreign(&mut self) {
+        match self.tx.data_version() {
+            Ok(version) if version == self.data_version => {}
+            Ok(version) => {
+                self.data_version = version;
+                match self.tx.newest() {
+                    Ok(newest) => self.shared.live.advance(newest),
+                    Err(error) => tracing::warn!("look for foreign changes: {}", base::error::chain(&error)),
+                }
+            }
+            Err(error) => tracing::warn!("look for foreign changes: {}", base::error::chain(&error)),
+        }
+    }
+
+    /// Trims the log by one small step, if this process is the one to do it.
+    fn trim(&mut self) {
+        if !self.shared.is_claimed.load(Ordering::Relaxed) {
+            return;
+        }
+        self.commits_untrimmed = 0;
+        match self.tx.trim(self.log_rows_max, TRIM_STEP) {
+            // the next step follows with the next commit or the next idle moment
+            Ok(true) => self.commits_untrimmed = TRIM_EVERY,
+            Ok(false) => {}
+            Err(error) => tracing::warn!("trim the change log: {}", base::error::chain(&error)),
+        }
+    }
+}
+
+fn answer_badly(jobs: Vec<Box<dyn Job>>, error: &Error) {
+    for mut job in jobs {
+        job.fail(error.again());
+        job.answer();
+    }
+}

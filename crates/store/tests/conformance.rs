@@ -1,0 +1,217 @@
+//! What every engine must do alike: each function takes an opened store, and the list at the end runs them on SQLite.
+//!
+//! To run them on another engine: add a function that opens it, and a list like `sqlite`.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first failure")]
+
+use std::sync::Arc;
+
+use base::time::{Clock, Timestamp};
+use store::{Change, ChangeKind, Config, Error, Position, Row, Store, Table, Tx};
+
+fn notes() -> Table {
+    Table::new("notes")
+}
+
+/// A body that holds one text.
+fn body(text: &str) -> String {
+    format!("{{\"t\":\"{text}\"}}")
+}
+
+async fn make_notes(store: &Store) {
+    store.write(|tx| Box::pin(async move { tx.create_table(&notes()).await })).await.unwrap();
+}
+
+async fn insert(store: &Store, id: &str, text: &str) -> Result<Arc<Row>, Error> {
+    let (id, body) = (id.to_owned(), body(text));
+    store.write(|tx| Box::pin(async move { tx.insert(&notes(), &id, 1, body).await })).await
+}
+
+async fn update(store: &Store, id: &str, text: &str) -> Result<Option<Arc<Row>>, Error> {
+    let (id, body) = (id.to_owned(), body(text));
+    store.write(|tx| Box::pin(async move { tx.update(&notes(), &id, 2, body).await })).await
+}
+
+async fn delete(store: &Store, id: &str) -> Result<Option<Arc<Row>>, Error> {
+    let id = id.to_owned();
+    store.write(|tx| Box::pin(async move { tx.delete(&notes(), &id).await })).await
+}
+
+async fn get(store: &Store, id: &str) -> Option<Row> {
+    store.reader().await.unwrap().get(&notes(), id).await.unwrap()
+}
+
+async fn changes(store: &Store, after: i64) -> Vec<Change> {
+    store.reader().await.unwrap().changes(Position(after), 1_000).await.unwrap()
+}
+
+async fn a_record_reads_as_it_was_written(store: Store) {
+    make_notes(&store).await;
+    let made = insert(&store, "a", "안녕").await.unwrap();
+    assert_eq!((made.rev, made.shape, made.body.as_str()), (1, 1, "{\"t\":\"안녕\"}"));
+    assert_eq!(get(&store, "a").await.as_ref(), Some(&*made));
+    let changed = update(&store, "a", "둘").await.unwrap().unwrap();
+    assert_eq!((changed.rev, changed.shape), (2, 2));
+    assert_eq!(get(&store, "a").await.as_ref(), Some(&*changed));
+    assert_eq!(delete(&store, "a").await.unwrap(), Some(changed));
+    assert_eq!(get(&store, "a").await, None);
+}
+
+async fn what_is_not_there_is_neither_changed_nor_deleted(store: Store) {
+    make_notes(&store).await;
+    assert_eq!(update(&store, "a", "x").await.unwrap(), None);
+    assert_eq!(delete(&store, "a").await.unwrap(), None);
+    assert!(changes(&store, 0).await.is_empty());
+    assert_eq!(store.position(), Position(0));
+}
+
+async fn an_id_is_taken_once(store: Store) {
+    make_notes(&store).await;
+    insert(&store, "a", "one").await.unwrap();
+    let refused = insert(&store, "a", "two").await;
+    assert!(matches!(&refused, Err(Error::Unique { index }) if index == "id"), "{refused:?}");
+    assert_eq!(get(&store, "a").await.unwrap().body, body("one"));
+    assert_eq!(changes(&store, 0).await.len(), 1);
+}
+
+async fn a_write_sees_what_it_wrote_and_leaves_nothing_when_it_fails(store: Store) {
+    make_notes(&store).await;
+    let failed: Result<(), Error> = store
+        .write(|tx: &mut Tx| {
+            Box::pin(async move {
+                tx.insert(&notes(), "a", 1, body("x")).await?;
+                assert!(tx.get(&notes(), "a").await?.is_some());
+                tx.insert(&notes(), "b", 1, body("x")).await?;
+                Err(Error::Gone)
+            })
+        })
+        .await;
+    assert!(matches!(failed, Err(Error::Gone)));
+    assert_eq!((get(&store, "a").await, get(&store, "b").await), (None, None));
+    assert!(changes(&store, 0).await.is_empty());
+}
+
+async fn the_changes_of_a_write_share_its_id_and_time(store: Store) {
+    make_notes(&store).await;
+    store
+        .write(|tx: &mut Tx| {
+            Box::pin(async move {
+                tx.insert(&notes(), "a", 1, body("x")).await?;
+                tx.update(&notes(), "a", 1, body("y")).await?;
+                tx.delete(&notes(), "a").await
+            })
+        })
+        .await
+        .unwrap();
+    insert(&store, "b", "z").await.unwrap();
+    let log = changes(&store, 0).await;
+    let kinds: Vec<_> = log.iter().map(|change| (change.position.0, change.kind)).collect();
+    assert_eq!(
+        kinds,
+        [(1, ChangeKind::Create), (2, ChangeKind::Update), (3, ChangeKind::Delete), (4, ChangeKind::Create)]
+    );
+    assert!(log[0].write == log[1].write && log[1].write == log[2].write && log[2].write != log[3].write);
+    assert!(log.iter().all(|change| change.at == NOW && change.epoch == 1 && &*change.table == "notes"));
+}
+
+async fn a_change_carries_the_record_as_it_is_now_or_as_it_last_was(store: Store) {
+    make_notes(&store).await;
+    insert(&store, "a", "one").await.unwrap();
+    update(&store, "a", "two").await.unwrap();
+    insert(&store, "b", "last").await.unwrap();
+    delete(&store, "b").await.unwrap();
+    let log = changes(&store, 0).await;
+    let texts: Vec<_> = log.iter().map(|change| change.row.as_ref().unwrap().body.clone()).collect();
+    assert_eq!(texts, [body("two"), body("two"), body("last"), body("last")]);
+    assert_eq!(log[3].row.as_ref().unwrap().rev, 3, "the deleted record's own version");
+    store.write(|tx| Box::pin(async move { tx.drop_table(&notes()).await })).await.unwrap();
+    assert!(changes(&store, 0).await.iter().all(|change| change.row.is_none()));
+}
+
+async fn a_truncated_table_is_empty_and_takes_new_records(store: Store) {
+    make_notes(&store).await;
+    insert(&store, "a", "one").await.unwrap();
+    store.write(|tx| Box::pin(async move { tx.truncate_table(&notes()).await })).await.unwrap();
+    assert_eq!(get(&store, "a").await, None);
+    insert(&store, "a", "two").await.unwrap();
+    assert_eq!(get(&store, "a").await.unwrap().body, body("two"));
+}
+
+async fn a_setting_reads_as_it_was_last_set(store: Store) {
+    assert_eq!(store.reader().await.unwrap().setting("secret").await.unwrap(), None);
+    for value in ["one", "two"] {
+        store.write(move |tx| Box::pin(async move { tx.set_setting("secret", value).await })).await.unwrap();
+        assert_eq!(store.reader().await.unwrap().setting("secret").await.unwrap().as_deref(), Some(value));
+    }
+}
+
+async fn a_tail_gives_each_change_once_and_in_order_while_many_write(store: Store) {
+    make_notes(&store).await;
+    insert(&store, "before", "x").await.unwrap();
+    let mut tail = store.tail(Position(0));
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let store = store.clone();
+            async move {
+                for n in 0..25 {
+                    insert(&store, &format!("{writer}_{n}"), "x").await.unwrap();
+                }
+            }
+        })
+        .collect();
+    let follow = async {
+        let mut seen = Vec::new();
+        while seen.len() < 201 {
+            seen.extend(tail.next().await.unwrap().iter().map(|change| change.position.0));
+        }
+        seen
+    };
+    let (seen, _) = tokio::join!(follow, futures_util::future::join_all(writers));
+    assert_eq!(seen, (1..=201).collect::<Vec<_>>());
+}
+
+async fn a_tail_beyond_the_log_must_begin_anew(store: Store) {
+    let ended = store.tail(Position(5)).next().await;
+    assert!(matches!(ended, Err(Error::Gone)), "{ended:?}");
+}
+
+async fn a_closed_store_refuses_and_ends_its_tails(store: Store) {
+    make_notes(&store).await;
+    let mut tail = store.tail(Position(0));
+    let (ended, ()) = tokio::join!(tail.next(), store.close());
+    assert!(matches!(ended, Err(Error::Busy)), "{ended:?}");
+    assert!(matches!(insert(&store, "a", "x").await, Err(Error::Busy)));
+    assert!(store.reader().await.unwrap().get(&notes(), "a").await.is_err());
+}
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// Runs each function on a store of its own, on SQLite.
+macro_rules! sqlite {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    let dir = tempfile::tempdir().unwrap();
+                    let store = super::Store::open(super::Config::new(dir.path()), super::Clock::manual(super::NOW));
+                    super::$name(store.unwrap()).await;
+                }
+            )*
+        }
+    };
+}
+
+sqlite! {
+    a_record_reads_as_it_was_written
+    what_is_not_there_is_neither_changed_nor_deleted
+    an_id_is_taken_once
+    a_write_sees_what_it_wrote_and_leaves_nothing_when_it_fails
+    the_changes_of_a_write_share_its_id_and_time
+    a_change_carries_the_record_as_it_is_now_or_as_it_last_was
+    a_truncated_table_is_empty_and_takes_new_records
+    a_setting_reads_as_it_was_last_set
+    a_tail_gives_each_change_once_and_in_order_while_many_write
+    a_tail_beyond_the_log_must_begin_anew
+    a_closed_store_refuses_and_ends_its_tails
+}
