@@ -1,1 +1,29 @@
-//! To come.
+//! HTTP plumbing: what every room that speaks HTTP stands on.
+//!
+//! Map, in reading order: `config` (every limit, with its default), `problem` (errors become replies, once), `reply`
+//! (well-formed answers), `request` (token, address and query of a request), `body` (bodies with a limit and a least
+//! pace), `multipart` (parts, streamed), `form` (JSON, form or multipart as one thing), `limiter` (how often), `gate`
+//! (ambiguous requests are refused), `front` (what every request goes through), `wire` (a connection that can't be held
+//! open by silence), `serve` (the accepting loop and the stop).
+//!
+//! To add a limit: give it a name and a default in `config`, use it where it bites, and add its row to `docs/api.md`.
+//!
+//! Invariant: nothing here knows of records, rules or accounts.
+
+pub mod body;
+mod config;
+pub mod form;
+mod front;
+mod gate;
+pub mod limiter;
+pub mod multipart;
+mod problem;
+pub mod reply;
+pub mod request;
+mod serve;
+mod wire;
+
+pub use config::Config;
+pub use front::Front;
+pub use problem::Problem;
+pub use serve::{Stop, serve};

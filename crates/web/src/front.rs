@@ -1,0 +1,295 @@
+//! What every request goes through, whatever room answers it: the gate, the client's address, the answer's deadline,
+//! CORS, security headers, and the log line of a fault.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use base::chance;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::service::Service;
+use hyper::{Method, Request, StatusCode, Uri};
+use tokio::time::Instant;
+
+use crate::body::{Progress, Watched};
+use crate::config::Config;
+use crate::gate;
+use crate::problem::{Cause, Problem};
+use crate::request::{Address, behind};
+
+/// The rooms' routes behind what is common to all requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Front {
+    router: Router,
+    config: Arc<Config>,
+}
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+impl Front {
+    /// Puts the rooms' routes behind the front. What no route knows is a 404 in the API's form, as is a known path
+    /// with another method.
+    pub fn new(router: Router, config: Arc<Config>) -> Front {
+        let router = router.fallback(missing).method_not_allowed_fallback(missing);
+        Front { router, config }
+    }
+
+    /// The settings in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn shared_config(&self) -> Arc<Config> {
+        self.config.clone()
+    }
+
+    /// Answers one request that came from `peer`.
+    pub async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Response
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let (mut head, body) = request.into_parts();
+        if let Some(reason) = gate::refuse(&head) {
+            return closing(Problem::invalid(reason).into_response());
+        }
+        let origin = head.headers.get(header::ORIGIN).cloned();
+        if head.method == Method::OPTIONS && head.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        {
+            return self.preflight(origin.as_ref(), &head.headers);
+        }
+        let length = body.size_hint().lower();
+        if length > self.config.body_bytes_max.0 {
+            let refusal = Problem::too_large("The request", self.config.body_bytes_max.0);
+            return closing(self.finish(refusal.into_response(), origin.as_ref()));
+        }
+        let address = behind(peer, &head.headers, &self.config.trusted_proxies);
+        head.extensions.insert(Address(address));
+        let (body, progress) = match body.is_end_stream() {
+            true => (Body::empty(), None),
+            false => {
+                let body = Watched::new(body, &self.config);
+                let progress = body.progress();
+                (Body::new(body), Some(progress))
+            }
+        };
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let mut response = self.route(Request::from_parts(head, body), progress).await;
+        if let Some(cause) = response.extensions_mut().remove::<Cause>() {
+            tell(&mut response, &cause, &method, &uri, address);
+        }
+        self.finish(response, origin.as_ref())
+    }
+
+    /// Lets the router answer; a panic becomes a 500, too long a wait a 503.
+    async fn route(&self, request: Request<Body>, progress: Option<Arc<Progress>>) -> Response {
+        let mut router = self.router.clone();
+        let answer = AssertUnwindSafe(tower_service::Service::call(&mut router, request)).catch_unwind();
+        let late = self.late(progress);
+        tokio::pin!(answer, late);
+        tokio::select! {
+            biased;
+            answer = answer => match answer {
+                Ok(Ok(response)) => response,
+                Err(panic) => {
+                    let text = panic.downcast_ref::<&str>().map(|t| (*t).to_owned());
+                    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+                    Problem::internal(&Panicked(text.unwrap_or_else(|| "unknown".into()))).into_response()
+                }
+            },
+            () = late => Problem::unavailable("The request took too long.").into_response(),
+        }
+    }
+
+    /// Ends when the answer is late: the time counts from the last byte of the request's body.
+    async fn late(&self, progress: Option<Arc<Progress>>) {
+        let limit = self.config.request_time_max.0;
+        let mut deadline = Instant::now() + limit;
+        loop {
+            tokio::time::sleep_until(deadline).await;
+            match progress.as_ref().map(|p| p.last() + limit) {
+                Some(later) if later > deadline => deadline = later,
+                _ => return,
+            }
+        }
+    }
+
+    /// The answer to a browser that asks whether it may ask.
+    fn preflight(&self, origin: Option<&HeaderValue>, asked: &HeaderMap) -> Response {
+        let mut response = crate::reply::no_content();
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        if let Some(wanted) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+        }
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
+        self.finish(response, origin)
+    }
+
+    /// The headers that every answer has.
+    fn finish(&self, mut response: Response, origin: Option<&HeaderValue>) -> Response {
+        let headers = response.headers_mut();
+        if let Some(origin) = origin {
+            self.allow(origin, headers);
+        }
+        let defaults = [
+            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            (header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN")),
+            (header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin")),
+        ];
+        for (name, value) in defaults {
+            headers.entry(name).or_insert(value);
+        }
+        response
+    }
+
+    fn allow(&self, origin: &HeaderValue, headers: &mut HeaderMap) {
+        if self.config.origins.iter().any(|o| o == "*") {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            return;
+        }
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        if self.config.origins.iter().any(|o| o.as_bytes() == origin.as_bytes()) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        }
+    }
+}
+
+async fn missing() -> Problem {
+    Problem::missing()
+}
+
+/// After a refusal at the gate nothing that follows on the connection can be trusted.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Logs the cause of a fault, once, under an id that the client gets too.
+fn tell(response: &mut Response, cause: &Cause, method: &Method, uri: &Uri, address: IpAddr) {
+    let id = chance::word(12);
+    let status = response.status().as_u16();
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(request = id, %method, path = uri.path(), %address, status, cause = &*cause.0, "request failed");
+    } else {
+        tracing::warn!(request = id, %method, path = uri.path(), %address, status, cause = &*cause.0, "request refused");
+    }
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the program panicked: {0}")]
+struct Panicked(String);
+
+/// One connection's face of the front, as hyper calls it.
+pub(crate) struct Door {
+    pub(crate) front: Front,
+    pub(crate) peer: IpAddr,
+    pub(crate) watch: Arc<crate::wire::Watch>,
+}
+
+impl Service<Request<hyper::body::Incoming>> for Door {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
+
+    fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
+        let (front, peer, watch) = (self.front.clone(), self.peer, self.watch.clone());
+        Box::pin(async move {
+            let _open = watch.open();
+            Ok(front.answer(request, peer).await)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn panics() -> Response {
+        panic!("on purpose")
+    }
+
+    fn front(config: Config) -> Front {
+        let router = Router::new()
+            .route("/fine", get(|| async { "fine" }))
+            .route("/panics", get(panics))
+            .route("/hangs", get(std::future::pending::<Response>));
+        Front::new(router, Arc::new(config))
+    }
+
+    async fn ask(
+        front: &Front,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (u16, HeaderMap, String) {
+        let mut request = Request::builder().method(method).uri(path).header("host", "test");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        let response = front.answer(request, IpAddr::from([127, 0, 0, 1])).await;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        (head.status.as_u16(), head.headers, String::from_utf8(body.to_vec()).expect("UTF-8"))
+    }
+
+    #[tokio::test]
+    async fn unknown_paths_and_methods_are_json_404() {
+        let front = front(Config::default());
+        for (method, path) in [("GET", "/api/none"), ("DELETE", "/fine"), ("OPTIONS", "/fine")] {
+            let (status, headers, body) = ask(&front, method, path, &[]).await;
+            assert_eq!(
+                (status, &headers["content-type"]),
+                (404, &HeaderValue::from_static("application/json"))
+            );
+            assert_eq!(body, r#"{"status":404,"message":"The requested resource wasn't found.","data":{}}"#);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_with_an_id_and_nothing_else() {
+        let (status, headers, body) = ask(&front(Config::default()), "GET", "/panics", &[]).await;
+        assert_eq!((status, headers.contains_key("x-request-id")), (500, true));
+        assert!(!body.contains("purpose"), "{body}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_never_comes_is_a_503() {
+        let (status, headers, _) = ask(&front(Config::default()), "GET", "/hangs", &[]).await;
+        assert_eq!((status, &headers["retry-after"]), (503, &HeaderValue::from_static("1")));
+    }
+
+    #[tokio::test]
+    async fn browsers_of_any_origin_may_call_by_default_and_of_a_list_when_there_is_one() {
+        let asks = [("origin", "https://a.example"), ("access-control-request-method", "PATCH")];
+        let (status, headers, _) = ask(&front(Config::default()), "OPTIONS", "/fine", &asks).await;
+        assert_eq!((status, headers["access-control-allow-origin"].to_str().ok()), (204, Some("*")));
+        assert!(!headers.contains_key("access-control-allow-credentials"));
+
+        let listed = Config { origins: vec!["https://b.example".into()], ..Config::default() };
+        let (_, headers, _) = ask(&front(listed), "GET", "/fine", &asks[..1]).await;
+        assert!(!headers.contains_key("access-control-allow-origin"));
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_the_security_headers() {
+        let (_, headers, _) = ask(&front(Config::default()), "GET", "/fine", &[]).await;
+        assert_eq!(
+            (&headers["x-content-type-options"], &headers["x-frame-options"]),
+            (&HeaderValue::from_static("nosniff"), &HeaderValue::from_static("SAMEORIGIN"))
+        );
+    }
+}

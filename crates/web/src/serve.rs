@@ -1,0 +1,132 @@
+//! The accepting loop: connections in, answers out, and a stop that loses nothing.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::front::{Door, Front};
+use crate::wire::{Verdict, Watch, Wire};
+
+/// The two words that end a service: finish what you do; let go of it.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// No new work; what is in flight ends well.
+    pub soft: CancellationToken,
+    /// Now.
+    hard: CancellationToken,
+}
+
+impl Stop {
+    /// A service that runs until told otherwise.
+    pub fn new() -> Stop {
+        Stop::default()
+    }
+}
+
+/// Longest time between two looks at a connection's marks.
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(5);
+/// How long we wait after the system could not give us a connection (too many open files).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What a client gets when all connections are taken.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 66\r\n\
+    Retry-After: 1\r\nConnection: close\r\n\r\n{\"status\":503,\"message\":\"Too many connections already.\",\"data\":{}}";
+
+/// Serves until `stop.soft` is cancelled; then takes no more connections, closes those that are idle, and gives those
+/// in flight `drain_time_max` to end. Long answers (realtime) must end by themselves on the same token.
+pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
+    let tasks = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(front.config().connections_max.min(Semaphore::MAX_PERMITS)));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.soft.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => match places.clone().try_acquire_owned() {
+                Ok(place) => {
+                    tasks.spawn(connection(socket, peer.ip(), front.clone(), stop.clone(), place));
+                }
+                Err(_) => refuse(socket),
+            },
+            Err(error) => pause(&error).await,
+        }
+    }
+    drop(listener);
+    tasks.close();
+    if timeout(front.config().drain_time_max.0, tasks.wait()).await.is_err() {
+        tracing::warn!(
+            connections = tasks.len(),
+            "connections cut off: they took longer than drain_time_max"
+        );
+        stop.hard.cancel();
+        tasks.wait().await;
+    }
+}
+
+/// Tells a client that there is no place, without waiting for anything.
+fn refuse(socket: TcpStream) {
+    // a client that gets less than this short text is told by the closed connection alone
+    let _ = socket.into_std().and_then(|mut socket| socket.write(FULL));
+}
+
+async fn pause(error: &io::Error) {
+    match error.kind() {
+        io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionRefused => {}
+        _ => {
+            tracing::warn!(%error, "can't accept a connection");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+}
+
+async fn connection(socket: TcpStream, peer: IpAddr, front: Front, stop: Stop, _place: OwnedSemaphorePermit) {
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "connection lost at once");
+        return;
+    }
+    let watch = Arc::new(Watch::new());
+    let config = front.shared_config();
+    let look_every = (config.head_time_max.0.min(config.write_stall_max.0).min(config.idle_time_max.0) / 2)
+        .clamp(Duration::from_millis(10), LOOK_EVERY_MAX);
+    let door = Door { front, peer, watch: watch.clone() };
+    let served = http1::Builder::new()
+        .max_buf_size(usize::try_from(config.head_bytes_max.0).unwrap_or(usize::MAX).max(8 << 10))
+        .max_headers(config.headers_max)
+        .half_close(false)
+        .pipeline_flush(true)
+        .serve_connection(Wire::new(socket, watch.clone()), door);
+    tokio::pin!(served);
+    let mut looks = tokio::time::interval(look_every);
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            ended = served.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%peer, %error, "connection ended");
+                }
+                return;
+            }
+            () = stop.hard.cancelled() => return,
+            () = stop.soft.cancelled(), if !is_stopping => {
+                is_stopping = true;
+                served.as_mut().graceful_shutdown();
+            }
+            _ = looks.tick() => match watch.verdict(&config) {
+                Verdict::Fine => {}
+                Verdict::Idle => served.as_mut().graceful_shutdown(),
+                Verdict::Stuck => return,
+            }
+        }
+    }
+}
