@@ -122,6 +122,10 @@ pub enum Func {
     Strftime,
     /// The first argument that is not NULL.
     Coalesce,
+    /// All arguments as one text; NULL when one is.
+    Concat,
+    /// A number that texts are compared to as numbers where they read as numbers.
+    Numeric,
     /// A random order.
     Random,
 }
@@ -133,7 +137,7 @@ pub enum Source {
     Table(Table),
     /// One row that is given, not read: to ask whether a row that is not stored (yet, any more) fits.
     Given(Arc<Row>),
-    /// The elements of a list, or the value itself when it is no list.
+    /// The elements of a list, or the value itself when it is no list. A bound text is the JSON text of a list.
     Each(Expr),
     /// No table: one row without columns.
     Nothing,
@@ -153,13 +157,16 @@ pub struct Join {
 /// One term of an order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Order {
-    /// By what.
+    /// By what; of several joined rows the first found counts.
     pub by: Expr,
     /// Largest first. NULLs come first when ascending, last when descending, on every engine.
     pub descending: bool,
 }
 
 /// A selection. A main row is taken once when any combination of joined rows makes the filter true.
+///
+/// Truth has three values as in SQL: comparisons but `Eq` and `Ne` are NULL when an operand is, and `Not` of NULL is NULL.
+/// All columns of a joined source that has no row are NULL, also those that count as something when absent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Select {
     /// The main rows.
@@ -170,7 +177,7 @@ pub struct Select {
     pub joins: Vec<Join>,
     /// Which rows.
     pub filter: Option<Expr>,
-    /// In which order; ties keep the order of insertion.
+    /// In which order. Ties, and rows without any order, come the same way for every page of the same selection.
     pub order: Vec<Order>,
     /// How many at most.
     pub limit: Option<u64>,
@@ -181,7 +188,15 @@ pub struct Select {
 impl Select {
     /// All rows of a source.
     pub fn all(from: Source) -> Select {
-        Select { from, alias: MAIN, joins: Vec::new(), filter: None, order: Vec::new(), limit: None, offset: 0 }
+        Select {
+            from,
+            alias: MAIN,
+            joins: Vec::new(),
+            filter: None,
+            order: Vec::new(),
+            limit: None,
+            offset: 0,
+        }
     }
 
     /// All rows of a table.
