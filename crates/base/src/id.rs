@@ -15,15 +15,24 @@ const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
 /// A new id made at `now`.
 pub fn make(now: Timestamp) -> String {
-    let mut rest = u64::try_from(now.0).unwrap_or(0);
-    let mut head = [b'0'; 8];
-    for place in head.iter_mut().rev() {
+    from_parts(now, u64::from_le_bytes(chance::bytes()))
+}
+
+/// The id made of a time and an evenly distributed random number, for those who must not ask for chance themselves.
+pub fn from_parts(now: Timestamp, random: u64) -> String {
+    let mut id = [b'0'; LENGTH];
+    let (head, tail) = id.split_at_mut(8);
+    spell(u64::try_from(now.0).unwrap_or(0), head);
+    spell(random, tail);
+    id.iter().copied().map(char::from).collect()
+}
+
+/// The last places of a number in base 36.
+fn spell(mut rest: u64, places: &mut [u8]) {
+    for place in places.iter_mut().rev() {
         *place = DIGITS[(rest % 36) as usize];
         rest /= 36;
     }
-    let mut id: String = head.iter().copied().map(char::from).collect();
-    id.push_str(&chance::word(LENGTH - 8));
-    id
 }
 
 #[cfg(test)]

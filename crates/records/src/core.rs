@@ -2,10 +2,12 @@
 //!
 //! Invariant: no async, no I/O, no clock, no chance; the time comes in as an argument.
 
+pub mod account;
 pub mod catalog;
 pub mod change;
 pub mod collection;
 pub mod field;
+pub mod flaw;
 pub mod index;
 pub mod language;
 pub mod pattern;

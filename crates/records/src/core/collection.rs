@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use store::Table;
 
-use crate::core::field::Field;
+use crate::core::field::{Field, FieldKind};
 use crate::core::index::Index;
 
 /// What a collection's records are.
@@ -113,7 +113,10 @@ impl Collection {
     /// The same with what follows from its parts worked out anew: to be called after every change of a part.
     #[must_use]
     pub fn settled(mut self) -> Collection {
-        let shows_as_kept = |f: &Field| !f.is_hidden && (f.is_id() || *f.key == *f.name);
+        let shows_as_kept = |f: &Field| {
+            let is_secret = f.is_hidden || matches!(f.kind, FieldKind::Password { .. });
+            !is_secret && (f.is_id() || *f.key == *f.name)
+        };
         let is_plain = !self.is_auth() && self.fields.iter().all(shows_as_kept);
         self.plain_head = is_plain.then(|| {
             let (id, name) = (Value::from(self.id.as_str()), Value::from(self.name.as_str()));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// The pattern of record ids that nobody changed; it is matched without a regular expression.
 pub const ID_PATTERN: &str = "^[a-z0-9]+$";
@@ -66,4 +67,59 @@ impl fmt::Debug for Pattern {
 /// The line of the regex crate's report that says what is wrong.
 fn last_line(report: &str) -> &str {
     report.lines().last().unwrap_or_default().trim().trim_start_matches("error: ")
+}
+
+/// Most repetitions that an open end (`*`, `+`, `{3,}`) makes beyond its least.
+const OPEN_END: u32 = 8;
+/// Longest text made, in characters.
+const MADE_MAX: usize = 1000;
+
+/// A text that matches a pattern; `None` for a pattern that can't be read. `chance` gives evenly distributed numbers.
+pub fn generate(pattern: &str, chance: &mut dyn FnMut() -> u64) -> Option<String> {
+    let hir = regex_syntax::parse(pattern).ok()?;
+    let mut made = String::new();
+    make(&hir, chance, &mut made, 0);
+    Some(made)
+}
+
+fn make(hir: &Hir, chance: &mut dyn FnMut() -> u64, made: &mut String, depth: u32) {
+    if made.len() >= MADE_MAX || depth > 100 {
+        return;
+    }
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => made.push_str(&String::from_utf8_lossy(&literal.0)),
+        HirKind::Class(class) => made.extend(one_of(class, chance)),
+        HirKind::Repetition(repetition) => {
+            let most = repetition.max.unwrap_or(repetition.min.saturating_add(OPEN_END)).max(repetition.min);
+            let spread = u64::from(most - repetition.min) + 1;
+            let times = u64::from(repetition.min) + chance() % spread;
+            for _ in 0..times.min(MADE_MAX as u64) {
+                make(&repetition.sub, chance, made, depth + 1);
+            }
+        }
+        HirKind::Capture(capture) => make(&capture.sub, chance, made, depth + 1),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| make(part, chance, made, depth + 1)),
+        HirKind::Alternation(parts) => {
+            make(&parts[(chance() % parts.len() as u64) as usize], chance, made, depth + 1);
+        }
+    }
+}
+
+/// One character of a class. The bias of the remainder is below one in 2^40: classes are small beside 2^64.
+fn one_of(class: &Class, chance: &mut dyn FnMut() -> u64) -> Option<char> {
+    let ranges: Vec<(u32, u32)> = match class {
+        Class::Unicode(class) => class.ranges().iter().map(|r| (r.start() as u32, r.end() as u32)).collect(),
+        Class::Bytes(class) => class.ranges().iter().map(|r| (r.start().into(), r.end().into())).collect(),
+    };
+    let total: u64 = ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum();
+    let mut place = u32::try_from(chance().checked_rem(total)?).ok()?;
+    for (first, last) in ranges {
+        if place <= last - first {
+            // a place in the gap of the surrogates is no character
+            return Some(char::from_u32(first + place).unwrap_or('\u{fffd}'));
+        }
+        place -= last - first + 1;
+    }
+    None
 }

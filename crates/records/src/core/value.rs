@@ -2,62 +2,133 @@
 //!
 //! Values are JSON. `prepare` turns what a client sent for one field into the field's own form (casts as the wire does: a
 //! number from "12", a list from one value…), `check` says what is wrong with a prepared value.
+//!
+//! A write goes: [`read`] the row (or [`empty`]) → [`apply`] the request → [`crate::core::account::check`] and the hashing
+//! of passwords → [`set_automatic`] → [`check`] → [`write()`].
 
-use base::error::Fields;
-use base::time::Timestamp;
+mod automatic;
+mod cast;
+mod check;
+mod file;
+mod modify;
+
 use serde_json::{Map, Value};
 
 use crate::core::collection::Collection;
-use crate::core::field::Field;
+use crate::core::field::{Field, FieldKind};
+
+pub use automatic::set_automatic;
+pub use check::{check, check_password};
+pub use file::{NewFile, file_name, files, files_gone};
+pub use modify::{apply, resolve_modifiers};
 
 /// The values of one record by field *name*, complete: every field of the collection is there (but the id may be empty
 /// before the first write). Passwords are kept as their hash.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values(pub Map<String, Value>);
 
+impl Values {
+    /// A value that is a text; `""` for everything else.
+    pub fn text(&self, name: &str) -> &str {
+        self.0.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A value that is true or false; false for everything else.
+    pub fn flag(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// The texts of a list, or the one text of a single value; none for `""`.
+    pub fn texts(&self, name: &str) -> Vec<&str> {
+        self.0.get(name).map(texts).unwrap_or_default()
+    }
+}
+
+/// The texts in a value that is a list or a single text; an empty text is none.
+pub(crate) fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) if !text.is_empty() => vec![text],
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What a client sent, as a text: numbers and truth values are written out, the rest is empty.
+pub(crate) fn text(sent: &Value) -> String {
+    cast::text(sent)
+}
+
 /// The kind's empty value: `""`, 0, false, `[]`, null for JSON, `{"lon":0,"lat":0}`.
-pub fn zero(_field: &Field) -> Value {
-    todo!()
+pub fn zero(field: &Field) -> Value {
+    match &field.kind {
+        _ if field.is_many() => Value::Array(Vec::new()),
+        FieldKind::Number { .. } => Value::from(0),
+        FieldKind::Bool => Value::Bool(false),
+        FieldKind::Json { .. } => Value::Null,
+        FieldKind::GeoPoint => cast::point(&Value::Null),
+        _ => Value::String(String::new()),
+    }
 }
 
-/// A client's value in the field's own form; what can't be cast becomes what the wire makes of it (0, "", …).
-pub fn prepare(_field: &Field, _sent: &Value) -> Value {
-    todo!()
+/// A client's value in the field's own form; what can't be cast becomes what the wire makes of it (0, "", …). A number
+/// that is none (infinite) becomes null, which [`check`] refuses.
+pub fn prepare(field: &Field, sent: &Value) -> Value {
+    match &field.kind {
+        FieldKind::Select { .. } | FieldKind::File(_) | FieldKind::Relation { .. } => {
+            cast::words_as(field.is_many(), cast::words(sent))
+        }
+        FieldKind::Number { .. } => cast::number(sent),
+        FieldKind::Bool => Value::Bool(cast::truth(sent)),
+        FieldKind::Date { .. } | FieldKind::Autodate { .. } => Value::String(cast::date(sent)),
+        FieldKind::Json { .. } => cast::json(sent),
+        FieldKind::GeoPoint => cast::point(sent),
+        FieldKind::Text(_)
+        | FieldKind::Editor { .. }
+        | FieldKind::Email { .. }
+        | FieldKind::Url { .. }
+        | FieldKind::Password { .. } => Value::String(cast::text(sent)),
+    }
 }
 
-/// Reads a stored body (by storage key, of any older shape) as complete values by name.
-pub fn read(_collection: &Collection, _id: &str, _body: &str) -> Values {
-    todo!()
+/// The values of a record that is not yet.
+pub fn empty(collection: &Collection) -> Values {
+    Values(collection.fields.iter().map(|f| (f.name.clone(), zero(f))).collect())
+}
+
+/// Reads a stored body (by storage key, of any older shape) as complete values by name. A body that is no JSON object
+/// reads as empty values.
+pub fn read(collection: &Collection, id: &str, body: &str) -> Values {
+    let mut stored: Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
+    let mut values = Map::with_capacity(collection.fields.len());
+    for field in &collection.fields {
+        let value = if field.is_id() {
+            Value::from(id)
+        } else {
+            stored.get_mut(&*field.key).map_or_else(|| zero(field), |kept| cast::present(field, kept.take()))
+        };
+        values.insert(field.name.clone(), value);
+    }
+    Values(values)
 }
 
 /// The stored body of values: storage keys, in the order of the fields, without the id.
-pub fn write(_collection: &Collection, _values: &Values) -> String {
-    todo!()
-}
-
-/// What is wrong with the values of a new or changed record, by field. Not checked here: what needs the database
-/// (relations exist, uniqueness) and passwords (see [`check_password`]: the plain text is no value).
-pub fn check(_collection: &Collection, _before: Option<&Values>, _after: &Values) -> Fields {
-    todo!()
-}
-
-/// What is wrong with a new password, given in plain text with its repetition (where the request must repeat it).
-pub fn check_password(_field: &Field, _plain: &str) -> Fields {
-    todo!()
-}
-
-/// Sets what the server sets: autodates, ids and texts made from a pattern, the token key of accounts.
-pub fn set_automatic(
-    _collection: &Collection,
-    _before: Option<&Values>,
-    _after: &mut Values,
-    _now: Timestamp,
-) {
-    todo!()
-}
-
-/// Applies a request's body to values: plain keys, and `+key`, `key+`, `key-` (add, append, take away). Unknown keys are
-/// passed over, as are those that the server alone sets; passwords and uploads are the shell's matter.
-pub fn apply(_collection: &Collection, _values: &mut Values, _sent: &Map<String, Value>) {
-    todo!()
+pub fn write(collection: &Collection, values: &Values) -> String {
+    let mut body = Vec::with_capacity(256);
+    body.push(b'{');
+    for field in collection.fields.iter().filter(|f| !f.is_id()) {
+        if body.len() > 1 {
+            body.push(b',');
+        }
+        body.push(b'"');
+        body.extend_from_slice(field.key.as_bytes());
+        body.extend_from_slice(b"\":");
+        let written = match values.0.get(&field.name) {
+            Some(value) if cast::is_present(field, value) => serde_json::to_writer(&mut body, value),
+            Some(value) => serde_json::to_writer(&mut body, &cast::present(field, value.clone())),
+            None => serde_json::to_writer(&mut body, &zero(field)),
+        };
+        written.expect("a JSON value is written to memory");
+    }
+    body.push(b'}');
+    String::from_utf8(body).expect("JSON is UTF-8")
 }
