@@ -13,6 +13,7 @@ use crate::row::Table;
 
 mod functions;
 mod joins;
+mod selection;
 mod writer;
 
 use writer::Writer;
@@ -64,7 +65,9 @@ pub fn create_index(table: &Table, index: &Index) -> String {
     let mut writer = Writer::literal();
     writer.push(if index.unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
     writer.name(&index.name);
-    writer.push(&format!(" ON {table} ("));
+    writer.push(" ON ");
+    writer.table(table);
+    writer.push(" (");
     for (i, part) in index.columns.iter().enumerate() {
         writer.comma(i);
         writer.column(None, &part.column);
@@ -91,7 +94,8 @@ pub fn create_view(table: &Table, view: &View) -> String {
         writer.push(" AS ");
         writer.name(name);
     }
-    writer.push(&format!(" FROM {table}"));
+    writer.push(" FROM ");
+    writer.table(table);
     writer.finish().text
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::dialect::sqlite;
 use crate::error::Error;
 use crate::sqlite::{APPLICATION, FORMAT, Link, Place};
 
@@ -57,6 +58,7 @@ fn connect(place: &Place, more: OpenFlags) -> Result<Connection, Error> {
 }
 
 fn tune(db: &Connection) -> rusqlite::Result<()> {
+    sqlite::prepare_connection(db)?;
     db.busy_timeout(BUSY_WAIT)?;
     db.pragma_update(None, "foreign_keys", false)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;

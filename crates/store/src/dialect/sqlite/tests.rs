@@ -56,7 +56,7 @@ fn database() -> Connection {
     prepare_connection(&db).unwrap();
     for table in ["posts", "users", "members"] {
         db.execute_batch(&format!(
-            "CREATE TABLE {table} (id TEXT PRIMARY KEY NOT NULL, rev INTEGER NOT NULL, shape INTEGER NOT NULL, body TEXT NOT NULL)"
+            "CREATE TABLE r_{table} (id TEXT PRIMARY KEY NOT NULL, rev INTEGER NOT NULL, shape INTEGER NOT NULL, body TEXT NOT NULL)"
         ))
         .unwrap();
     }
@@ -74,7 +74,7 @@ fn database() -> Connection {
         ("members", "m1", r#"{"user":"kim","room":1}"#),
         ("members", "m2", r#"{"user":"lee","room":2}"#),
     ] {
-        db.execute(&format!("INSERT INTO {table} VALUES (?, 1, 1, ?)"), [id, body]).unwrap();
+        db.execute(&format!("INSERT INTO r_{table} VALUES (?, 1, 1, ?)"), [id, body]).unwrap();
     }
     db
 }
@@ -137,8 +137,8 @@ fn a_filter_without_joins_is_a_plain_where() {
     check(
         &select(&newest(filter)),
         expect![[r#"
-        SELECT t0.id,t0.rev,t0.shape,t0.body FROM posts t0 WHERE coalesce(json_extract(t0.body,'$.room'),0)=? AND (coalesce(json_extract(t0.body,'$.title'),'')='' OR NOT (1)) ORDER BY coalesce(json_extract(t0.body,'$.created'),'') DESC LIMIT ? OFFSET ?
-        [Int(7), Int(20), Int(0)]"#]],
+            SELECT t0.id,t0.rev,t0.shape,t0.body FROM "r_posts" t0 WHERE coalesce(json_extract(t0.body,'$.room'),0)=? AND (coalesce(json_extract(t0.body,'$.title'),'')='' OR NOT (1)) ORDER BY coalesce(json_extract(t0.body,'$.created'),'') DESC LIMIT ? OFFSET ?
+            [Int(7), Int(20), Int(0)]"#]],
     );
 }
 
@@ -154,8 +154,8 @@ fn a_path_of_user_text_is_bound() {
     check(
         &count(&where_(equal(at(&["a'b", "12"]), Expr::Value(Value::Null)))),
         expect![[r#"
-        SELECT count(*) FROM posts t0 WHERE json_extract(t0.body,?) IS NULL
-        [Text("$.meta.\"a'b\"[12]")]"#]],
+            SELECT count(*) FROM "r_posts" t0 WHERE json_extract(t0.body,?) IS NULL
+            [Text("$.meta.\"a'b\"[12]")]"#]],
     );
 }
 
@@ -185,8 +185,8 @@ fn conditions_of_one_join_speak_of_one_row() {
     check(
         &select(&asked),
         expect![[r#"
-        SELECT t0.id,t0.rev,t0.shape,t0.body FROM posts t0 WHERE EXISTS (SELECT 1 FROM members t1 WHERE coalesce(json_extract(t1.body,'$.user'),'')=? AND coalesce(json_extract(t1.body,'$.room'),0)=coalesce(json_extract(t0.body,'$.room'),0))
-        [Text("kim")]"#]],
+            SELECT t0.id,t0.rev,t0.shape,t0.body FROM "r_posts" t0 WHERE EXISTS (SELECT 1 FROM "r_members" t1 WHERE coalesce(json_extract(t1.body,'$.user'),'')=? AND coalesce(json_extract(t1.body,'$.room'),0)=coalesce(json_extract(t0.body,'$.room'),0))
+            [Text("kim")]"#]],
     );
 }
 
@@ -203,7 +203,7 @@ fn conditions_of_different_joins_stand_apart() {
     check(
         &select(&asked),
         expect![[r#"
-            SELECT t0.id,t0.rev,t0.shape,t0.body FROM posts t0 WHERE EXISTS (SELECT 1 FROM json_each(t0.body,'$.tags') t2 WHERE t2.value=?) AND EXISTS (SELECT 1 FROM users t1 WHERE coalesce(json_extract(t1.body,'$.name'),'')=? AND t1.id=coalesce(json_extract(t0.body,'$.author'),''))
+            SELECT t0.id,t0.rev,t0.shape,t0.body FROM "r_posts" t0 WHERE EXISTS (SELECT 1 FROM json_each(t0.body,'$.tags') t2 WHERE t2.value=?) AND EXISTS (SELECT 1 FROM "r_users" t1 WHERE coalesce(json_extract(t1.body,'$.name'),'')=? AND t1.id=coalesce(json_extract(t0.body,'$.author'),''))
             [Text("b"), Text("Kim")]"#]],
     );
 }
@@ -269,8 +269,8 @@ fn order_goes_through_joins_and_bounds_are_bound() {
     check(
         &select(&page),
         expect![[r#"
-        SELECT t0.id,t0.rev,t0.shape,t0.body FROM posts t0 ORDER BY (SELECT iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.name'),'')) FROM (SELECT 1) LEFT JOIN users t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LIMIT 1) DESC,t0.rowid DESC LIMIT ? OFFSET ?
-        [Int(1), Int(2)]"#]],
+            SELECT t0.id,t0.rev,t0.shape,t0.body FROM "r_posts" t0 ORDER BY (SELECT iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.name'),'')) FROM (SELECT 1) LEFT JOIN "r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LIMIT 1) DESC,t0.rowid DESC LIMIT ? OFFSET ?
+            [Int(1), Int(2)]"#]],
     );
     assert_eq!(ids(&db, &by(Expr::Call(Func::Random, vec![]), true)).len(), 11);
 }
@@ -349,7 +349,7 @@ fn a_partial_unique_index_serves_a_look_up_and_keeps_user_text_quoted() {
         ..index("odd\"name", vec![IndexColumn { ignores_case: true, ..column("email", Scalar::Text, false) }])
     };
     db.execute_batch(&create_index(&Table::new("users"), &unique)).unwrap();
-    expect![[r#"CREATE UNIQUE INDEX "odd""name" ON users (coalesce(json_extract(body,'$.email'),'') COLLATE NOCASE) WHERE coalesce(json_extract(body,'$.email'),'')<>''"#]].assert_eq(&create_index(&Table::new("users"), &unique));
+    expect![[r#"CREATE UNIQUE INDEX "odd""name" ON "r_users" (coalesce(json_extract(body,'$.email'),'') COLLATE NOCASE) WHERE coalesce(json_extract(body,'$.email'),'')<>''"#]].assert_eq(&create_index(&Table::new("users"), &unique));
     let plain = Index { columns: vec![column("email", Scalar::Text, false)], name: "plain".into(), ..unique };
     db.execute_batch(&create_index(&Table::new("users"), &plain)).unwrap();
     let found = Expr::And(vec![equal(field(MAIN, "email", Scalar::Text), text("a@b.c")), only]);
@@ -362,7 +362,7 @@ fn a_partial_unique_index_serves_a_look_up_and_keeps_user_text_quoted() {
     ]);
     let hostile = Index { only: Some(hostile), ..index("h", vec![column("a", Scalar::List, false)]) };
     db.execute_batch(&create_index(&Table::new("users"), &hostile)).unwrap();
-    expect![[r#"CREATE INDEX "h" ON users (coalesce(json_extract(body,'$.a'),'[]')) WHERE coalesce(json_extract(body,'$.a'),'')<>'''); DROP TABLE users; --' AND coalesce(json_extract(body,'$.a'),'')<>CAST(x'6e756c0062797465' AS TEXT) AND coalesce(json_extract(body,'$.a'),0)>1.0"#]].assert_eq(&create_index(&Table::new("users"), &hostile));
+    expect![[r#"CREATE INDEX "h" ON "r_users" (coalesce(json_extract(body,'$.a'),'[]')) WHERE coalesce(json_extract(body,'$.a'),'')<>'''); DROP TABLE users; --' AND coalesce(json_extract(body,'$.a'),'')<>CAST(x'6e756c0062797465' AS TEXT) AND coalesce(json_extract(body,'$.a'),0)>1.0"#]].assert_eq(&create_index(&Table::new("users"), &hostile));
 }
 
 #[test]
