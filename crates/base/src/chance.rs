@@ -4,7 +4,10 @@
 pub const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 /// `N` random bytes. Panics when the operating system has none: nothing could go on safely.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that asks the operating system for chance")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that asks the operating system for chance"
+)]
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");

@@ -28,6 +28,23 @@ pub enum Kind {
     Internal,
 }
 
+impl Kind {
+    /// The HTTP status (RFC 9110, 15) that tells of it.
+    pub fn status(self) -> u16 {
+        match self {
+            Kind::Invalid => 400,
+            Kind::Unauthenticated => 401,
+            Kind::Forbidden => 403,
+            Kind::NotFound => 404,
+            Kind::Conflict => 409,
+            Kind::TooLarge => 413,
+            Kind::Busy => 429,
+            Kind::Unavailable => 503,
+            Kind::Internal => 500,
+        }
+    }
+}
+
 /// A failure that can be told to the person who asked.
 pub trait Fault: std::error::Error + Send + Sync + 'static {
     /// What sort of failure.

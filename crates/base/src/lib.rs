@@ -5,9 +5,9 @@
 //!
 //! Invariant: no async, no I/O, and nothing that knows of records, databases or HTTP.
 
-pub mod error;
-pub mod time;
 pub mod chance;
+pub mod error;
 pub mod id;
 pub mod secret;
+pub mod time;
 pub mod unit;

@@ -152,7 +152,9 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for text in ["", "today", "2026-13-01", "2026-02-30", "2026-01-01x", "2026-01-01 25:00", "2026-01-01 10:00+9"] {
+        for text in
+            ["", "today", "2026-13-01", "2026-02-30", "2026-01-01x", "2026-01-01 25:00", "2026-01-01 10:00+9"]
+        {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }

@@ -22,21 +22,24 @@ const SIZES: [(&str, u64); 7] = [
     ("MiB", 1 << 20),
     ("GiB", 1 << 30),
 ];
-const SPANS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const SPANS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 impl Bytes {
     /// Reads a size; the error says what is accepted.
     pub fn parse(text: &str) -> Result<Bytes, String> {
-        measure(text, &SIZES).map(Bytes).ok_or_else(|| format!("`{text}` is not a size: write it as 500 KB, 8 MiB or 1 GiB"))
+        measure(text, &SIZES)
+            .map(Bytes)
+            .ok_or_else(|| format!("`{text}` is not a size: write it as 500 KB, 8 MiB or 1 GiB"))
     }
 }
 
 impl Span {
     /// Reads a duration; the error says what is accepted.
     pub fn parse(text: &str) -> Result<Span, String> {
-        measure(text, &SPANS)
-            .map(|ms| Span(Duration::from_millis(ms)))
-            .ok_or_else(|| format!("`{text}` is not a duration: write it as 500 ms, 30 s, 10 min, 2 h or 7 d"))
+        measure(text, &SPANS).map(|ms| Span(Duration::from_millis(ms))).ok_or_else(|| {
+            format!("`{text}` is not a duration: write it as 500 ms, 30 s, 10 min, 2 h or 7 d")
+        })
     }
 }
 
