@@ -1,7 +1,23 @@
 //! The shell: records and collections, done on a store.
+//!
+//! Map, in reading order: `turn` (one request's view of the catalog and the time), `read` (list and view), `expand`
+//! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
+//! inside it), `cascade` (what goes with a deleted record), `batch` (several writes or none), `account` (what sign-in
+//! asks), `collections` (their making and changing), `bulk` (many rows at once).
+
+mod account;
+mod batch;
+mod cascade;
+mod collections;
+mod expand;
+mod read;
+mod ready;
+mod turn;
+mod write;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use base::time::Clock;
 use serde_json::{Map, Value};
 use store::files::Arrived;
@@ -9,11 +25,10 @@ use store::{Row, Store};
 
 use crate::core::catalog::Catalog;
 use crate::core::collection::Collection;
-use crate::core::value::Values;
+use crate::core::value::{self, Values};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::password::Passwords;
-use crate::request::{Principal, Request};
 
 /// The handle on all records and collections. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +41,9 @@ struct Inner {
     clock: Clock,
     limits: Limits,
     passwords: Passwords,
+    catalog: ArcSwap<Catalog>,
+    /// Held while collections change, so that a newer catalog is never replaced by an older one.
+    changing: tokio::sync::Mutex<()>,
 }
 
 /// What of a record is sent: the parameters `expand` and `fields`.
@@ -100,22 +118,38 @@ pub struct Written {
 
 /// One request of a batch.
 #[derive(Debug)]
-pub enum Step {
+pub struct Step {
+    /// The collection, by name or id.
+    pub collection: String,
+    /// What is to be done.
+    pub act: Act,
+    /// What of the written record is answered.
+    pub shape: Shape,
+}
+
+/// What one request of a batch does.
+#[derive(Debug)]
+pub enum Act {
     /// Make a record.
-    Create { collection: String, draft: Draft, shape: Shape },
-    /// Change a record.
-    Update { collection: String, id: String, draft: Draft, shape: Shape },
+    Create(Draft),
+    /// Change a record, by id.
+    Update(String, Draft),
     /// Change the record of the draft's `id`, or make it.
-    Upsert { collection: String, draft: Draft, shape: Shape },
-    /// Delete a record.
-    Delete { collection: String, id: String },
+    Upsert(Draft),
+    /// Delete a record, by id.
+    Delete(String),
 }
 
 impl Records {
     /// Reads the collections of a store, making the first ones in a new one.
     pub async fn open(store: Store, clock: Clock, limits: Limits) -> Result<Records, Error> {
         let passwords = Passwords::new(&limits);
-        Ok(Records { inner: Arc::new(Inner { store, clock, limits, passwords }) })
+        let catalog = ArcSwap::from_pointee(Catalog::default());
+        let changing = tokio::sync::Mutex::new(());
+        let records =
+            Records { inner: Arc::new(Inner { store, clock, limits, passwords, catalog, changing }) };
+        records.prepare().await?;
+        Ok(records)
     }
 
     /// The store beneath.
@@ -135,105 +169,11 @@ impl Records {
 
     /// The collections as they are now.
     pub fn catalog(&self) -> Arc<Catalog> {
-        todo!()
-    }
-
-    // --- records
-
-    /// One page of a collection, by its list rule.
-    pub async fn list(&self, _request: &Request, _collection: &str, _query: &ListQuery) -> Result<Page, Error> {
-        todo!()
-    }
-
-    /// One record's JSON text, by the view rule.
-    pub async fn view(&self, _request: &Request, _collection: &str, _id: &str, _shape: &Shape) -> Result<String, Error> {
-        todo!()
-    }
-
-    /// Makes a record, by the create rule. `request.body` must hold the draft's values.
-    pub async fn create(&self, _request: &Request, _collection: &str, _draft: Draft, _shape: &Shape) -> Result<Written, Error> {
-        todo!()
-    }
-
-    /// Changes a record, by the update rule.
-    pub async fn update(&self, _request: &Request, _collection: &str, _id: &str, _draft: Draft, _shape: &Shape) -> Result<Written, Error> {
-        todo!()
-    }
-
-    /// Deletes a record with what depends on it, by the delete rule.
-    pub async fn delete(&self, _request: &Request, _collection: &str, _id: &str) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Does all steps or none. The error of a step is [`Error::Refused`] whose fields are
-    /// `{"requests": {"INDEX": {"code": "batch_request_failed", "message": …, "response": {status, message, data}}}}`.
-    /// Each answer is the record's JSON text, `None` after a delete. `request.body` is set per step.
-    pub async fn batch(&self, _request: &Request, _steps: Vec<Step>) -> Result<Vec<Option<Written>>, Error> {
-        todo!()
-    }
-
-    /// Whether a row (stored or not) may be seen by a listener or a downloader: the view rule, or the list rule and a
-    /// client's filter.
-    pub async fn may_see(&self, _request: &Request, _collection: &Collection, _row: &Arc<Row>, _as_list: bool, _filter: &str) -> Result<bool, Error> {
-        todo!()
-    }
-
-    /// The JSON text of a row for whoever asks, with expand and fields; no rule of the record itself is asked.
-    pub async fn render(&self, _request: &Request, _collection: &Collection, _row: &Arc<Row>, _shape: &Shape) -> Result<String, Error> {
-        todo!()
-    }
-
-    /// A record without any rule.
-    pub async fn find(&self, _collection: &Collection, _id: &str) -> Result<Option<Arc<Row>>, Error> {
-        todo!()
-    }
-
-    // --- accounts (for `identity`)
-
-    /// The account of an auth collection that has this value in one of these fields (e-mail in any case).
-    pub async fn find_account(&self, _collection: &Collection, _fields: &[String], _value: &str) -> Result<Option<Principal>, Error> {
-        todo!()
-    }
-
-    /// Whether a password fits an account; takes as long for nobody. Busy when the pool is full.
-    pub async fn verify_password(&self, _account: Option<&Principal>, _plain: &str) -> Result<bool, Error> {
-        todo!()
-    }
-
-    /// Whether an account passes its collection's auth rule.
-    pub async fn may_sign_in(&self, _request: &Request, _account: &Principal) -> Result<bool, Error> {
-        todo!()
+        self.inner.catalog.load_full()
     }
 
     /// A record's values by name, hidden ones (token key, password hash) included.
-    pub fn values(&self, _collection: &Collection, _row: &Row) -> Values {
-        todo!()
-    }
-
-    // --- collections (superusers; the caller checks)
-
-    /// Makes a collection from the wire's JSON.
-    pub async fn create_collection(&self, _sent: &Map<String, Value>) -> Result<Arc<Collection>, Error> {
-        todo!()
-    }
-
-    /// Changes a collection.
-    pub async fn update_collection(&self, _name_or_id: &str, _sent: &Map<String, Value>) -> Result<Arc<Collection>, Error> {
-        todo!()
-    }
-
-    /// Deletes a collection with its records and files.
-    pub async fn delete_collection(&self, _name_or_id: &str) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Deletes all records of a collection, with cascades and files.
-    pub async fn truncate_collection(&self, _name_or_id: &str) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Makes and changes many collections at once; with `deletes_missing`, those not named (but system ones) are deleted.
-    pub async fn import_collections(&self, _sent: &[Map<String, Value>], _deletes_missing: bool) -> Result<(), Error> {
-        todo!()
+    pub fn values(&self, collection: &Collection, row: &Row) -> Values {
+        value::read(collection, &row.id, &row.body)
     }
 }

@@ -66,6 +66,11 @@ impl<'a> Query<'a> {
 }
 
 /// What is wrong with a rule of a collection that is being saved: parses it and resolves every name in it.
-pub fn check_rule(_catalog: &Catalog, _collection: &Collection, _text: &str, _limits: &Limits) -> Result<(), Fault> {
+pub fn check_rule(
+    _catalog: &Catalog,
+    _collection: &Collection,
+    _text: &str,
+    _limits: &Limits,
+) -> Result<(), Fault> {
     todo!()
 }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::core::collection::Collection;
 use crate::core::field::{Field, FieldKind};
 
-pub use automatic::set_automatic;
+pub use automatic::{new_id, set_automatic};
 pub use check::{check, check_password};
 pub use file::{NewFile, file_name, files, files_gone};
 pub use modify::{apply, resolve_modifiers};

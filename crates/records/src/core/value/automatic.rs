@@ -45,6 +45,17 @@ pub fn set_automatic(
     }
 }
 
+/// A new id for a record, by the pattern of the collection's id field.
+pub fn new_id(collection: &Collection, now: Timestamp, chance: &mut dyn FnMut() -> u64) -> String {
+    let options = collection.fields.iter().find_map(|field| match &field.kind {
+        FieldKind::Text(options) if options.is_primary => Some(options),
+        _ => None,
+    });
+    options
+        .and_then(|options| make(options, now, chance))
+        .unwrap_or_else(|| base::id::from_parts(now, chance()))
+}
+
 fn make(options: &TextOptions, now: Timestamp, chance: &mut dyn FnMut() -> u64) -> Option<String> {
     match options.autogenerate_pattern.as_str() {
         "" => None,

@@ -1,0 +1,57 @@
+//! What sign-in asks of accounts.
+
+use std::sync::Arc;
+
+use crate::core::collection::Collection;
+use crate::core::value;
+use crate::error::Error;
+use crate::records::Records;
+use crate::records::ready::password_hash;
+use crate::records::turn::Gate;
+use crate::records::write::equal;
+use crate::request::{Principal, Request};
+
+impl Records {
+    /// The account of an auth collection that has this value in one of these fields; an e-mail address also as its lower
+    /// case. Each of the fields has a unique index.
+    pub async fn find_account(
+        &self,
+        collection: &Arc<Collection>,
+        fields: &[String],
+        value: &str,
+    ) -> Result<Option<Principal>, Error> {
+        let mut conn = self.store().reader().await?;
+        for field in fields.iter().filter_map(|name| collection.field(name)) {
+            let lower = value.to_lowercase();
+            let tries = [value, lower.as_str()];
+            let tries = if field.name == "email" && lower != value { &tries[..] } else { &tries[..1] };
+            for value in tries.iter().filter(|value| !value.is_empty()) {
+                let mut select = equal(collection, field.column(), value);
+                select.limit = Some(1);
+                if let Some(row) = conn.select(&select).await?.pop() {
+                    return Ok(Some(Principal { collection: collection.clone(), row: Arc::new(row) }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a password fits an account; takes as long for nobody. Busy when the pool is full.
+    pub async fn verify_password(&self, account: Option<&Principal>, plain: &str) -> Result<bool, Error> {
+        let hash = account.map(|a| password_hash(&value::read(&a.collection, &a.row.id, &a.row.body)));
+        self.inner.passwords.verify(plain, hash.as_deref()).await
+    }
+
+    /// Whether an account passes its collection's auth rule.
+    pub async fn may_sign_in(&self, request: &Request, account: &Principal) -> Result<bool, Error> {
+        match Gate::of(&account.collection.rules.auth, request) {
+            Gate::Open => Ok(true),
+            Gate::Shut => Ok(false),
+            Gate::If(rule) => {
+                let turn = self.turn();
+                let mut conn = self.store().reader().await?;
+                turn.fits(&mut conn, &account.collection, request, &account.row, rule).await
+            }
+        }
+    }
+}

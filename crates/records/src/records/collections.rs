@@ -1,0 +1,434 @@
+//! Collections: reading them from the store, making, changing and deleting them.
+//!
+//! A collection is kept as a record of the table `collections`, so that its changes are in the change log like all
+//! others: whoever follows the log (another server, another process) reads the collections anew.
+//!
+//! Invariant: a change is planned inside the transaction, from the collections as the transaction sees them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base::error::{Fields, Kind};
+use serde_json::{Map, Value};
+use store::query::{Column, Expr, MAIN, Order, Select, View};
+use store::{Conn, Table, Tx};
+
+use crate::core::catalog::Catalog;
+use crate::core::collection::Collection;
+use crate::core::field::FieldKind;
+use crate::core::{change, index, language};
+use crate::error::Error;
+use crate::records::Records;
+use crate::records::write::refuse;
+
+/// The table of collections.
+const COLLECTIONS: &str = "collections";
+/// Records that one transaction of a truncation deletes.
+const TRUNCATE_STEP: u64 = 500;
+
+impl Records {
+    /// Makes what a new database begins with, and reads the collections.
+    pub(super) async fn prepare(&self) -> Result<(), Error> {
+        let now = self.clock().now().to_string();
+        self.store().write(move |tx| Box::pin(async move { prepare(tx, &now).await })).await?;
+        self.reload().await
+    }
+
+    /// Reads the collections anew.
+    async fn reload(&self) -> Result<(), Error> {
+        let mut conn = self.store().reader().await?;
+        self.inner.catalog.store(Arc::new(read(&mut conn).await?));
+        Ok(())
+    }
+
+    /// Follows the change log and reads the collections anew when another process or server has changed them. Runs until
+    /// the store is closed.
+    pub async fn follow(&self) {
+        let mut tail = self.store().tail(self.store().position());
+        loop {
+            let touches = match tail.next().await {
+                Ok(changes) => changes.iter().any(|change| &*change.table == COLLECTIONS),
+                Err(store::Error::Gone) => {
+                    tail = self.store().tail(self.store().position());
+                    true
+                }
+                Err(_) => return,
+            };
+            if touches {
+                let _changing = self.inner.changing.lock().await;
+                if let Err(fault) = self.reload().await {
+                    tracing::error!(error = base::error::chain(&fault), "the collections can't be read anew");
+                }
+            }
+        }
+    }
+
+    /// Makes a collection from the wire's JSON.
+    pub async fn create_collection(&self, sent: &Map<String, Value>) -> Result<Arc<Collection>, Error> {
+        let (sent, name) = (sent.clone(), wanted_name(sent));
+        self.change(move |planner, tx| Box::pin(async move { planner.create(tx, &sent).await })).await?;
+        self.named(&name)
+    }
+
+    /// Changes a collection.
+    pub async fn update_collection(
+        &self,
+        name_or_id: &str,
+        sent: &Map<String, Value>,
+    ) -> Result<Arc<Collection>, Error> {
+        let (sent, before) = (sent.clone(), self.named(name_or_id)?);
+        let id = before.id.clone();
+        self.change(move |planner, tx| Box::pin(async move { planner.update(tx, &before.id, &sent).await }))
+            .await?;
+        self.named(&id)
+    }
+
+    /// Deletes a collection with its records and files.
+    pub async fn delete_collection(&self, name_or_id: &str) -> Result<(), Error> {
+        let collection = self.named(name_or_id)?;
+        let id = collection.id.clone();
+        self.change(move |planner, tx| Box::pin(async move { planner.delete(tx, &id).await })).await?;
+        Ok(self.store().files().remove_table(collection.table().as_str()).await?)
+    }
+
+    /// Makes and changes many collections at once; with `deletes_missing`, those not named (but system ones) are deleted.
+    pub async fn import_collections(
+        &self,
+        sent: &[Map<String, Value>],
+        deletes_missing: bool,
+    ) -> Result<(), Error> {
+        let (sent, before) = (sent.to_vec(), self.catalog());
+        self.change(move |planner, tx| {
+            Box::pin(async move { planner.import(tx, &sent, deletes_missing).await })
+        })
+        .await?;
+        let after = self.catalog();
+        for gone in before.all().iter().filter(|c| after.find(&c.id).is_none()) {
+            self.store().files().remove_table(gone.table().as_str()).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes all records of a collection, with cascades and files: so many per transaction that other writes need not
+    /// wait long. Broken off, it has deleted some and can be asked again.
+    pub async fn truncate_collection(&self, name_or_id: &str) -> Result<(), Error> {
+        let collection = self.named(name_or_id)?;
+        if collection.is_superusers() {
+            return Err(Error::refused(Kind::Invalid, "Superusers are deleted one by one, never all."));
+        }
+        loop {
+            let (turn, of) = (self.turn(), collection.clone());
+            let step = self.store().write(move |tx| {
+                Box::pin(async move {
+                    let mut select = Select::table(&of.table());
+                    select.limit = Some(TRUNCATE_STEP);
+                    let rows = tx.select(&select).await?;
+                    let mut leftovers = Vec::with_capacity(rows.len());
+                    for row in &rows {
+                        leftovers.push(turn.cascade(tx, &of, &row.id).await?);
+                    }
+                    Ok::<_, Error>(leftovers)
+                })
+            });
+            let leftovers = step.await?;
+            if leftovers.is_empty() {
+                return Ok(());
+            }
+            for files in leftovers {
+                files.clear(self.store()).await;
+            }
+        }
+    }
+
+    fn named(&self, name_or_id: &str) -> Result<Arc<Collection>, Error> {
+        self.catalog().find(name_or_id).cloned().ok_or_else(Error::missing)
+    }
+
+    /// Runs a change of collections in a transaction, then reads them anew.
+    async fn change<F>(&self, plan: F) -> Result<(), Error>
+    where
+        F: for<'a> FnOnce(&'a mut Planner, &'a mut Tx) -> store::Step<'a, (), Error> + Send + 'static,
+    {
+        let _changing = self.inner.changing.lock().await;
+        let records = self.clone();
+        self.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let catalog = read(tx).await?;
+                    let mut planner = Planner { records, catalog };
+                    plan(&mut planner, tx).await
+                })
+            })
+            .await?;
+        self.reload().await
+    }
+}
+
+/// Changes collections inside one transaction, keeping its catalog in step.
+struct Planner {
+    records: Records,
+    catalog: Catalog,
+}
+
+impl Planner {
+    async fn create(&mut self, tx: &mut Tx, sent: &Map<String, Value>) -> Result<(), Error> {
+        let collection = self.plan(None, sent)?;
+        tx.create_table(&collection.table()).await?;
+        self.put(tx, None, collection).await
+    }
+
+    async fn update(&mut self, tx: &mut Tx, id: &str, sent: &Map<String, Value>) -> Result<(), Error> {
+        let before = self.catalog.find(id).cloned().ok_or_else(Error::missing)?;
+        let after = self.plan(Some(&before), sent)?;
+        self.put(tx, Some(&before), after).await
+    }
+
+    /// The collection that was asked for, checked whole, its rules too.
+    fn plan(&self, before: Option<&Collection>, sent: &Map<String, Value>) -> Result<Collection, Error> {
+        let message = match before {
+            None => "Failed to create collection.",
+            Some(_) => "Failed to update collection.",
+        };
+        let now = self.records.clock().now();
+        let planned =
+            change::plan(&self.catalog, before, sent, &now.to_string(), &mut || base::chance::word(50))
+                .map_err(|faults| Error::invalid(message, faults))?;
+        refuse(self.check_rules(&planned), message)?;
+        Ok(planned)
+    }
+
+    fn check_rules(&self, collection: &Collection) -> Fields {
+        let catalog = self.with(collection.clone());
+        let rules = &collection.rules;
+        let named = [
+            ("listRule", &rules.list),
+            ("viewRule", &rules.view),
+            ("createRule", &rules.create),
+            ("updateRule", &rules.update),
+            ("deleteRule", &rules.delete),
+            ("manageRule", &rules.manage),
+            ("authRule", &rules.auth),
+        ];
+        let mut faults = Fields::default();
+        for (name, rule) in named {
+            let Some(rule) = rule.as_deref().filter(|rule| !rule.is_empty()) else { continue };
+            if let Err(fault) = language::check_rule(&catalog, collection, rule, self.records.limits()) {
+                faults.add(name, "validation_invalid_rule", &format!("Invalid rule: {fault}."));
+            }
+        }
+        faults
+    }
+
+    /// The catalog with a collection made or replaced.
+    fn with(&self, collection: Collection) -> Catalog {
+        let mut all: Vec<_> = self.catalog.all().to_vec();
+        let collection = Arc::new(collection);
+        match all.iter().position(|c| c.id == collection.id) {
+            Some(place) => all[place] = collection,
+            None => all.push(collection),
+        }
+        Catalog::new(all)
+    }
+
+    /// Keeps a collection with its indexes and its view.
+    async fn put(
+        &mut self,
+        tx: &mut Tx,
+        before: Option<&Collection>,
+        after: Collection,
+    ) -> Result<(), Error> {
+        keep(tx, before, &after).await?;
+        self.catalog = self.with(after);
+        Ok(())
+    }
+
+    async fn delete(&mut self, tx: &mut Tx, id: &str) -> Result<(), Error> {
+        let collection = self.catalog.find(id).cloned().ok_or_else(Error::missing)?;
+        let refers = |c: &&Arc<Collection>| {
+            let to_it = |kind: &FieldKind| matches!(kind, FieldKind::Relation { collection, .. } if *collection == id);
+            c.id != id && c.fields.iter().any(|field| to_it(&field.kind))
+        };
+        let refusal = match self.catalog.all().iter().find(refers) {
+            _ if collection.is_system => Some("System collections can't be deleted.".to_owned()),
+            Some(other) => {
+                Some(format!("The collection {} has a relation to it. Remove that field first.", other.name))
+            }
+            None => None,
+        };
+        if let Some(refusal) = refusal {
+            return Err(Error::refused(Kind::Invalid, format!("Failed to delete collection. {refusal}")));
+        }
+        self.drop(tx, &collection).await
+    }
+
+    async fn drop(&mut self, tx: &mut Tx, collection: &Collection) -> Result<(), Error> {
+        tx.set_view(&collection.table(), None).await?;
+        tx.drop_table(&collection.table()).await?;
+        tx.delete(&Table::new(COLLECTIONS), &collection.id).await?;
+        let rest = self.catalog.all().iter().filter(|c| c.id != collection.id).cloned().collect();
+        self.catalog = Catalog::new(rest);
+        Ok(())
+    }
+
+    /// Two passes, so that collections may relate to one another in a circle: first each new one without its relations,
+    /// indexes and rules, then every one whole.
+    async fn import(
+        &mut self,
+        tx: &mut Tx,
+        sent: &[Map<String, Value>],
+        deletes_missing: bool,
+    ) -> Result<(), Error> {
+        let mut ids = HashMap::new();
+        for (place, one) in sent.iter().enumerate() {
+            if self.known(one).is_none() {
+                self.create(tx, &bare(one)).await.map_err(|fault| in_place(place, one, fault))?;
+            }
+            let id = self.known(one).ok_or_else(Error::missing)?;
+            ids.insert(id, place);
+        }
+        for one in sent {
+            let id = self.known(one).ok_or_else(Error::missing)?;
+            let place = ids[&id];
+            let whole = if deletes_missing { one.clone() } else { self.with_old_fields(&id, one) };
+            self.update(tx, &id, &whole).await.map_err(|fault| in_place(place, one, fault))?;
+        }
+        if deletes_missing {
+            let missing: Vec<_> = self
+                .catalog
+                .all()
+                .iter()
+                .filter(|c| !c.is_system && !ids.contains_key(&c.id))
+                .cloned()
+                .collect();
+            for collection in missing {
+                self.drop(tx, &collection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The id of a collection that is there already, by the sent id or name.
+    fn known(&self, sent: &Map<String, Value>) -> Option<String> {
+        let named = |key| sent.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let found = named("id").and_then(|id| self.catalog.find(id));
+        found.or_else(|| named("name").and_then(|name| self.catalog.find(name))).map(|c| c.id.clone())
+    }
+
+    /// What was sent, with the fields that it doesn't name: an import that deletes nothing deletes no field either.
+    fn with_old_fields(&self, id: &str, sent: &Map<String, Value>) -> Map<String, Value> {
+        let mut sent = sent.clone();
+        let Some(before) = self.catalog.find(id) else { return sent };
+        let old =
+            change::to_wire(before).remove("fields").and_then(|f| f.as_array().cloned()).unwrap_or_default();
+        if let Some(fields) = sent.get_mut("fields").and_then(Value::as_array_mut) {
+            for field in old {
+                let same =
+                    |f: &Value| f["name"] == field["name"] || (f["id"] == field["id"] && f["id"].is_string());
+                if !fields.iter().any(same) {
+                    fields.push(field);
+                }
+            }
+        }
+        sent
+    }
+}
+
+/// A sent collection without what may refer to others that are not made yet.
+fn bare(sent: &Map<String, Value>) -> Map<String, Value> {
+    let mut bare = sent.clone();
+    for key in [
+        "indexes",
+        "listRule",
+        "viewRule",
+        "createRule",
+        "updateRule",
+        "deleteRule",
+        "manageRule",
+        "authRule",
+    ] {
+        bare.remove(key);
+    }
+    if let Some(fields) = bare.get_mut("fields").and_then(Value::as_array_mut) {
+        fields.retain(|field| field["type"] != "relation");
+    }
+    bare
+}
+
+fn in_place(place: usize, sent: &Map<String, Value>, fault: Error) -> Error {
+    let Error::Refused { kind, message, fields } = fault else { return fault };
+    let name = wanted_name(sent);
+    let mut nested = Fields::default();
+    nested.0.insert(
+        "collections".into(),
+        Value::from(Map::from_iter([(place.to_string(), Value::from(fields.0))])),
+    );
+    Error::Refused {
+        kind,
+        message: format!("{message} (collection {} of the import, {name:?})", place + 1),
+        fields: nested,
+    }
+}
+
+fn wanted_name(sent: &Map<String, Value>) -> String {
+    sent.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Keeps a collection: its row, its indexes, its view.
+async fn keep(tx: &mut Tx, before: Option<&Collection>, after: &Collection) -> Result<(), Error> {
+    let collections = Table::new(COLLECTIONS);
+    let body = change::to_stored(after);
+    match before {
+        None => drop(tx.insert(&collections, &after.id, 1, body).await?),
+        Some(_) => drop(tx.update(&collections, &after.id, 1, body).await?),
+    }
+    let indexes: Vec<_> = after.indexes.iter().map(|declared| index::to_store(declared, after)).collect();
+    tx.set_indexes(&after.table(), &indexes).await.map_err(|fault| not_unique(fault, after))?;
+    tx.set_view(&after.table(), Some(&view(after))).await?;
+    Ok(())
+}
+
+/// Data that don't fit a new unique index, as a fault of that index.
+fn not_unique(fault: store::Error, collection: &Collection) -> Error {
+    let store::Error::Unique { index: name } = &fault else { return fault.into() };
+    let place =
+        collection.indexes.iter().position(|declared| index::to_store(declared, collection).name == *name);
+    let Some(place) = place else { return fault.into() };
+    let message = format!(
+        "Some records have the same values, so `{}` can't be unique.",
+        collection.indexes[place].name
+    );
+    let mut one = Fields::one(&place.to_string(), "validation_invalid_index_expression", &message);
+    let nested = Value::from(std::mem::take(&mut one.0));
+    one.0.insert("indexes".into(), nested);
+    Error::invalid("The collection can't be saved.", one)
+}
+
+/// The readable view of a collection, for people with a database shell.
+fn view(collection: &Collection) -> View {
+    let id = [("id".to_owned(), Column::Id)];
+    let shown = collection.fields.iter().filter(|f| !f.is_hidden && !f.is_id());
+    let columns = id.into_iter().chain(shown.map(|f| (f.name.clone(), f.column()))).collect();
+    View { name: collection.name.clone(), columns }
+}
+
+async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
+    let collections = Table::new(COLLECTIONS);
+    tx.create_table(&collections).await?;
+    if !tx.exists(&Select::table(&collections)).await? {
+        for first in change::first_collections(now, &mut || base::chance::word(50)) {
+            tx.create_table(&first.table()).await?;
+            keep(tx, None, &first).await?;
+        }
+    }
+    Ok(())
+}
+
+/// All collections, in the order of their making.
+async fn read(conn: &mut Conn) -> Result<Catalog, Error> {
+    let mut select = Select::table(&Table::new(COLLECTIONS));
+    select.order = vec![Order { by: Expr::Column(MAIN, Column::Rowid), descending: false }];
+    let rows = conn.select(&select).await?;
+    let read = |row: &store::Row| change::from_stored(&row.id, &row.body).map(Arc::new);
+    let all = rows.iter().map(read).collect::<Result<_, _>>();
+    all.map(Catalog::new).map_err(|fault| Error::refused(Kind::Internal, fault))
+}
