@@ -94,7 +94,10 @@ where
     set.join_all().await;
     let (cpu, wall) = (cpu_time() - cpu, at.elapsed());
     let each = cpu.as_secs_f64() * 1e6 / OPERATIONS as f64;
-    println!("{name:>8} {callers:>3} callers {each:>8.1} µs {:>9.0}/s", OPERATIONS as f64 / wall.as_secs_f64());
+    println!(
+        "{name:>8} {callers:>3} callers {each:>8.1} µs {:>9.0}/s",
+        OPERATIONS as f64 / wall.as_secs_f64()
+    );
 }
 
 fn table() -> Table {
@@ -107,7 +110,9 @@ fn id(n: usize) -> String {
 
 fn body(n: usize) -> String {
     let text = "국회에서 발의한 법률안의 제안 이유와 주요 내용 — the reasons for the bill. ".repeat(6);
-    format!("{{\"f1\":\"title {n}\",\"f2\":{n},\"f3\":true,\"f4\":\"{text}\",\"f5\":[\"a\",\"b\"],\"f6\":\"2026-11-22\"}}")
+    format!(
+        "{{\"f1\":\"title {n}\",\"f2\":{n},\"f3\":true,\"f4\":\"{text}\",\"f5\":[\"a\",\"b\"],\"f6\":\"2026-11-22\"}}"
+    )
 }
 
 /// CPU time of this process, user and system, in steps of 10 ms.

@@ -42,6 +42,9 @@ pub(crate) use open::prepare;
 pub(crate) use readers::Readers;
 pub(crate) use writer::{Message, Shared, Writer};
 
+#[cfg(test)]
+mod tests;
+
 /// `PRAGMA application_id` of our files: the letters `ONDL`.
 pub(crate) const APPLICATION: i64 = 0x4F4E_444C;
 /// `PRAGMA user_version`: the format that this program writes and the newest that it knows.

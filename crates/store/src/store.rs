@@ -143,6 +143,13 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    pub(crate) fn inner_live(&self) -> &Live {
+        &self.inner.shared.live
+    }
+}
+
 impl Inner {
     /// Asks the writer to end.
     fn stop(&self) {

@@ -10,8 +10,11 @@ use crate::dialect::sqlite;
 use crate::error::Error;
 use crate::sqlite::{APPLICATION, FORMAT, Link, Place};
 
-/// Longest wait for another process that writes.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// Wait between two tries while another process writes. SQLite's own waits grow to 100 ms, and would hardly ever meet the
+/// short gaps that an import leaves.
+const BUSY_STEP: Duration = Duration::from_millis(1);
+/// Tries before a write is refused as busy: about 10 seconds.
+const BUSY_TRIES: i32 = 10_000;
 /// Page cache of one connection, in KiB; taken only as pages are read.
 const CACHE_KIB: i64 = 4_096;
 /// The WAL file is cut back to this size, in bytes, once it has been written into the database.
@@ -21,7 +24,7 @@ const CHECKPOINT_PAGES: i64 = 2_000;
 /// Prepared statements that each connection keeps.
 const STATEMENTS_KEPT: usize = 128;
 
-const SCHEMA: &str = "
+pub(super) const SCHEMA: &str = "
     CREATE TABLE meta(name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE change(
         seq INTEGER PRIMARY KEY NOT NULL, epoch INTEGER NOT NULL, write_id TEXT NOT NULL, tbl TEXT NOT NULL,
@@ -51,15 +54,18 @@ pub(super) fn reader(place: &Arc<Place>) -> Result<Link, Error> {
 
 fn connect(place: &Place, more: OpenFlags) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-    let db = Connection::open_with_flags(&place.path, flags).map_err(|e| place.fault(e))?;
-    tune(&db).map_err(|e| place.fault(e))?;
+    let mut db = Connection::open_with_flags(&place.path, flags).map_err(|e| place.fault(e))?;
+    tune(&mut db).map_err(|e| place.fault(e))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     Ok(db)
 }
 
-fn tune(db: &Connection) -> rusqlite::Result<()> {
+fn tune(db: &mut Connection) -> rusqlite::Result<()> {
     sqlite::prepare_connection(db)?;
-    db.busy_timeout(BUSY_WAIT)?;
+    db.busy_handler(Some(|tries| {
+        std::thread::sleep(BUSY_STEP);
+        tries < BUSY_TRIES
+    }))?;
     db.pragma_update(None, "foreign_keys", false)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "cache_size", -CACHE_KIB)

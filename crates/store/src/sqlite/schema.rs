@@ -51,18 +51,27 @@ pub(crate) fn set_view(db: &Connection, table: &Table, view: Option<&View>) -> r
     let old: Option<String> =
         db.query_row("SELECT value FROM meta WHERE name = ?1", [&key], |row| row.get(0)).optional()?;
     if let Some(old) = &old {
+        if view.is_some_and(|view| view.name == *old && stands(db, table, view).unwrap_or(false)) {
+            return Ok(());
+        }
         db.execute_batch(&format!("DROP VIEW IF EXISTS {}", quoted(old)))?;
         db.execute("DELETE FROM meta WHERE name = ?1", [&key])?;
     }
     let Some(view) = view else { return Ok(()) };
-    let mut names = [view.name.clone(), format!("v_{}", view.name)].into_iter();
-    let Some(name) = names.find_map(|name| is_free(db, &name).map(|free| free.then_some(name)).transpose())
-    else {
-        return Ok(());
-    };
-    let view = View { name: name?, columns: view.columns.clone() };
-    db.execute_batch(&sqlite::create_view(table, &view))?;
-    db.execute("INSERT INTO meta(name, value) VALUES (?1, ?2)", [&key, &view.name]).map(drop)
+    for name in [view.name.clone(), format!("v_{}", view.name)] {
+        if is_free(db, &name)? {
+            let view = View { name, columns: view.columns.clone() };
+            db.execute_batch(&sqlite::create_view(table, &view))?;
+            return db.execute("INSERT INTO meta(name, value) VALUES (?1, ?2)", [&key, &view.name]).map(drop);
+        }
+    }
+    Ok(())
+}
+
+/// True when the view is there as it should be: making it anew would make every connection read the schema again.
+fn stands(db: &Connection, table: &Table, view: &View) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ?1 AND sql = ?2)";
+    db.query_row(sql, [&view.name, &sqlite::create_view(table, view)], |row| row.get(0))
 }
 
 fn is_free(db: &Connection, name: &str) -> rusqlite::Result<bool> {

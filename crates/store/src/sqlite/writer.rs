@@ -15,6 +15,8 @@ use crate::tx::Tx;
 
 /// How often an idle writer looks for commits of other processes.
 const FOREIGN_POLL: Duration = Duration::from_millis(250);
+/// How long a process that is not the server keeps its hands off after a commit, so that the server's writes get in.
+const GUEST_PAUSE: Duration = Duration::from_millis(2);
 /// Rows of the change log that are trimmed at once.
 const TRIM_STEP: u64 = 1_000;
 /// Commits after which a writer that is never idle trims the log all the same.
@@ -120,6 +122,9 @@ impl Writer {
                 done.into_iter().for_each(|job| job.answer());
             }
             Err(error) => answer_badly(done, &error),
+        }
+        if !self.shared.is_claimed.load(Ordering::Relaxed) {
+            return std::thread::sleep(GUEST_PAUSE);
         }
         self.commits_untrimmed += 1;
         if self.commits_untrimmed >= TRIM_EVERY {
