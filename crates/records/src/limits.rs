@@ -1,7 +1,8 @@
 //! The limits of records, with names and defaults, in one place.
 
 /// Every limit that a request on records can meet.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Records on one page.
     pub page_size_max: u64,
