@@ -1,1 +1,20 @@
-//! To come.
+//! Accounts: who somebody is, how they sign in, and what they get for it.
+//!
+//! Map, in reading order: `token` (pure: the tokens' form and signature), `cache` (tokens proved a moment ago), `config`,
+//! `service` (the handle: proves tokens for the other rooms, issues new ones), `endpoint` (one endpoint is one file),
+//! `superusers` (those who may do everything, as the command and the first-run page make them).
+//!
+//! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, and its end in
+//! `endpoint::answer::signed_in`, which asks the auth rule and renders the reply.
+//!
+//! Invariant: an unknown address and a wrong password get the same answer after the same work.
+
+mod cache;
+mod config;
+mod endpoint;
+mod service;
+pub mod superusers;
+pub mod token;
+
+pub use config::Config;
+pub use service::Identity;

@@ -1,0 +1,35 @@
+//! The endpoints of accounts; one endpoint is one file.
+//!
+//! Map: `ask` (what they all read of a request), `answer` (how a sign-in is answered), then the endpoints: `password`,
+//! `refresh`, `methods`, `impersonate`, `file_token`, and `absent` (what this version can't do, said plainly).
+
+mod absent;
+mod answer;
+mod ask;
+mod file_token;
+mod impersonate;
+mod methods;
+mod password;
+mod refresh;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::service::Identity;
+
+pub(crate) fn router(identity: Identity) -> Router {
+    let of = |name: &str| format!("/api/collections/{{collection}}/{name}");
+    let mut router = Router::new()
+        .route(&of("auth-with-password"), post(password::sign_in))
+        .route(&of("auth-refresh"), post(refresh::refresh))
+        .route(&of("auth-methods"), get(methods::list))
+        .route(&of("impersonate/{id}"), post(impersonate::impersonate))
+        .route("/api/files/token", post(file_token::make));
+    for name in absent::DISABLED {
+        router = router.route(&of(name), post(absent::disabled));
+    }
+    for name in absent::MAILED {
+        router = router.route(&of(name), post(absent::needs_mail));
+    }
+    router.with_state(identity)
+}

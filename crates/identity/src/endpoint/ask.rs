@@ -1,0 +1,100 @@
+//! What the endpoints read of a request: the collection, who asks, and the body.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{Request, StatusCode};
+use records::core::collection::Collection;
+use records::{Context, Shape};
+use serde_json::{Map, Value};
+use web::Problem;
+use web::form::{Form, Limits};
+
+use crate::cache::Proven;
+use crate::service::Identity;
+use crate::token::Purpose;
+
+/// A request on an auth collection.
+pub(super) struct Ask {
+    /// The collection.
+    pub(super) collection: Arc<Collection>,
+    /// What rules may know of the request.
+    pub(super) request: records::Request,
+    /// The parameters `expand` and `fields`.
+    pub(super) shape: Shape,
+}
+
+impl Ask {
+    /// Reads the head and the body of a request on an auth collection.
+    pub(super) async fn read(
+        identity: &Identity,
+        collection: &str,
+        request: Request<Body>,
+    ) -> Result<Ask, Problem> {
+        let collection = auth_collection(identity, collection)?;
+        let (head, body) = request.into_parts();
+        let caller = caller(identity, &head).await?;
+        let query = web::request::query(head.uri.query());
+        let text = |name: &str| query.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let shape = Shape { expand: text("expand"), fields: text("fields") };
+        let request = records::Request {
+            context: Context::Default,
+            method: head.method.as_str().to_owned(),
+            headers: headers(&head),
+            query,
+            body: values(identity, &head, body).await?,
+            auth: caller.map(|proven| proven.principal),
+        };
+        Ok(Ask { collection, request, shape })
+    }
+}
+
+/// The auth collection of a path, by name or id.
+pub(super) fn auth_collection(identity: &Identity, name: &str) -> Result<Arc<Collection>, Problem> {
+    let found = identity.records().catalog().find(name).filter(|c| c.is_auth()).cloned();
+    found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "Missing or invalid auth collection context."))
+}
+
+/// Whoever asks; a token that is not valid counts as none.
+pub(super) async fn caller(identity: &Identity, head: &Parts) -> Result<Option<Proven>, Problem> {
+    match web::request::token(&head.headers) {
+        Some(token) => Ok(identity.prove(token, Purpose::Auth).await?),
+        None => Ok(None),
+    }
+}
+
+/// Counts a request against what its address may do: the collection's own allowance first, then everybody's.
+pub(super) fn count(
+    identity: &Identity,
+    collection: &str,
+    head: &Parts,
+    tags: &[&str],
+) -> Result<(), Problem> {
+    let name =
+        auth_collection(identity, collection).map_or_else(|_| collection.to_owned(), |c| c.name.clone());
+    let labels: Vec<String> =
+        tags.iter().flat_map(|tag| [format!("{name}:{tag}"), format!("*:{tag}")]).collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    identity.limiter().check(&labels, web::request::address(&head.extensions))
+}
+
+async fn values(identity: &Identity, head: &Parts, body: Body) -> Result<Map<String, Value>, Problem> {
+    let limit = identity.config().body_bytes_max.0;
+    let limits = Limits { values_bytes_max: limit, file_bytes_max: 0, files_bytes_max: 0, parts_max: 20 };
+    let form = Form::read(&head.headers, body, &limits, identity.records().store().files()).await;
+    form.map(|form| form.values).map_err(|problem| match problem.status {
+        StatusCode::BAD_REQUEST => Problem::invalid("An error occurred while loading the submitted data."),
+        _ => problem,
+    })
+}
+
+/// `@request.headers.*`: names in lower case with `_` for `-`.
+fn headers(head: &Parts) -> Map<String, Value> {
+    let mut map = Map::new();
+    for (name, value) in &head.headers {
+        let text = value.to_str().unwrap_or_default().to_owned();
+        map.entry(name.as_str().replace('-', "_")).or_insert(Value::String(text));
+    }
+    map
+}

@@ -1,0 +1,40 @@
+//! `GET auth-methods`: the ways to sign in that a collection offers.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::Request;
+use axum::response::Response;
+use records::core::pick::Pick;
+use serde_json::json;
+use web::Problem;
+
+use super::ask;
+use crate::service::Identity;
+
+pub(super) async fn list(
+    State(identity): State<Identity>,
+    Path(collection): Path<String>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (head, _) = request.into_parts();
+    ask::count(&identity, &collection, &head, &["listAuthMethods"])?;
+    let collection = ask::auth_collection(&identity, &collection)?;
+    let options = collection.auth.as_ref().filter(|options| options.has_password);
+    let fields = options.map(|options| options.identity_fields.clone()).unwrap_or_default();
+    let has = |name: &str| fields.iter().any(|field| field == name);
+    let mut methods = json!({
+        "password": { "identityFields": fields, "enabled": options.is_some() },
+        "oauth2": { "providers": [], "enabled": false },
+        "mfa": { "enabled": false, "duration": 0 },
+        "otp": { "enabled": false, "duration": 0 },
+        "authProviders": [],
+        "usernamePassword": has("username"),
+        "emailPassword": has("email"),
+    });
+    let query = web::request::query(head.uri.query());
+    let wanted = query.get("fields").and_then(|fields| fields.as_str()).unwrap_or_default();
+    if let Some(pick) = Pick::parse(wanted).map_err(Problem::invalid)? {
+        pick.apply(&mut methods);
+    }
+    web::reply::json(&methods)
+}

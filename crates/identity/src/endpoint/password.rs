@@ -1,0 +1,89 @@
+//! `POST auth-with-password`: an address (or another identity field) and a password for a token.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use base::error::Fields;
+use records::Context;
+use records::core::collection::AuthOptions;
+use serde_json::{Map, Value};
+use web::Problem;
+
+use super::answer::signed_in;
+use super::ask::{Ask, count};
+use crate::service::Identity;
+
+/// Longest identity and password, in characters.
+const LENGTH_MAX: usize = 255;
+
+struct Given {
+    identity: String,
+    password: String,
+    field: Option<String>,
+}
+
+pub(super) async fn sign_in(
+    State(identity): State<Identity>,
+    Path(collection): Path<String>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    count(&identity, &collection, &head, &["authWithPassword", "auth"])?;
+    let mut ask = Ask::read(&identity, &collection, Request::from_parts(head, body)).await?;
+    let options = ask.collection.auth.as_ref().filter(|options| options.has_password);
+    let Some(options) = options else {
+        let why = "The collection is not configured to allow password authentication.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, why));
+    };
+    let given = read(&ask.request.body, options)?;
+    let fields = fields(&given, options);
+    ask.request.context = Context::Password;
+    let account = identity.records().find_account(&ask.collection, &fields, &given.identity).await?;
+    // without an account this takes as long and is false
+    let fits = identity.records().verify_password(account.as_ref(), &given.password).await?;
+    match account {
+        Some(account) if fits => {
+            let token = identity.sign_in_token(&account)?;
+            signed_in(&identity, ask, account.into(), token).await
+        }
+        _ => Err(Problem::invalid("Failed to authenticate.")),
+    }
+}
+
+/// Where to look for the identity: the field that was named, or all of them with the address first.
+fn fields(given: &Given, options: &AuthOptions) -> Vec<String> {
+    if let Some(field) = &given.field {
+        return vec![field.clone()];
+    }
+    let mut fields = options.identity_fields.clone();
+    fields.sort_by_key(|field| field != "email");
+    fields
+}
+
+fn read(body: &Map<String, Value>, options: &AuthOptions) -> Result<Given, Problem> {
+    let mut faults = Fields::default();
+    let mut text = |name: &str, is_needed: bool| {
+        let text = match body.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Bool(truth)) => truth.to_string(),
+            _ => String::new(),
+        };
+        if text.is_empty() && is_needed {
+            faults.add(name, "validation_required", "Cannot be blank.");
+        } else if text.chars().count() > LENGTH_MAX {
+            faults.add(name, "validation_length_out_of_range", "The length must be between 1 and 255.");
+        }
+        text
+    };
+    let (identity, password, field) =
+        (text("identity", true), text("password", true), text("identityField", false));
+    if !field.is_empty() && !options.identity_fields.contains(&field) {
+        faults.add("identityField", "validation_in_invalid", "Must be a valid value.");
+    }
+    if !faults.is_empty() {
+        return Err(Problem::invalid("An error occurred while validating the submitted data.").with(faults));
+    }
+    Ok(Given { identity, password, field: Some(field).filter(|field| !field.is_empty()) })
+}

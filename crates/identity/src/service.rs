@@ -1,0 +1,191 @@
+//! The handle: proves tokens for the other rooms and issues new ones.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use base::time::Timestamp;
+use records::{Authenticate, Error, Principal, Records};
+use tokio_util::sync::CancellationToken;
+use web::limiter::Limiter;
+
+use crate::cache::{Cache, Proven};
+use crate::config::Config;
+use crate::endpoint;
+use crate::token::{self, Claims, Key, Purpose};
+
+/// The room of accounts. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    records: Records,
+    limiter: Arc<Limiter>,
+    cache: Cache,
+}
+
+impl Identity {
+    /// The room on these records; the limiter is the one of the whole server.
+    pub fn new(config: Config, records: Records, limiter: Arc<Limiter>) -> Identity {
+        let cache = Cache::new(config.cached_tokens_max, config.cached_token_time_max.0);
+        Identity { inner: Arc::new(Inner { config, records, limiter, cache }) }
+    }
+
+    /// Its routes.
+    pub fn router(&self) -> Router {
+        endpoint::router(self.clone())
+    }
+
+    /// Follows the change log until the stop, so that proven tokens can be kept at hand. Without it every token is proved
+    /// against the database each time.
+    pub async fn run(&self, stop: CancellationToken) {
+        let (store, cache) = (self.records().store(), &self.inner.cache);
+        while !stop.is_cancelled() {
+            let after = store.position();
+            let mut tail = store.tail(after);
+            cache.follow(after);
+            loop {
+                let changes = tokio::select! {
+                    () = stop.cancelled() => break,
+                    changes = tail.next() => changes,
+                };
+                match changes {
+                    Ok(changes) => cache.apply(&changes),
+                    Err(error) => {
+                        tracing::warn!(
+                            error = base::error::chain(&error),
+                            "following the change log begins anew"
+                        );
+                        break;
+                    }
+                }
+            }
+            cache.rest();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            }
+        }
+    }
+
+    /// A fresh sign-in token for an account.
+    pub fn sign_in_token(&self, account: &Principal) -> Result<String, Error> {
+        let seconds = account.collection.auth.as_ref().map_or(0, |auth| auth.token_seconds);
+        self.issue(account, Purpose::Auth, Duration::from_secs(seconds), true)
+    }
+
+    /// A token that is never renewed, for acting as an account; of no duration: as long as a plain one.
+    pub(crate) fn static_token(&self, account: &Principal, duration: Duration) -> Result<String, Error> {
+        let usual = account.collection.auth.as_ref().map_or(0, |auth| auth.token_seconds);
+        let duration = if duration.is_zero() { Duration::from_secs(usual) } else { duration };
+        self.issue(account, Purpose::Auth, duration, false)
+    }
+
+    /// A token for downloading protected files.
+    pub fn file_token(&self, account: &Principal) -> Result<String, Error> {
+        let seconds = account.collection.auth.as_ref().map_or(0, |auth| auth.file_token_seconds);
+        self.issue(account, Purpose::File, Duration::from_secs(seconds), false)
+    }
+
+    /// A valid token's account and claims; `None` for any other.
+    pub(crate) async fn prove(&self, token: &str, purpose: Purpose) -> Result<Option<Proven>, Error> {
+        let (records, cache) = (self.records(), &self.inner.cache);
+        let now = records.clock().now();
+        if let Some(proven) = cache.find(token, records.store().position(), now) {
+            let is_current = records
+                .catalog()
+                .find(&proven.claims.collection_id)
+                .is_some_and(|current| Arc::ptr_eq(current, &proven.principal.collection));
+            if is_current && proven.claims.purpose == purpose {
+                return Ok(Some(proven));
+            }
+        }
+        self.prove_anew(token, purpose, now).await
+    }
+
+    async fn prove_anew(
+        &self,
+        token: &str,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Option<Proven>, Error> {
+        let (records, cache) = (self.records(), &self.inner.cache);
+        let Some(unproven) = token::read(token).filter(|t| t.claimed_purpose() == purpose) else {
+            return Ok(None);
+        };
+        let (collection, id) = unproven.claimed_account();
+        let Some(collection) =
+            records.catalog().find(collection).filter(|c| c.id == collection && c.is_auth()).cloned()
+        else {
+            return Ok(None);
+        };
+        let ticket = cache.ticket(collection.table().as_str(), id);
+        let Some(row) = records.find(&collection, id).await? else { return Ok(None) };
+        let principal = Principal { collection, row };
+        let Some(claims) = self.key(&principal, purpose).and_then(|key| unproven.prove(&key, now)) else {
+            return Ok(None);
+        };
+        let proven = Proven { principal: Arc::new(principal), claims: Arc::new(claims) };
+        cache.keep(ticket, token, proven.clone(), now);
+        Ok(Some(proven))
+    }
+
+    fn issue(
+        &self,
+        account: &Principal,
+        purpose: Purpose,
+        life: Duration,
+        refreshable: bool,
+    ) -> Result<String, Error> {
+        let now = self.records().clock().now();
+        let key = self.key(account, purpose).ok_or_else(|| {
+            Error::refused(
+                base::error::Kind::Internal,
+                "the account has no token key, or its collection no secret",
+            )
+        })?;
+        let claims = Claims {
+            id: account.row.id.clone(),
+            collection_id: account.collection.id.clone(),
+            purpose,
+            refreshable,
+            iat: now.0.div_euclid(1000),
+            exp: now.after(life).0.div_euclid(1000),
+        };
+        Ok(token::sign(&claims, &key))
+    }
+
+    fn key(&self, account: &Principal, purpose: Purpose) -> Option<Key> {
+        let auth = account.collection.auth.as_ref()?;
+        let values = self.records().values(&account.collection, &account.row);
+        Key::derive(purpose, values.0.get("tokenKey")?.as_str()?, &auth.token_secret)
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    pub(crate) fn records(&self) -> &Records {
+        &self.inner.records
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.inner.limiter
+    }
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Principal>>, Error>> + Send + 'a>>;
+
+impl Authenticate for Identity {
+    fn principal<'a>(&'a self, token: &'a str) -> Answer<'a> {
+        Box::pin(async move { Ok(self.prove(token, Purpose::Auth).await?.map(|proven| proven.principal)) })
+    }
+
+    fn file_principal<'a>(&'a self, token: &'a str) -> Answer<'a> {
+        Box::pin(async move { Ok(self.prove(token, Purpose::File).await?.map(|proven| proven.principal)) })
+    }
+}

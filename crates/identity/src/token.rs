@@ -1,0 +1,240 @@
+//! Tokens: JWT of one kind only (HS256), signed per account, so that a new token key voids them all.
+//!
+//! The payload is what existing clients read: `id`, `collectionId`, `type`, `exp`, `iat`, `refreshable`. The signing key
+//! is derived from the collection's secret, the account's token key and the token's purpose: a file token can't pass
+//! for a sign-in token, nor one account's token for another's.
+//!
+//! Reading has two steps, because the key is only known once the account is: [`read`] gives an [`Unproven`] that tells
+//! whose token it claims to be, [`Unproven::prove`] gives the [`Claims`].
+//!
+//! Invariant: nothing here asks a clock, a database or chance.
+//! Invariant: no header but our own is ever taken; the algorithm isn't the sender's choice (RFC 8725, 3.1).
+
+use base::time::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// Longest token that is looked at, in bytes. Ours have about 250.
+pub const LENGTH_MAX: usize = 1024;
+
+/// `{"alg":"HS256","typ":"JWT"}`: the only header.
+const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// To be somebody.
+    Auth,
+    /// To download protected files, from an address.
+    File,
+}
+
+/// What a token says, as it stands in its payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Claims {
+    /// The account's id.
+    pub id: String,
+    /// The id of the account's collection.
+    pub collection_id: String,
+    /// What it is for.
+    #[serde(rename = "type")]
+    pub purpose: Purpose,
+    /// May be exchanged for a fresh one.
+    #[serde(default)]
+    pub refreshable: bool,
+    /// When it was made, in seconds since 1970.
+    pub iat: i64,
+    /// From when on it is void, in seconds since 1970.
+    pub exp: i64,
+}
+
+/// The key that signs the tokens of one account for one purpose.
+#[derive(Clone)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// Derives the key; `None` when the account or the collection has no secret to derive it from.
+    pub fn derive(purpose: Purpose, token_key: &str, collection_secret: &str) -> Option<Key> {
+        if token_key.is_empty() || collection_secret.is_empty() {
+            return None;
+        }
+        let mut mac = keyed(collection_secret.as_bytes());
+        mac.update(match purpose {
+            Purpose::Auth => b"ondol/token/auth/",
+            Purpose::File => b"ondol/token/file/",
+        });
+        mac.update(token_key.as_bytes());
+        Some(Key(mac.finalize().into_bytes().into()))
+    }
+}
+
+/// Makes a token.
+pub fn sign(claims: &Claims, key: &Key) -> String {
+    let payload = serde_json::to_vec(claims).expect("claims have only text keys");
+    let mut token = format!("{HEADER}.{}", BASE64.encode(payload));
+    let mut mac = keyed(&key.0);
+    mac.update(token.as_bytes());
+    let signature: [u8; 32] = mac.finalize().into_bytes().into();
+    token.push('.');
+    BASE64.encode_string(signature, &mut token);
+    token
+}
+
+/// A token that has the right form. What it says is not to be believed yet.
+#[derive(Debug)]
+pub struct Unproven<'a> {
+    claims: Claims,
+    signed: &'a str,
+    signature: [u8; 32],
+}
+
+/// Reads a token; `None` for everything that has not exactly our form.
+pub fn read(token: &str) -> Option<Unproven<'_>> {
+    if token.len() > LENGTH_MAX {
+        return None;
+    }
+    let (signed, signature) = token.rsplit_once('.')?;
+    let (header, payload) = signed.split_once('.')?;
+    if header != HEADER {
+        return None;
+    }
+    let claims: Claims = serde_json::from_slice(&BASE64.decode(payload).ok()?).ok()?;
+    let signature = BASE64.decode(signature).ok()?.try_into().ok()?;
+    Some(Unproven { claims, signed, signature })
+}
+
+impl Unproven<'_> {
+    /// Whose token it claims to be (collection, record), for finding the key.
+    pub fn claimed_account(&self) -> (&str, &str) {
+        (&self.claims.collection_id, &self.claims.id)
+    }
+
+    /// What it claims to be for.
+    pub fn claimed_purpose(&self) -> Purpose {
+        self.claims.purpose
+    }
+
+    /// What the token says, if the key made it and it has not expired.
+    pub fn prove(self, key: &Key, now: Timestamp) -> Option<Claims> {
+        let mut mac = keyed(&key.0);
+        mac.update(self.signed.as_bytes());
+        mac.verify_slice(&self.signature).ok()?;
+        is_alive(self.claims.exp, now).then_some(self.claims)
+    }
+}
+
+/// Whether a token that expires at `exp` is still good.
+pub(crate) fn is_alive(exp: i64, now: Timestamp) -> bool {
+    now.0.div_euclid(1000) < exp
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn claims(purpose: Purpose) -> Claims {
+        let (id, collection_id) = ("account00000001".to_owned(), "pbc_1".to_owned());
+        Claims { id, collection_id, purpose, refreshable: true, iat: 1_800_000_000, exp: 1_800_000_060 }
+    }
+
+    fn key(purpose: Purpose) -> Key {
+        Key::derive(purpose, "token-key", "secret").expect("a key")
+    }
+
+    fn proves(token: &str, key: &Key, now: Timestamp) -> bool {
+        read(token).is_some_and(|unproven| unproven.prove(key, now).is_some())
+    }
+
+    #[test]
+    fn a_token_says_what_clients_read() {
+        let token = sign(&claims(Purpose::Auth), &key(Purpose::Auth));
+        let payload = token.split('.').nth(1).expect("a payload");
+        let payload: serde_json::Value = serde_json::from_slice(&BASE64.decode(payload).unwrap()).unwrap();
+        assert_eq!(
+            payload,
+            serde_json::json!({
+                "id": "account00000001", "collectionId": "pbc_1", "type": "auth", "refreshable": true,
+                "iat": 1_800_000_000, "exp": 1_800_000_060
+            })
+        );
+        assert_eq!(BASE64.decode(HEADER).unwrap(), br#"{"alg":"HS256","typ":"JWT"}"#);
+        let proven = read(&token).and_then(|t| t.prove(&key(Purpose::Auth), NOW));
+        assert_eq!(proven, Some(claims(Purpose::Auth)));
+    }
+
+    #[test]
+    fn no_single_changed_character_passes() {
+        let token = sign(&claims(Purpose::Auth), &key(Purpose::Auth));
+        for place in 0..token.len() {
+            for other in ["A", "B", ".", "="] {
+                let mut changed = token.clone();
+                changed.replace_range(place..=place, other);
+                assert!(changed == token || !proves(&changed, &key(Purpose::Auth), NOW), "{place} {other}");
+            }
+        }
+        assert!(!proves(&token[..token.len() - 1], &key(Purpose::Auth), NOW));
+        assert!(!proves(&format!("{token}A"), &key(Purpose::Auth), NOW));
+    }
+
+    #[test]
+    fn the_sender_does_not_choose_the_algorithm() {
+        let token = sign(&claims(Purpose::Auth), &key(Purpose::Auth));
+        let payload = token.split('.').nth(1).expect("a payload");
+        for header in [r#"{"alg":"none"}"#, r#"{"alg":"none","typ":"JWT"}"#, r#"{"typ":"JWT","alg":"HS256"}"#]
+        {
+            let header = BASE64.encode(header);
+            for signature in ["", "AAAA", token.rsplit('.').next().expect("a signature")] {
+                assert!(read(&format!("{header}.{payload}.{signature}")).is_none(), "{header}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_dies_at_its_second() {
+        let token = sign(&claims(Purpose::Auth), &key(Purpose::Auth));
+        assert!(proves(&token, &key(Purpose::Auth), Timestamp(1_800_000_059_999)));
+        assert!(!proves(&token, &key(Purpose::Auth), Timestamp(1_800_000_060_000)));
+    }
+
+    #[test]
+    fn a_token_of_another_purpose_account_or_collection_does_not_pass() {
+        let token = sign(&claims(Purpose::File), &key(Purpose::File));
+        assert!(!proves(&token, &key(Purpose::Auth), NOW), "purpose");
+        for (token_key, secret) in [("other", "secret"), ("token-key", "other"), ("token-keysecret", "x")] {
+            let other = Key::derive(Purpose::File, token_key, secret).expect("a key");
+            assert!(!proves(&token, &other, NOW), "{token_key} {secret}");
+        }
+    }
+
+    #[test]
+    fn without_a_secret_there_is_no_key() {
+        assert!(Key::derive(Purpose::Auth, "", "secret").is_none());
+        assert!(Key::derive(Purpose::Auth, "token-key", "").is_none());
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused_without_a_panic() {
+        for text in
+            ["", ".", "..", "...", "a.b.c", "ey.ey.ey", &"a".repeat(5000), "온.돌.이", &format!("{HEADER}..")]
+        {
+            assert!(read(text).is_none(), "{text}");
+        }
+        for payload in ["", "{}", "[]", "null", r#"{"id":1}"#, r#"{"id":"a","id":"b"}"#] {
+            assert!(
+                read(&format!("{HEADER}.{}.{}", BASE64.encode(payload), "A".repeat(43))).is_none(),
+                "{payload}"
+            );
+        }
+    }
+}
