@@ -1,0 +1,68 @@
+//! The verbs, and how a wrong one is answered: in one line, never with a wall of help.
+
+mod check;
+mod place;
+mod serve;
+mod superuser;
+mod wrong;
+
+use std::ffi::OsString;
+use std::io::{Write, stderr, stdout};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// A home for a small team's web service: accounts, data, files and realtime from one binary.
+#[derive(Debug, Parser)]
+#[command(name = "ondol", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve on this box: data, files, accounts and the console.
+    Serve(serve::Args),
+    /// Who may do everything: create, upsert, update, delete, list.
+    Superuser(superuser::Args),
+    /// Look for mistakes in the service file; changes nothing.
+    Check(check::Args),
+}
+
+/// Runs the command; the first argument is the program's own name.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return wrong::answer(&error, &arguments),
+    };
+    let done = match cli.verb {
+        Verb::Serve(args) => serve::run(&args),
+        Verb::Superuser(args) => superuser::run(&args),
+        Verb::Check(args) => check::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(&mut stderr()),
+    }
+}
+
+/// Prints a line of the answer at once.
+fn say(line: &str) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::failed(format!("cannot write the answer to stdout: {error}")))
+}
+
+/// Runs a short job on one thread.
+fn short<T>(job: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    runtime.block_on(job)
+}

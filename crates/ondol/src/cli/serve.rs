@@ -1,0 +1,71 @@
+//! `ondol serve`: everything on this box.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use web::Stop;
+
+use super::place::Place;
+use super::say;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::house::House;
+use crate::{lifecycle, log};
+
+/// Time that work on other threads gets once everything else has ended.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Where to listen [default: 127.0.0.1:8090]; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let mut config = args.place.config()?;
+    if let Some(listen) = &args.listen {
+        config.listen.clone_from(listen);
+    }
+    log::begin(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let served = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(LAST_WAIT);
+    served
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let dir = config.store.dir.display().to_string();
+    let house = House::open(config).await?;
+    let (stop, force) = (Stop::new(), CancellationToken::new());
+    let signals = lifecycle::watch_signals(stop.soft.clone(), force.clone());
+    greet(&house, &dir)?;
+    tokio::select! {
+        () = house.run(stop) => Ok(()),
+        () = force.cancelled() => {
+            Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off"))
+        }
+        watched = signals => match watched {
+            Ok(()) => Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off")),
+            Err(error) => Err(Failure::failed(format!("cannot listen for signals: {error}"))),
+        },
+    }
+}
+
+/// The first line is read by programs: it says that the service is ready, and where.
+fn greet(house: &House, dir: &str) -> Result<(), Failure> {
+    let origin = format!("http://{}", house.address());
+    say(&format!("Ondol serves {origin}"))?;
+    say(&format!("  console          {origin}/_/"))?;
+    if let Some(key) = house.first_run_key() {
+        // whoever starts the service is the one who may make its first superuser
+        say(&format!("  first superuser  {origin}/_/first-run?key={}", key.reveal()))?;
+        say(&format!("                   or: ondol superuser upsert EMAIL --dir {dir}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! The service file `ondol.toml`: every room's settings in one place, all of them with defaults.
+//!
+//! It is read in two steps: as written (TOML with the place of every word), then settled into the rooms' own `Config`s.
+//! Everything wrong is reported at once, each fault with its line and the nearest right word. What a room can be told
+//! stands in its `Config` and nowhere else: the list of right words is asked from there (see `keys`).
+
+mod keys;
+mod read;
+
+use std::path::{Path, PathBuf};
+
+use base::unit::Span;
+use records::Limits;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use read::Reader;
+pub(crate) use read::nearest;
+
+/// The name under which the service file is looked for when none is given.
+pub const FILE: &str = "ondol.toml";
+/// Where it listens when nothing is said.
+pub const LISTEN: &str = "127.0.0.1:8090";
+/// Where the data lies when nothing is said.
+pub const DIR: &str = "data";
+
+/// Everything that one process needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The service's public name; empty when it has none yet.
+    pub service: String,
+    /// The address to listen on: `HOST:PORT`; port 0 takes a free one.
+    pub listen: String,
+    /// What is logged and how.
+    pub log: LogConfig,
+    /// The HTTP server.
+    pub web: web::Config,
+    /// The limits of records.
+    pub records: Limits,
+    /// Accounts and sign-in.
+    pub identity: identity::Config,
+    /// The database and its folder.
+    pub store: store::Config,
+}
+
+/// What is logged and how: `[log]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// Least level that is logged (`error`, `warn`, `info`, `debug`), or a filter such as `info,store=debug`.
+    pub level: String,
+    /// How lines look.
+    pub form: LogForm,
+}
+
+/// How lines of the log look.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogForm {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// One JSON object per line.
+    Json,
+    /// Text for people.
+    Text,
+}
+
+impl Default for LogConfig {
+    fn default() -> LogConfig {
+        LogConfig { level: "info".into(), form: LogForm::Auto }
+    }
+}
+
+impl Config {
+    /// The defaults, with the data in a folder.
+    pub fn new(dir: impl Into<PathBuf>) -> Config {
+        Config {
+            service: String::new(),
+            listen: LISTEN.into(),
+            log: LogConfig::default(),
+            web: web::Config::default(),
+            records: Limits::default(),
+            identity: identity::Config::default(),
+            store: store::Config::new(dir),
+        }
+    }
+
+    /// Reads a service file. The failure names every fault with its line.
+    pub fn read(path: &Path) -> Result<Config, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let path = path.display();
+            Failure::usage(match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    format!("there is no file {path}; name the service file with --file")
+                }
+                std::io::ErrorKind::InvalidData => format!("{path} is not text in UTF-8; save it as UTF-8"),
+                _ => format!("cannot read {path}: {error}"),
+            })
+        })?;
+        Config::parse(&path.display().to_string(), &text)
+    }
+
+    /// Reads the text of a service file that is called `name`.
+    pub fn parse(name: &str, text: &str) -> Result<Config, Failure> {
+        let mut reader = Reader::new(name, text);
+        let top: Top = reader.top(&["log", "web", "records", "store", "identity"]);
+        let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
+        config.service = top.service;
+        if !top.listen.is_empty() {
+            config.listen = top.listen;
+        }
+        config.log = reader.room("log");
+        config.web = reader.room("web");
+        config.records = reader.room("records");
+        config.identity = reader.room("identity");
+        reader.room::<StoreSection>("store").settle(&mut config.store);
+        reader.finish()?;
+        Ok(config)
+    }
+}
+
+/// The keys above all tables, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Top {
+    service: String,
+    listen: String,
+    dir: String,
+}
+
+/// `[store]` as written.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct StoreSection {
+    readers: usize,
+    read_steps_max: u32,
+    slow_reads_max: usize,
+    read_time_max: Span,
+    write_queue_max: usize,
+    commit_group_max: usize,
+    change_log_rows_max: u64,
+}
+
+impl Default for StoreSection {
+    fn default() -> StoreSection {
+        let config = store::Config::new("");
+        StoreSection {
+            readers: config.readers,
+            read_steps_max: config.read_steps_max,
+            slow_reads_max: config.slow_reads_max,
+            read_time_max: Span(config.read_time_max),
+            write_queue_max: config.write_queue_max,
+            commit_group_max: config.commit_group_max,
+            change_log_rows_max: config.change_log_rows_max,
+        }
+    }
+}
+
+impl StoreSection {
+    fn settle(self, config: &mut store::Config) {
+        config.readers = self.readers;
+        config.read_steps_max = self.read_steps_max;
+        config.slow_reads_max = self.slow_reads_max;
+        config.read_time_max = self.read_time_max.0;
+        config.write_queue_max = self.write_queue_max;
+        config.commit_group_max = self.commit_group_max;
+        config.change_log_rows_max = self.change_log_rows_max;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(text: &str, faults: Expect) {
+        let lines =
+            Config::parse("ondol.toml", text).map_or_else(|f| f.lines.join("\n"), |c| format!("{c:?}"));
+        faults.assert_eq(&lines);
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let config = Config::parse("ondol.toml", "").expect("reads");
+        assert_eq!((config.listen.as_str(), config.store.dir.to_str()), (LISTEN, Some(DIR)));
+        assert_eq!(config.records, Limits::default());
+    }
+
+    #[test]
+    fn settings_of_every_room_are_taken() {
+        let text = "service = \"popong.com\"\nlisten = \"0.0.0.0:80\"\ndir = \"/srv/ondol\"\n\
+                    [log]\nform = \"json\"\n[web]\nconnections_max = 5\n[records]\npage_size_max = 7\n\
+                    [store]\nread_time_max = \"5 s\"\n";
+        let config = Config::parse("ondol.toml", text).expect("reads");
+        assert_eq!((config.service.as_str(), config.listen.as_str()), ("popong.com", "0.0.0.0:80"));
+        assert_eq!(config.log.form, LogForm::Json);
+        assert_eq!((config.web.connections_max, config.records.page_size_max), (5, 7));
+        assert_eq!(config.store.read_time_max, std::time::Duration::from_secs(5));
+        assert_eq!(config.store.dir, Path::new("/srv/ondol"));
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_with_their_lines() {
+        check(
+            "servce = \"popong.com\"\n[web]\nconection_max = 5\nidle_time_max = \"soon\"\n\n[recods]\n[store]\nreaders = \"four\"\n",
+            expect![[r#"
+                ondol.toml:1: unknown key `servce`; did you mean `service`?
+                ondol.toml:3: unknown key `conection_max` in [web]; did you mean `connections_max`?
+                ondol.toml:4: `idle_time_max` in [web]: `soon` is not a duration: write it as 500 ms, 30 s, 10 min, 2 h or 7 d
+                ondol.toml:6: unknown table [recods]; did you mean [records]?
+                ondol.toml:8: `readers` in [store]: invalid type: string "four", expected usize"#]],
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_near_to_nothing_gets_the_list() {
+        check(
+            "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
+            expect![[r#"
+                ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
+                ondol.toml:3: unknown table [seoul]; there are [log], [web], [records], [store], [identity]"#]],
+        );
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_with_its_line() {
+        check(
+            "service = \"a\"\nlisten = \n[web\n",
+            expect![[r#"
+                ondol.toml:2: string values must be quoted, expected literal string
+                ondol.toml:3: unclosed table, expected `]`"#]],
+        );
+    }
+}

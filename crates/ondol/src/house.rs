@@ -1,0 +1,133 @@
+//! The house: all wiring, in the order in which things are opened.
+//!
+//! The socket is bound first: a port that is taken is told before anything is made on disk.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use base::chance;
+use base::secret::Secret;
+use base::time::Clock;
+use identity::{Identity, superusers};
+use records::Records;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+use web::limiter::Limiter;
+use web::{Front, Stop};
+
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// A service that is open and ready to run.
+pub struct House {
+    listener: TcpListener,
+    address: SocketAddr,
+    store: Store,
+    front: Front,
+    identity: Identity,
+    first_run_key: Option<Secret>,
+}
+
+impl House {
+    /// Opens everything; what can't be opened is told in one sentence, and nothing is left half-made.
+    pub async fn open(config: Config) -> Result<House, Failure> {
+        let (listener, address) = bind(&config.listen).await?;
+        let clock = Clock::System;
+        let store = Store::open(config.store, clock.clone())?;
+        store.claim()?;
+        let records = Records::open(store.clone(), clock.clone(), config.records).await?;
+        let limiter = Arc::new(Limiter::new(&config.web, clock));
+        let identity = Identity::new(config.identity, records.clone(), limiter);
+        let first_run_key = match superusers::exist(&records).await? {
+            true => None,
+            false => Some(Secret::new(chance::word(32))),
+        };
+        let router = Router::new().route("/api/health", get(health)).merge(identity.router());
+        let front = Front::new(router, Arc::new(config.web));
+        Ok(House { listener, address, store, front, identity, first_run_key })
+    }
+
+    /// Where it listens, with the port that it really has.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The key of the page that makes the first superuser; `None` when there is one.
+    pub fn first_run_key(&self) -> Option<&Secret> {
+        self.first_run_key.as_ref()
+    }
+
+    /// Serves until `stop`: requests in flight end, what waits is committed, the store is closed.
+    pub async fn run(self, stop: Stop) {
+        let tasks = TaskTracker::new();
+        let identity = self.identity.clone();
+        let until = stop.soft.clone();
+        tasks.spawn(async move { identity.run(until).await });
+        web::serve(self.listener, self.front, stop).await;
+        tasks.close();
+        tasks.wait().await;
+        self.store.close().await;
+    }
+}
+
+/// Answers as long as the program runs.
+async fn health() -> Response {
+    web::reply::json_text(r#"{"code":200,"message":"API is healthy.","data":{}}"#.into())
+}
+
+/// The addresses that `HOST:PORT` stands for.
+pub(crate) fn addresses(listen: &str) -> Result<Vec<SocketAddr>, Failure> {
+    let hint = "write it as HOST:PORT, such as 127.0.0.1:8090";
+    if !listen.contains(':') {
+        return Err(Failure::usage(format!("`{listen}` is not an address to listen on; {hint}")));
+    }
+    match listen.to_socket_addrs() {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => {
+            Err(Failure::usage(format!("`{listen}` is not an address to listen on ({error}); {hint}")))
+        }
+    }
+}
+
+async fn bind(listen: &str) -> Result<(TcpListener, SocketAddr), Failure> {
+    let addresses = addresses(listen)?;
+    let listener = TcpListener::bind(addresses.as_slice()).await.map_err(|error| unbound(listen, &error))?;
+    let address = listener.local_addr().map_err(|error| unbound(listen, &error))?;
+    Ok((listener, address))
+}
+
+fn unbound(listen: &str, error: &std::io::Error) -> Failure {
+    use std::io::ErrorKind;
+    Failure::failed(match error.kind() {
+        ErrorKind::AddrInUse => {
+            format!(
+                "{listen} is taken by another program; stop it, or choose another address with --listen HOST:PORT"
+            )
+        }
+        ErrorKind::PermissionDenied => {
+            format!("this user may not listen on {listen}; choose a port above 1023 with --listen HOST:PORT")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!("{listen} is not an address of this machine; choose one with --listen HOST:PORT")
+        }
+        _ => format!("cannot listen on {listen}: {error}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_without_a_port_is_refused_with_an_example() {
+        for listen in ["", "localhost", "8090", "localhost:x", "1.2.3.4:99999"] {
+            let failure = addresses(listen).expect_err(listen);
+            assert!(failure.lines[0].contains("127.0.0.1:8090"), "{failure:?}");
+        }
+        assert_eq!(addresses("127.0.0.1:0").expect("an address").len(), 1);
+    }
+}
