@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::body::{Progress, Watched};
 use crate::config::Config;
+use crate::folder::Folder;
 use crate::gate;
 use crate::problem::{Cause, Problem};
 use crate::request::{Address, behind};
@@ -38,6 +40,14 @@ impl Front {
     pub fn new(router: Router, config: Arc<Config>) -> Front {
         let router = router.fallback(missing).method_not_allowed_fallback(missing);
         Front { router, config }
+    }
+
+    /// The same, with the files of a folder at every path that no room has.
+    #[must_use]
+    pub fn with_folder(self, path: &Path) -> Front {
+        let folder = Folder::new(path);
+        let router = self.router.fallback(move |request| folder.clone().answer(request));
+        Front { router, ..self }
     }
 
     /// The settings in force.

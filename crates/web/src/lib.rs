@@ -3,7 +3,8 @@
 //! Map, in reading order: `config` (every limit, with its default), `problem` (errors become replies, once), `reply`
 //! (well-formed answers), `request` (token, address and query of a request), `body` (bodies with a limit and a least
 //! pace), `multipart` (parts, streamed), `form` (JSON, form or multipart as one thing), `limiter` (how often), `gate`
-//! (ambiguous requests are refused), `front` (what every request goes through), `wire` (a connection that can't be held
+//! (ambiguous requests are refused), `folder` (the team's own
+//! pages), `front` (what every request goes through), `wire` (a connection that can't be held
 //! open by silence), `serve` (the accepting loop and the stop).
 //!
 //! To add a limit: give it a name and a default in `config`, use it where it bites, and add its row to `docs/api.md`.
@@ -12,6 +13,7 @@
 
 pub mod body;
 mod config;
+mod folder;
 pub mod form;
 mod front;
 mod gate;
