@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::core::collection::Collection;
 use crate::core::field::{Field, FieldKind};
 
+pub(crate) use automatic::ID_MADE_BY;
 pub use automatic::{new_id, set_automatic};
 pub use check::{check, check_password};
 pub use file::{NewFile, file_name, files, files_gone};
@@ -131,4 +132,14 @@ pub fn write(collection: &Collection, values: &Values) -> String {
     }
     body.push(b'}');
     String::from_utf8(body).expect("JSON is UTF-8")
+}
+
+/// A date as records hold it; `""` for what is none.
+pub(crate) fn date(text: &str) -> String {
+    cast::date(&Value::from(text))
+}
+
+/// A number as records hold it: whole ones without a fraction.
+pub(crate) fn number(float: f64) -> Value {
+    cast::from_float(float)
 }
