@@ -4,14 +4,12 @@ mod auth;
 mod check;
 mod defaults;
 mod field;
-mod import;
 mod plan;
 mod reader;
 mod stored;
 mod view;
 
 pub use defaults::first_collections;
-pub use import::{Import, import};
 pub use plan::plan;
 pub use stored::{from_stored, to_stored, to_wire};
 pub use view::view;

@@ -19,14 +19,22 @@ pub(super) use check::check;
 const TOKEN_SECONDS: u64 = 432_000;
 /// Lifetime of file tokens in seconds.
 const FILE_TOKEN_SECONDS: u64 = 180;
-/// Words that make a token secret, 15 random characters each.
+/// Random characters of a token secret.
+const SECRET_LENGTH: usize = 60;
+/// Most words that it is made of.
 const SECRET_WORDS: usize = 4;
 /// Keys whose values are never shown.
 const SECRETS: [&str; 2] = ["secret", "clientSecret"];
 
 /// A new token secret.
 pub(super) fn secret(new_id: &mut dyn FnMut() -> String) -> String {
-    (0..SECRET_WORDS).map(|_| new_id()).collect()
+    let mut secret = String::new();
+    for _ in 0..SECRET_WORDS {
+        if secret.len() < SECRET_LENGTH {
+            secret.push_str(&new_id());
+        }
+    }
+    secret
 }
 
 /// The settings of a new auth collection.

@@ -3,8 +3,6 @@
 mod field;
 mod indexes;
 
-use std::collections::HashSet;
-
 use serde_json::{Map, Value};
 
 use super::auth;
@@ -20,11 +18,9 @@ const NAME_MAX: usize = 255;
 /// Names that auth collections use for other things.
 const RESERVED_IN_AUTH: [&str; 2] = ["passwordConfirm", "oldPassword"];
 
-/// Adds what is wrong. `places` says where in the request each field stood; ids in `coming` are of collections made
-/// together with this one.
+/// Adds what is wrong. `places` says where in the request each field stood.
 pub(super) fn check(
     catalog: &Catalog,
-    coming: &HashSet<String>,
     before: Option<&Collection>,
     next: &Collection,
     places: &[usize],
@@ -36,7 +32,7 @@ pub(super) fn check(
     }
     check_rules(before, next, faults);
     check_system_fields(before, next, faults);
-    let targets = field::Targets { catalog, coming, own: &next.id };
+    let targets = field::Targets { catalog, own: &next.id };
     for (at, field) in next.fields.iter().enumerate() {
         let place = places.get(at).copied().unwrap_or(at).to_string();
         let was = before.and_then(|b| b.fields.iter().find(|o| o.id == field.id));

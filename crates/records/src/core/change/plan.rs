@@ -30,18 +30,6 @@ pub fn plan(
     now: &str,
     new_id: &mut dyn FnMut() -> String,
 ) -> Result<Collection, Fields> {
-    plan_among(catalog, &HashSet::new(), before, sent, now, new_id)
-}
-
-/// The same where collections with these ids are being made together with this one.
-pub(super) fn plan_among(
-    catalog: &Catalog,
-    coming: &HashSet<String>,
-    before: Option<&Collection>,
-    sent: &Map<String, Value>,
-    now: &str,
-    new_id: &mut dyn FnMut() -> String,
-) -> Result<Collection, Fields> {
     let mut faults = Map::new();
     let mut next = match before {
         Some(before) => before.clone(),
@@ -61,7 +49,7 @@ pub(super) fn plan_among(
             new_id,
         );
     }
-    check::check(catalog, coming, before, &next, &places, &mut faults);
+    check::check(catalog, before, &next, &places, &mut faults);
     if !faults.is_empty() {
         return Err(Fields(faults));
     }
@@ -122,7 +110,7 @@ fn read_identity(
 }
 
 /// The id that a collection of that name has everywhere, or the next free one after it.
-pub(super) fn free_id(catalog: &Catalog, kind: CollectionKind, name: &str) -> String {
+fn free_id(catalog: &Catalog, kind: CollectionKind, name: &str) -> String {
     let id = defaults::collection_id(kind, name);
     let is_free = |id: &String| catalog.all().iter().all(|c| c.id != *id);
     if is_free(&id) {

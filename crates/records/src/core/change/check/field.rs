@@ -1,7 +1,5 @@
 //! What is wrong with the options of a field.
 
-use std::collections::HashSet;
-
 use serde_json::{Map, Value};
 
 use super::ID_MAX;
@@ -20,13 +18,12 @@ const TRIALS: u64 = 10;
 /// The collections that a relation may lead to.
 pub(super) struct Targets<'a> {
     pub(super) catalog: &'a Catalog,
-    pub(super) coming: &'a HashSet<String>,
     pub(super) own: &'a str,
 }
 
 impl Targets<'_> {
     fn has(&self, id: &str) -> bool {
-        id == self.own || self.coming.contains(id) || self.catalog.all().iter().any(|c| c.id == id)
+        id == self.own || self.catalog.all().iter().any(|c| c.id == id)
     }
 }
 
