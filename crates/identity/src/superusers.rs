@@ -6,9 +6,13 @@ use std::sync::Arc;
 use base::error::Kind;
 use base::secret::Secret;
 use records::core::collection::{Collection, SUPERUSERS};
-use records::{Draft, Error, ListQuery, Principal, Records, Request, Shape};
+use records::{Draft, Error, Principal, Records, Request, Shape};
 use serde_json::{Map, Value, json};
 use store::Row;
+use store::query::Select;
+
+/// Superusers that are listed at the most.
+pub const LISTED_MAX: u64 = 1000;
 
 /// A superuser, as listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,30 +72,26 @@ pub async fn delete(records: &Records, email: &str) -> Result<(), Error> {
     records.delete(&request, SUPERUSERS, &account.row.id).await
 }
 
-/// All superusers (at most a page full), by address.
+/// All superusers (at most [`LISTED_MAX`]), by address.
 pub async fn list(records: &Records) -> Result<Vec<Superuser>, Error> {
-    let request = request(records, "GET", &Map::new())?;
-    let query = ListQuery {
-        page_size: records.limits().page_size_max,
-        sort: "email".into(),
-        skips_total: true,
-        ..ListQuery::default()
-    };
-    let page = records.list(&request, SUPERUSERS, &query).await?;
-    Ok(page.items.iter().filter_map(|item| read(item)).collect())
+    let superusers = collection(records)?;
+    let select = Select { limit: Some(LISTED_MAX), ..Select::table(&superusers.table()) };
+    let rows = records.store().reader().await?.select(&select).await?;
+    let mut found: Vec<Superuser> = rows.iter().map(|row| show(records, &superusers, row)).collect();
+    found.sort_by(|a, b| a.email.cmp(&b.email));
+    Ok(found)
 }
 
 /// Whether there is any superuser yet.
 pub async fn exist(records: &Records) -> Result<bool, Error> {
-    let request = request(records, "GET", &Map::new())?;
-    let query = ListQuery { page_size: 1, skips_total: true, ..ListQuery::default() };
-    Ok(!records.list(&request, SUPERUSERS, &query).await?.items.is_empty())
+    let select = Select::table(&collection(records)?.table());
+    Ok(records.store().reader().await?.exists(&select).await?)
 }
 
-fn read(item: &str) -> Option<Superuser> {
-    let item: Value = serde_json::from_str(item).ok()?;
-    let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Superuser { id: text("id"), email: text("email"), created: text("created") })
+fn show(records: &Records, superusers: &Collection, row: &Row) -> Superuser {
+    let values = records.values(superusers, row).0;
+    let text = |key: &str| values.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Superuser { id: row.id.clone(), email: text("email"), created: text("created") }
 }
 
 async fn find(records: &Records, email: &str) -> Result<Option<Principal>, Error> {

@@ -27,6 +27,7 @@ pub struct House {
     listener: TcpListener,
     address: SocketAddr,
     store: Store,
+    records: Records,
     front: Front,
     identity: Identity,
     first_run_key: Option<Secret>,
@@ -48,7 +49,7 @@ impl House {
         };
         let router = Router::new().route("/api/health", get(health)).merge(identity.router());
         let front = Front::new(router, Arc::new(config.web));
-        Ok(House { listener, address, store, front, identity, first_run_key })
+        Ok(House { listener, address, store, records, front, identity, first_run_key })
     }
 
     /// Where it listens, with the port that it really has.
@@ -64,13 +65,14 @@ impl House {
     /// Serves until `stop`: requests in flight end, what waits is committed, the store is closed.
     pub async fn run(self, stop: Stop) {
         let tasks = TaskTracker::new();
-        let identity = self.identity.clone();
+        let House { listener, store, records, front, identity, .. } = self;
         let until = stop.soft.clone();
         tasks.spawn(async move { identity.run(until).await });
-        web::serve(self.listener, self.front, stop).await;
+        tasks.spawn(async move { records.follow().await });
+        web::serve(listener, front, stop).await;
+        store.close().await;
         tasks.close();
         tasks.wait().await;
-        self.store.close().await;
     }
 }
 

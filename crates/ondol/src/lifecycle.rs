@@ -2,27 +2,25 @@
 
 use tokio_util::sync::CancellationToken;
 
-/// Waits for SIGTERM or SIGINT; then cancels `stop`, and on the second signal `force`.
-pub(crate) async fn watch_signals(stop: CancellationToken, force: CancellationToken) -> std::io::Result<()> {
-    let mut signals = Signals::new()?;
+/// Waits for SIGTERM or SIGINT; then cancels `stop`, and returns on the second signal.
+pub(crate) async fn obey(mut signals: Signals, stop: CancellationToken) {
     let name = signals.next().await;
     tracing::info!(signal = name, "stopping: requests in flight end first; a second signal doesn't wait");
     stop.cancel();
     let name = signals.next().await;
     tracing::warn!(signal = name, "stopping now");
-    force.cancel();
-    Ok(())
 }
 
+/// The signals that ask for a stop. From its making on they no longer kill the process.
 #[cfg(unix)]
-struct Signals {
+pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> std::io::Result<Signals> {
+    pub(crate) fn new() -> std::io::Result<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
@@ -38,12 +36,13 @@ impl Signals {
     }
 }
 
+/// The signals that ask for a stop.
 #[cfg(not(unix))]
-struct Signals;
+pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> std::io::Result<Signals> {
+    pub(crate) fn new() -> std::io::Result<Signals> {
         Ok(Signals)
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use web::Stop;
 
 use super::place::Place;
@@ -10,7 +9,8 @@ use super::say;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::house::House;
-use crate::{lifecycle, log};
+use crate::lifecycle::{self, Signals};
+use crate::log;
 
 /// Time that work on other threads gets once everything else has ended.
 const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -42,18 +42,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     let dir = config.store.dir.display().to_string();
     let house = House::open(config).await?;
-    let (stop, force) = (Stop::new(), CancellationToken::new());
-    let signals = lifecycle::watch_signals(stop.soft.clone(), force.clone());
+    let signals =
+        Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
     greet(&house, &dir)?;
+    let stop = Stop::new();
+    let soft = stop.soft.clone();
     tokio::select! {
         () = house.run(stop) => Ok(()),
-        () = force.cancelled() => {
+        () = lifecycle::obey(signals, soft) => {
             Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off"))
         }
-        watched = signals => match watched {
-            Ok(()) => Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off")),
-            Err(error) => Err(Failure::failed(format!("cannot listen for signals: {error}"))),
-        },
     }
 }
 

@@ -1,0 +1,9 @@
+//! The command as people meet it: the true program, started in a folder of its own on a free port.
+
+#[path = "command/running.rs"]
+mod running;
+
+#[path = "command/serve.rs"]
+mod serve;
+#[path = "command/usage.rs"]
+mod usage;
