@@ -22,6 +22,8 @@ const ARRIVING: &str = ".arriving";
 const MADE: &str = ".made";
 /// Longest name of a file, in bytes: what common file systems take.
 const NAME_BYTES_MAX: usize = 255;
+/// Bytes that are remembered of an arriving file's beginning: the kinds of files show themselves within them.
+const HEAD_BYTES: usize = 8192;
 
 /// The folder of files.
 #[derive(Clone, Debug)]
@@ -38,6 +40,7 @@ pub struct Arrived {
     path: PathBuf,
     file: File,
     size: u64,
+    head: Vec<u8>,
     is_kept: bool,
 }
 
@@ -75,7 +78,7 @@ impl Files {
             file => file,
         };
         let file = file.map_err(|e| Error::io(&path, e))?;
-        Ok(Arrived { path, file, size: 0, is_kept: false })
+        Ok(Arrived { path, file, size: 0, head: Vec::new(), is_kept: false })
     }
 
     /// Gives a finished file to a record under a name, durable on disk when this returns. A file that was there under the
@@ -172,7 +175,14 @@ impl Arrived {
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_all(bytes).await.map_err(|e| Error::io(&self.path, e))?;
         self.size += bytes.len() as u64;
+        let room = HEAD_BYTES - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
         Ok(())
+    }
+
+    /// Its first bytes, some thousands, for looking at its kind.
+    pub fn head(&self) -> &[u8] {
+        &self.head
     }
 
     /// Waits until all bytes that were written can be read at [`path`](Arrived::path).

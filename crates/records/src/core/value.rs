@@ -10,6 +10,7 @@ mod automatic;
 mod cast;
 mod check;
 mod file;
+mod media;
 mod modify;
 
 use serde_json::{Map, Value};
@@ -21,6 +22,7 @@ pub(crate) use automatic::ID_MADE_BY;
 pub use automatic::{new_id, set_automatic};
 pub use check::{check, check_password};
 pub use file::{NewFile, file_name, files, files_gone};
+pub use media::{Media, media};
 pub use modify::{apply, resolve_modifiers};
 
 /// The values of one record by field *name*, complete: every field of the collection is there (but the id may be empty

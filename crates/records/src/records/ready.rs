@@ -135,14 +135,13 @@ fn name(
         if !matches!(field.kind, FieldKind::File(_)) {
             continue;
         }
-        let kind = infer::get_from_path(upload.file.path()).ok().flatten();
-        let extension = kind.map_or("", |kind| kind.extension());
+        let media = value::media(upload.file.head(), &upload.name);
         let file = NewFile {
             field: field.name.clone(),
-            name: value::file_name(&upload.name, extension, &base::chance::word(10)),
+            name: value::file_name(&upload.name, media.extension, &base::chance::word(10)),
             sent_name: upload.name.clone(),
             bytes: upload.file.size(),
-            media_type: kind.map_or("application/octet-stream", |kind| kind.mime_type()).to_owned(),
+            media_type: media.media_type.to_owned(),
         };
         add(sent, &upload.key, &file.name);
         named.push((file, upload));

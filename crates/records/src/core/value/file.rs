@@ -63,15 +63,15 @@ fn split(name: &str) -> (&str, &str) {
     }
 }
 
-/// Lower case letters and digits, words joined by `_`. Letters beyond ASCII are dropped: names stand in addresses.
+/// Lower case letters and digits of any script, words joined by `_`: `보고서 (2)` becomes `보고서_2`.
 fn plain(stem: &str) -> String {
     let mut plain = String::with_capacity(stem.len().min(STEM_MAX));
     for c in stem.chars() {
-        if plain.len() == STEM_MAX {
+        if plain.len() + c.len_utf8() > STEM_MAX {
             break;
         }
-        if c.is_ascii_alphanumeric() {
-            plain.push(c.to_ascii_lowercase());
+        if c.is_alphanumeric() {
+            plain.extend(c.to_lowercase());
         } else if !plain.is_empty() && !plain.ends_with('_') {
             plain.push('_');
         }
