@@ -72,6 +72,7 @@ impl Writer {
                 self.push("NOT ");
                 self.enclosed(inner);
             }
+            Expr::IsNull(inner) if !self.may_be_null(inner) => self.push("0"),
             Expr::IsNull(inner) => {
                 self.operand(inner);
                 self.push(" IS NULL");

@@ -1,0 +1,573 @@
+//! Filters as the SQL that they become. What they find is tested on a database in `tests/language.rs`.
+
+use std::sync::Arc;
+
+use expect_test::{Expect, expect};
+use serde_json::json;
+use store::Row;
+
+use super::*;
+use crate::core::collection::{CollectionKind, SUPERUSERS};
+use crate::core::field::{Field, FieldKind, TextOptions};
+use crate::core::index::Index;
+use crate::request::Principal;
+
+fn text(name: &str) -> Field {
+    Field::new(name, FieldKind::Text(TextOptions::default()))
+}
+
+fn id() -> Field {
+    Field::new("id", FieldKind::Text(TextOptions { is_primary: true, ..TextOptions::default() }))
+}
+
+fn relation(name: &str, collection: &str, max: u64) -> Field {
+    Field::new(name, FieldKind::Relation { collection: collection.to_owned(), cascades: false, min: 0, max })
+}
+
+fn number(name: &str) -> Field {
+    Field::new(name, FieldKind::Number { min: None, max: None, is_whole: false })
+}
+
+fn collection(name: &str, kind: CollectionKind, list: Option<&str>, fields: Vec<Field>) -> Collection {
+    let mut collection = Collection::new(name, name, kind, [vec![id()], fields].concat());
+    collection.rules.list = list.map(str::to_owned);
+    collection
+}
+
+/// Posts by users in teams; `posts` can be listed by anybody, `teams` by their owner, `members` by superusers.
+fn catalog() -> Catalog {
+    let words = FieldKind::Select { values: vec!["a".to_owned()], max: 3 };
+    let posts = vec![
+        text("title"),
+        number("room"),
+        Field::new("done", FieldKind::Bool),
+        relation("author", "users", 1),
+        relation("editors", "users", 9),
+        Field::new("tags", words.clone()),
+        Field::new("meta", FieldKind::Json { max_bytes: 0 }),
+        Field::new("spot", FieldKind::GeoPoint),
+        text("secret").hidden(),
+        Field { key: Arc::from("f_7"), ..text("renamed") },
+    ];
+    let email =
+        Field::new("email", FieldKind::Email { except_domains: Vec::new(), only_domains: Vec::new() });
+    let users = vec![
+        text("name"),
+        email,
+        Field::new("emailVisibility", FieldKind::Bool),
+        relation("team", "teams", 1),
+        Field::new("roles", words),
+        text("tokenKey").hidden(),
+    ];
+    let mut members =
+        collection("members", CollectionKind::Base, None, vec![relation("user", "users", 1), text("team")]);
+    members.indexes = vec![Index::unique("one", "user")];
+    let teams = vec![text("name"), relation("owner", "users", 1)];
+    Catalog::new(vec![
+        Arc::new(collection("posts", CollectionKind::Base, Some(""), posts)),
+        Arc::new(collection("users", CollectionKind::Auth, Some(""), users)),
+        Arc::new(collection("teams", CollectionKind::Base, Some("owner = @request.auth.id"), teams)),
+        Arc::new(members),
+        Arc::new(collection(SUPERUSERS, CollectionKind::Auth, None, vec![])),
+    ])
+}
+
+fn request(catalog: &Catalog) -> Request {
+    let body = r#"{"name":"Kim 50%","team":"t1","roles":["a","b"],"email":"kim@x.kr"}"#;
+    let row = Row { id: "kim".to_owned(), rev: 1, shape: 1, body: body.to_owned() };
+    let users = catalog.find("users").unwrap().clone();
+    let object = |value: serde_json::Value| value.as_object().unwrap().clone();
+    Request {
+        method: "PATCH".to_owned(),
+        query: object(json!({"page": "2"})),
+        headers: object(json!({"x_token": "abc"})),
+        body: object(json!({
+            "title": "New", "room": "12", "author": "lee", "tags": ["a", "b"], "deep": {"list": [1, {"x": true}]}
+        })),
+        auth: Some(Arc::new(Principal { collection: users, row: Arc::new(row) })),
+        ..Request::default()
+    }
+}
+
+fn compiled(
+    catalog: &Catalog,
+    request: &Request,
+    ask: impl FnOnce(&mut Query<'_>) -> Result<(), Fault>,
+) -> String {
+    let posts = catalog.find("posts").unwrap();
+    let limits = Limits { joins_max: 4, ..Limits::default() };
+    let now = Timestamp::parse("2026-11-22 03:04:05Z").unwrap();
+    let scope = Scope { catalog, collection: posts, request, now, limits: &limits, sees_hidden: false };
+    let mut query = Query::new(scope, Source::Table(posts.table()));
+    if let Err(fault) = ask(&mut query) {
+        return fault.0;
+    }
+    let sql = store::dialect::sqlite::select(&query.finish());
+    let rest = sql.text.split_once(" FROM \"r_r_posts\" t0").unwrap().1;
+    format!("{}\n{:?}", rest.replace(" AND EXISTS", "\n AND EXISTS"), sql.values)
+}
+
+fn check(filter: &str, expected: Expect) {
+    let catalog = catalog();
+    let request = request(&catalog);
+    expected.assert_eq(&compiled(&catalog, &request, |query| query.filter(filter, true)));
+}
+
+/// A client's filter.
+fn check_client(filter: &str, expected: Expect) {
+    let catalog = catalog();
+    let request = request(&catalog);
+    expected.assert_eq(&compiled(&catalog, &request, |query| query.filter(filter, false)));
+}
+
+fn check_sort(sort: &str, expected: Expect) {
+    let catalog = catalog();
+    let request = request(&catalog);
+    expected.assert_eq(&compiled(&catalog, &request, |query| query.sort(sort)));
+}
+
+#[test]
+fn fields_compare_as_their_kind() {
+    check(
+        "title = 'x' && room != 5 && done = true && renamed >= \"a\"",
+        expect![[r#"
+         WHERE coalesce(json_extract(t0.body,'$.title'),'')=? AND coalesce(json_extract(t0.body,'$.room'),0)<>? AND coalesce(json_extract(t0.body,'$.done'),0)=1 AND coalesce(json_extract(t0.body,'$.f_7'),'')>=?
+        [Text("x"), Real(5.0), Text("a")]"#]],
+    );
+    check(
+        "title = 5 && room = '5' && room < 'x' && title > true",
+        expect![[r#"
+         WHERE coalesce(json_extract(t0.body,'$.title'),'')=? AND coalesce(json_extract(t0.body,'$.room'),0)=? AND coalesce(json_extract(t0.body,'$.room'),0)<? AND coalesce(json_extract(t0.body,'$.title'),'')>?
+        [Text("5.0"), Real(5.0), Text("x"), Text("1")]"#]],
+    );
+    check(
+        "title = '' || title != null || null = room",
+        expect![[r#"
+         WHERE (coalesce(json_extract(t0.body,'$.title'),'')='' OR coalesce(json_extract(t0.body,'$.title'),'')<>'' OR ''=coalesce(json_extract(t0.body,'$.room'),0))
+        []"#]],
+    );
+    check(
+        "author.id = 'kim' || author = title || room = title || room > title",
+        expect![[r#"
+         WHERE (coalesce(json_extract(t0.body,'$.author'),'')=? OR coalesce(json_extract(t0.body,'$.author'),'')=coalesce(json_extract(t0.body,'$.title'),'') OR coalesce(json_extract(t0.body,'$.room'),0)=coalesce(json_extract(t0.body,'$.title'),'') OR CAST(coalesce(json_extract(t0.body,'$.room'),0) AS NUMERIC)>coalesce(json_extract(t0.body,'$.title'),''))
+        [Text("kim")]"#]],
+    );
+    check(
+        "'x' = 'x' && 2 > 3",
+        expect![[r#"
+         WHERE 0
+        []"#]],
+    );
+}
+
+#[test]
+fn json_keeps_its_kinds_of_nothing() {
+    check(
+        "meta.a.0.b = '' || meta = null || meta.x != 5 || meta.y ~ title || meta.z = title",
+        expect![[r#"
+         WHERE (json_extract(t0.body,?) IS '' OR json_extract(t0.body,'$.meta') IS NULL OR json_extract(t0.body,?) IS NOT ? OR json_extract(t0.body,?) LIKE (?||coalesce(json_extract(t0.body,'$.title'),'')||?) ESCAPE '\' OR (json_extract(t0.body,?)||'') IS coalesce(json_extract(t0.body,'$.title'),''))
+        [Text("$.meta.\"a\"[0].\"b\""), Text("$.meta.\"x\""), Real(5.0), Text("$.meta.\"y\""), Text("%"), Text("%"), Text("$.meta.\"z\"")]"#]],
+    );
+    check(
+        "spot.lat > 3 && geoDistance(spot.lon, spot.lat, 127, 37.5) < 25",
+        expect![[r#"
+         WHERE json_extract(t0.body,?)>? AND geo_distance(json_extract(t0.body,?),json_extract(t0.body,?),?,?)<?
+        [Text("$.spot.\"lat\""), Real(3.0), Text("$.spot.\"lon\""), Text("$.spot.\"lat\""), Real(127.0), Real(37.5), Real(25.0)]"#]],
+    );
+}
+
+#[test]
+fn patterns_are_wrapped_and_escaped() {
+    check(
+        "title ~ 'x_y' && title !~ 'x%' && title ~ room && title ~ @request.auth.name && room ~ 5",
+        expect![[r#"
+             WHERE coalesce(json_extract(t0.body,'$.title'),'') LIKE ? ESCAPE '\' AND coalesce(json_extract(t0.body,'$.title'),'') NOT LIKE ? ESCAPE '\' AND coalesce(json_extract(t0.body,'$.title'),'') LIKE (?||coalesce(json_extract(t0.body,'$.room'),0)||?) ESCAPE '\' AND coalesce(json_extract(t0.body,'$.title'),'') LIKE ? ESCAPE '\' AND coalesce(json_extract(t0.body,'$.room'),0) LIKE ? ESCAPE '\'
+            [Text("%x\\_y%"), Text("x%"), Text("%"), Text("%"), Text("%Kim 50%%"), Text("%5%")]"#]],
+    );
+}
+
+#[test]
+fn relations_are_joined_once() {
+    check(
+        "author.name = 'x' && author.team.name = 'y' || author.name = 'z'",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_teams" t2 ON t2.id=iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.team'),'')) WHERE ((iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.name'),'')) IS ? AND iif(t2.id IS NULL,NULL,coalesce(json_extract(t2.body,'$.name'),'')) IS ?) OR iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.name'),'')) IS ?))
+        [Text("x"), Text("y"), Text("z")]"#]],
+    );
+}
+
+#[test]
+fn all_of_several_values_must_fit() {
+    check(
+        "editors.name = 'x'",
+        expect![[r#"
+         WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t5 LEFT JOIN json_each(t0.body,'$.editors') t3 ON 1 LEFT JOIN "r_r_users" t4 ON t4.id=t3.value WHERE NOT (iif(t4.id IS NULL,NULL,coalesce(json_extract(t4.body,'$.name'),'')) IS NULL) AND iif(t4.id IS NULL,NULL,coalesce(json_extract(t4.body,'$.name'),'')) IS NOT ?))
+         AND EXISTS (SELECT 1 FROM json_each(t0.body,'$.editors') t1 JOIN "r_r_users" t2 ON t2.id=t1.value WHERE coalesce(json_extract(t2.body,'$.name'),'')=?)
+        [Text("x"), Text("x")]"#]],
+    );
+    check(
+        "editors.name ?= 'x'",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM json_each(t0.body,'$.editors') t1 JOIN "r_r_users" t2 ON t2.id=t1.value WHERE coalesce(json_extract(t2.body,'$.name'),'')=?)
+        [Text("x")]"#]],
+    );
+    check(
+        "tags:each ~ 'a%' && tags:length > 1",
+        expect![[r#"
+         WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t3 LEFT JOIN json_each(t0.body,'$.tags') t2 ON 1 WHERE NOT (t2.value LIKE ? ESCAPE '\'))) AND CASE json_type(t0.body,'$.tags') WHEN 'array' THEN json_array_length(t0.body,'$.tags') ELSE coalesce(json_extract(t0.body,'$.tags'),'')<>'' END>?
+         AND EXISTS (SELECT 1 FROM json_each(t0.body,'$.tags') t1 WHERE t1.value LIKE ? ESCAPE '\')
+        [Text("a%"), Real(1.0), Text("a%")]"#]],
+    );
+    check(
+        "editors.roles:length = editors.roles:length",
+        expect![[r#"
+         WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t7 LEFT JOIN json_each(t0.body,'$.editors') t3 ON 1 LEFT JOIN "r_r_users" t4 ON t4.id=t3.value LEFT JOIN json_each(t0.body,'$.editors') t5 ON 1 LEFT JOIN "r_r_users" t6 ON t6.id=t5.value WHERE NOT (CASE json_type(t4.body,'$.roles') WHEN 'array' THEN json_array_length(t4.body,'$.roles') ELSE coalesce(json_extract(t4.body,'$.roles'),'')<>'' END=CASE json_type(t6.body,'$.roles') WHEN 'array' THEN json_array_length(t6.body,'$.roles') ELSE coalesce(json_extract(t6.body,'$.roles'),'')<>'' END)))
+         AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN json_each(t0.body,'$.editors') t1 ON 1 LEFT JOIN "r_r_users" t2 ON t2.id=t1.value WHERE CASE json_type(t2.body,'$.roles') WHEN 'array' THEN json_array_length(t2.body,'$.roles') ELSE coalesce(json_extract(t2.body,'$.roles'),'')<>'' END=CASE json_type(t2.body,'$.roles') WHEN 'array' THEN json_array_length(t2.body,'$.roles') ELSE coalesce(json_extract(t2.body,'$.roles'),'')<>'' END)
+        []"#]],
+    );
+}
+
+#[test]
+fn back_relations_are_many_without_a_unique_index() {
+    check(
+        "author.members_via_user.team = 'x'",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 JOIN "r_r_members" t2 ON coalesce(json_extract(t2.body,'$.user'),'')=+t1.id WHERE coalesce(json_extract(t2.body,'$.team'),'')=? AND t1.id=coalesce(json_extract(t0.body,'$.author'),''))
+        [Text("x")]"#]],
+    );
+    check(
+        "author.posts_via_editors.title ?= 'x'",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') JOIN "r_r_posts" t2 ON EXISTS (SELECT 1 FROM json_each(t2.body,'$.editors') t3 WHERE t3.value IS t1.id) WHERE coalesce(json_extract(t2.body,'$.title'),'')=?)
+        [Text("x")]"#]],
+    );
+    check(
+        "author.posts_via_author.title != 'x'",
+        expect![[r#"
+         WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t5 LEFT JOIN "r_r_users" t3 ON t3.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_posts" t4 ON coalesce(json_extract(t4.body,'$.author'),'')=+t3.id WHERE NOT (iif(t4.id IS NULL,NULL,coalesce(json_extract(t4.body,'$.title'),'')) IS NOT ?)))
+         AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_posts" t2 ON coalesce(json_extract(t2.body,'$.author'),'')=+t1.id WHERE iif(t2.id IS NULL,NULL,coalesce(json_extract(t2.body,'$.title'),'')) IS NOT ?)
+        [Text("x"), Text("x")]"#]],
+    );
+}
+
+#[test]
+fn rows_of_a_collection_are_the_same_in_all_terms() {
+    check(
+        "@collection.members.user ?= @request.auth.id && @collection.members.team ?= title",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM "r_r_members" t1 WHERE coalesce(json_extract(t1.body,'$.user'),'')=? AND coalesce(json_extract(t1.body,'$.team'),'')=coalesce(json_extract(t0.body,'$.title'),''))
+        [Text("kim")]"#]],
+    );
+    check(
+        "@collection.members.user ?= id && @collection.members:b.user ?= title",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_members" t1 ON 1 WHERE coalesce(iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.user'),'')),'')=t0.id)
+         AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_members" t3 ON 1 WHERE coalesce(iif(t3.id IS NULL,NULL,coalesce(json_extract(t3.body,'$.user'),'')),'')=coalesce(json_extract(t0.body,'$.title'),''))
+        []"#]],
+    );
+}
+
+#[test]
+fn the_request_is_known_beforehand() {
+    check(
+        "@request.method = 'PATCH' && @request.context = 'default' && @request.query.page = '2'",
+        expect![[r#"
+
+            []"#]],
+    );
+    check(
+        "@request.auth.id != '' && author = @request.auth.id",
+        expect![[r#"
+         WHERE coalesce(json_extract(t0.body,'$.author'),'')=?
+        [Text("kim")]"#]],
+    );
+    check(
+        "title = @request.auth.name:lower || title = @request.headers.x_token || title = @request.auth.nope",
+        expect![[r#"
+             WHERE (coalesce(json_extract(t0.body,'$.title'),'')=? OR coalesce(json_extract(t0.body,'$.title'),'')=? OR coalesce(json_extract(t0.body,'$.title'),'')='')
+            [Text("kim 50%"), Text("abc")]"#]],
+    );
+    check(
+        "@request.body.title:isset = true && @request.body.nope:isset = false && room = @request.body.room",
+        expect![[r#"
+             WHERE coalesce(json_extract(t0.body,'$.room'),0)=?
+            [Real(12.0)]"#]],
+    );
+    check(
+        "@request.body.title:changed = true || @request.body.done:changed = false",
+        expect![[r#"
+
+        []"#]],
+    );
+    check(
+        "@request.body.tags:length = 2 && @request.body.tags:each ?~ 'a'",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM json_each(?) t1 WHERE t1.value LIKE ? ESCAPE '\')
+        [Text("[\"a\",\"b\"]"), Text("%a%")]"#]],
+    );
+    check(
+        "@request.body.deep.list.1.x = true && title = @request.body.deep.list",
+        expect![[r#"
+         WHERE coalesce(json_extract(t0.body,'$.title'),'')=?
+        [Text("[1,{\"x\":true}]")]"#]],
+    );
+    check(
+        "@request.body.author.name = 'Lee'",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 WHERE coalesce(json_extract(t1.body,'$.name'),'')=? AND t1.id=?)
+        [Text("Lee"), Text("lee")]"#]],
+    );
+    check(
+        "@request.auth.team.owner = id && @request.auth.roles:each ?= title",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_teams" t1 ON t1.id=? WHERE coalesce(iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.owner'),'')),'')=t0.id)
+         AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN json_each(?) t2 ON 1 WHERE coalesce(t2.value,'')=coalesce(json_extract(t0.body,'$.title'),''))
+        [Text("t1"), Text("[\"a\",\"b\"]")]"#]],
+    );
+    check(
+        "@request.auth.members_via_user.team ?= title",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_members" t1 ON coalesce(json_extract(t1.body,'$.user'),'')=? WHERE coalesce(iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.team'),'')),'')=coalesce(json_extract(t0.body,'$.title'),''))
+        [Text("kim")]"#]],
+    );
+}
+
+#[test]
+fn nobody_has_nothing() {
+    let catalog = catalog();
+    let asked = |filter: &str| compiled(&catalog, &Request::default(), |query| query.filter(filter, true));
+    expect![[r#"
+         WHERE 0
+        []"#]]
+    .assert_eq(&asked("@request.auth.id != '' && author = @request.auth.id"));
+    expect![[r#"
+         WHERE coalesce(json_extract(t0.body,'$.author'),'')=''
+        []"#]]
+    .assert_eq(&asked("author = @request.auth.id"));
+    expect![[r#"
+         WHERE 0
+        []"#]]
+    .assert_eq(&asked("@request.auth.team.name = 'x'"));
+}
+
+#[test]
+fn moments_and_functions_are_values() {
+    check(
+        "title > @todayStart && room = @year",
+        expect![[r#"
+         WHERE coalesce(json_extract(t0.body,'$.title'),'')>? AND coalesce(json_extract(t0.body,'$.room'),0)=?
+        [Text("2026-11-22 00:00:00.000Z"), Int(2026)]"#]],
+    );
+    check(
+        "strftime('%Y', author.name) = '2026' && strftime('%d') = ''",
+        expect![[r#"
+         WHERE coalesce(strftime(?,?),'')=''
+         AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') WHERE strftime(?,iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.name'),'')))=?)
+        [Text("%d"), Text("2026-11-22 03:04:05.000Z"), Text("%Y"), Text("2026")]"#]],
+    );
+    check(
+        "strftime('%Y', editors.name) = '2026'",
+        expect![[r#"
+         WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t5 LEFT JOIN json_each(t0.body,'$.editors') t3 ON 1 LEFT JOIN "r_r_users" t4 ON t4.id=t3.value WHERE NOT (strftime(?,iif(t4.id IS NULL,NULL,coalesce(json_extract(t4.body,'$.name'),''))) IS NULL) AND strftime(?,iif(t4.id IS NULL,NULL,coalesce(json_extract(t4.body,'$.name'),''))) IS NOT ?))
+         AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN json_each(t0.body,'$.editors') t1 ON 1 LEFT JOIN "r_r_users" t2 ON t2.id=t1.value WHERE strftime(?,iif(t2.id IS NULL,NULL,coalesce(json_extract(t2.body,'$.name'),'')))=?)
+        [Text("%Y"), Text("%Y"), Text("2026"), Text("%Y"), Text("2026")]"#]],
+    );
+}
+
+#[test]
+fn clients_see_only_what_they_may_list() {
+    check_client(
+        "author.email = 'x'",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 WHERE coalesce(json_extract(t1.body,'$.email'),'')=? AND coalesce(json_extract(t1.body,'$.emailVisibility'),0)=1 AND t1.id=coalesce(json_extract(t0.body,'$.author'),''))
+        [Text("x")]"#]],
+    );
+    check_client(
+        "author.team.name = 'x'",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 JOIN "r_r_teams" t2 ON t2.id=coalesce(json_extract(t1.body,'$.team'),'') WHERE coalesce(json_extract(t2.body,'$.name'),'')=? AND (0 OR coalesce(json_extract(t2.body,'$.owner'),'')=?) AND t1.id=coalesce(json_extract(t0.body,'$.author'),''))
+        [Text("x"), Text("kim")]"#]],
+    );
+    check_client("secret = 'x'", expect![[r#"unknown field "secret" at 1"#]]);
+    check_client("author.tokenKey ~ 'x'", expect![[r#"unknown field "tokenKey" at 1"#]]);
+    check_client(
+        "author.members_via_user.team = 'x'",
+        expect![[r#"only superusers may list what "members_via_user" leads to, at 1"#]],
+    );
+    check_client("@collection.members.team ?= 'x'", expect![[r#"unknown collection "members" at 1"#]]);
+    check_client("@collection.nothing.team ?= 'x'", expect![[r#"unknown collection "nothing" at 1"#]]);
+    check_client("@request.auth.tokenKey ~ 'x'", expect![[r#"unknown field "tokenKey" at 1"#]]);
+    check(
+        "secret = @request.auth.tokenKey",
+        expect![[r#"
+         WHERE coalesce(json_extract(t0.body,'$.secret'),'')=''
+        []"#]],
+    );
+}
+
+#[test]
+fn a_rule_and_a_filter_share_their_joins() {
+    let catalog = catalog();
+    let request = request(&catalog);
+    let seen = compiled(&catalog, &request, |query| {
+        query.filter("editors.id ?= @request.auth.id", true)?;
+        query.filter("editors.name ?= 'x'", false)?;
+        query.id("p1");
+        query.sort("-editors.name,@rowid")
+    });
+    expect![[r#"
+         WHERE t0.id=?
+         AND EXISTS (SELECT 1 FROM json_each(t0.body,'$.editors') t1 JOIN "r_r_users" t2 ON t2.id=t1.value WHERE t2.id=? AND coalesce(json_extract(t2.body,'$.name'),'')=?) ORDER BY (SELECT iif(t2.id IS NULL,NULL,coalesce(json_extract(t2.body,'$.name'),'')) FROM (SELECT 1) LEFT JOIN json_each(t0.body,'$.editors') t1 ON 1 LEFT JOIN "r_r_users" t2 ON t2.id=t1.value LIMIT 1) DESC,t0.rowid
+        [Text("p1"), Text("kim"), Text("x")]"#]].assert_eq(&seen);
+}
+
+#[test]
+fn orders_go_by_fields_ways_and_chance() {
+    check_sort(
+        "-room, +title,@random,-@rowid",
+        expect![[r#"
+         ORDER BY coalesce(json_extract(t0.body,'$.room'),0) DESC,coalesce(json_extract(t0.body,'$.title'),''),random(),t0.rowid DESC
+        []"#]],
+    );
+    check_sort(
+        "author.name,meta.a",
+        expect![[r#"
+         ORDER BY (SELECT iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.name'),'')) FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LIMIT 1),json_extract(t0.body,?)
+        [Text("$.meta.\"a\"")]"#]],
+    );
+    check_sort(
+        "",
+        expect![[r#"
+
+        []"#]],
+    );
+    check_sort("title,", expect!["an empty term in the sort at 7"]);
+    check_sort("nope", expect![[r#"unknown field "nope" at 1"#]]);
+    check_sort(
+        "-@request.auth.id",
+        expect![[r#""@request.auth.id" is the same for all records at 1; sort by a field"#]],
+    );
+    check_sort("title;drop", expect![[r#""title;drop" is no field to sort by at 1"#]]);
+    check_sort(
+        "author.team.name",
+        expect![[r#"
+         WHERE EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_teams" t2 ON t2.id=iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.team'),'')) WHERE (t2.id IS NULL OR iif(t2.id IS NULL,NULL,coalesce(json_extract(t2.body,'$.owner'),'')) IS ?)) ORDER BY (SELECT iif(t2.id IS NULL,NULL,coalesce(json_extract(t2.body,'$.name'),'')) FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_teams" t2 ON t2.id=iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.team'),'')) LIMIT 1)
+        [Text("kim")]"#]],
+    );
+    check_sort(&["title"; 9].join(","), expect!["the sort has more than 8 terms"]);
+}
+
+#[test]
+fn faults_say_what_where_and_what_next() {
+    for (filter, expected) in [
+        ("tilte = 1", expect![[r#"unknown field "tilte" at 1; did you mean "title"?"#]]),
+        ("title = 1 && 한글", expect!["unexpected character '한' at 14; texts stand in quotes"]),
+        ("secrte = 1", expect![[r#"unknown field "secrte" at 1"#]]),
+        ("title.x = 1", expect![[r#""title" is no relation, so that "x" can't be read of it, at 1"#]]),
+        ("title:each = 1", expect![[r#""title" holds no list, so that "title:each" can't be asked, at 1"#]]),
+        (
+            "title:isset = 1",
+            expect![[
+                r#"a wrong modifier behind "title" at 1; :isset and :changed ask about @request.* only"#
+            ]],
+        ),
+        (
+            "title:nope = 1",
+            expect![[r#"unknown modifier ":nope" at 1; use one of :isset :changed :length :each :lower"#]],
+        ),
+        (
+            "@nope = 1",
+            expect![[
+                r#"unknown name "@nope" at 1; names with "@" are @request.*, @collection.* and moments such as @now"#
+            ]],
+        ),
+        (
+            "@request.nope = 1",
+            expect![[
+                r#"unknown name "@request.nope" at 1; known are @request.context, .method, .auth.*, .query.*, .headers.* and .body.*"#
+            ]],
+        ),
+        (
+            "@request.query.page:each = 1",
+            expect![[
+                r#"a wrong modifier behind "page" at 1; :changed, :each and :length need a field of the collection"#
+            ]],
+        ),
+        (
+            "@request.body.room:each = 1",
+            expect![[r#""room" holds no list, as is needed for :each and :length, at 1"#]],
+        ),
+        (
+            "@collection.posts = 1",
+            expect![[r#"an incomplete name "@collection.posts" at 1; name a field: @collection.name.field"#]],
+        ),
+        (
+            "nope() = 1",
+            expect![[
+                r#"unknown function "nope" at 1; there are geoDistance(lon, lat, lon, lat) and strftime(format, date, …)"#
+            ]],
+        ),
+        (
+            "geoDistance(1) = 1",
+            expect!["geoDistance with 1 arguments at 1; it takes longitude, latitude, longitude, latitude"],
+        ),
+        (
+            "geoDistance(1,2,3,'4') = 1",
+            expect!["a text as an argument of geoDistance at 19; use a number or a field"],
+        ),
+        (
+            "strftime(title) = 1",
+            expect!["strftime without a format at 1; its first argument is a format in quotes"],
+        ),
+        ("meta.a:lower = 1", expect![[r#"a modifier inside JSON ("a:lower") at 1"#]]),
+        ("author.team.members_via_team.x = 1", expect![[r#"unknown field "members_via_team" at 1"#]]),
+        (
+            "author.posts_via_author.author.posts_via_author.author.posts_via_author.author.name = 1",
+            expect!["more than 4 joined sources are needed at 1; ask for fewer relations"],
+        ),
+        (
+            "author.posts_via_editors.editors.name = 1",
+            expect![[r#"
+             WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t11 LEFT JOIN "r_r_users" t6 ON t6.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_posts" t7 ON EXISTS (SELECT 1 FROM json_each(t7.body,'$.editors') t8 WHERE t8.value IS t6.id) LEFT JOIN json_each(t7.body,'$.editors') t9 ON 1 LEFT JOIN "r_r_users" t10 ON t10.id=t9.value WHERE NOT (iif(t10.id IS NULL,NULL,coalesce(json_extract(t10.body,'$.name'),'')) IS NULL) AND iif(t10.id IS NULL,NULL,coalesce(json_extract(t10.body,'$.name'),'')) IS NOT ?))
+             AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_posts" t2 ON EXISTS (SELECT 1 FROM json_each(t2.body,'$.editors') t3 WHERE t3.value IS t1.id) JOIN json_each(t2.body,'$.editors') t4 ON 1 JOIN "r_r_users" t5 ON t5.id=t4.value WHERE coalesce(json_extract(t5.body,'$.name'),'')=?)
+            [Text("1.0"), Text("1.0")]"#]],
+        ),
+        (" // nothing", expect!["nothing but blanks or comments at 1"]),
+    ] {
+        check_client(filter, expected);
+    }
+    check_client(&format!("title = '{}'", "x".repeat(3500)), expect!["the filter is longer than 3500 bytes"]);
+}
+
+#[test]
+fn the_same_form_gives_the_same_text() {
+    let catalog = catalog();
+    let request = request(&catalog);
+    let text = |filter: &str| {
+        let seen = compiled(&catalog, &request, |query| query.filter(filter, false));
+        seen.split_once('\n').unwrap().0.to_owned()
+    };
+    assert_eq!(text("room = 1 && title ~ 'a'"), text("room=2&&title~\"b%\" // c"));
+}
+
+#[test]
+fn rules_are_checked_when_they_are_saved() {
+    let catalog = catalog();
+    let posts = catalog.find("posts").unwrap();
+    let limits = Limits::default();
+    let check = |rule: &str| check_rule(&catalog, posts, rule, &limits).map_err(|fault| fault.0);
+    for rule in [
+        "",
+        "@request.auth.id != '' && author = @request.auth.id",
+        "@request.auth.anything.at.all = 1",
+        "@request.body.title:changed = false && @request.body.author.team.name = 'x'",
+        "secret = 'x' && @collection.members.team ?= title",
+    ] {
+        assert_eq!(check(rule), Ok(()), "{rule}");
+    }
+    expect![[r#"Err("a wrong modifier behind \"nope\" at 1; :changed, :each and :length need a field of the collection")"#]].assert_eq(&format!("{:?}", check("@request.body.nope:changed = false")));
+    expect![[r#"Err("unknown field \"autor\" at 1; did you mean \"author\"?")"#]]
+        .assert_eq(&format!("{:?}", check("autor = 1")));
+    expect![[r#"Err("more than 32 nested parentheses at 33")"#]]
+        .assert_eq(&format!("{:?}", check(&"(".repeat(1 << 20))));
+}
