@@ -1,22 +1,54 @@
 //! `cargo x test`: brings what the tests need onto this machine, then runs every test of the workspace.
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Programs that the tests start: the program, the Debian package that has it, and what it is for.
-const NEEDED: [(&str, &str, &str); 5] = [
-    ("sqlite3", "sqlite3", "reads a store's file from outside"),
-    ("chromium", "chromium", "walks through the console"),
-    ("wrk", "wrk", "loads the server in the benchmarks"),
-    ("node", "nodejs", "runs the application of `tests/app`"),
-    ("npm", "npm", "installs what that application uses"),
+/// Something that the tests need on this machine.
+struct Need {
+    /// What it is called.
+    name: &'static str,
+    /// A shell command that succeeds where it is there.
+    probe: &'static str,
+    /// The Debian package that brings it.
+    package: &'static str,
+    /// What the tests do with it.
+    why: &'static str,
+}
+
+const NEEDS: [Need; 6] = [
+    Need {
+        name: "sqlite3",
+        probe: "command -v sqlite3",
+        package: "sqlite3",
+        why: "reads a store's file from outside",
+    },
+    Need {
+        name: "chromium",
+        probe: "command -v chromium",
+        package: "chromium",
+        why: "walks through the console",
+    },
+    Need {
+        name: "a Korean font",
+        probe: "find /usr/share/fonts -iname '*nanum*' -o -iname '*cjk*' | grep -q .",
+        package: "fonts-nanum",
+        why: "makes the console's screenshots readable",
+    },
+    Need { name: "wrk", probe: "command -v wrk", package: "wrk", why: "loads the server in the benchmarks" },
+    Need {
+        name: "node",
+        probe: "command -v node",
+        package: "nodejs",
+        why: "runs the application of tests/app",
+    },
+    Need { name: "npm", probe: "command -v npm", package: "npm", why: "installs what that application uses" },
 ];
 
 /// Installs what is missing, then runs `cargo test --workspace` with `args`.
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
-    install_programs()?;
+    install_needs()?;
     install_app(root)?;
     let status = Command::new("cargo")
         .args(["test", "--workspace", "--locked"])
@@ -27,22 +59,21 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn install_programs() -> Result<()> {
-    let missing: Vec<_> = NEEDED.into_iter().filter(|(program, ..)| !is_here(program)).collect();
+fn install_needs() -> Result<()> {
+    let missing: Vec<Need> = NEEDS.into_iter().filter(|need| !is_here(need)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let packages: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
     crate::say(&format!("installing {}\n", packages.join(" ")));
-    if !apt(&["update", "-q"])
-        || !apt(&[&["install", "-y", "-q", "--no-install-recommends"], &packages[..]].concat())
-    {
+    let install = [&["install", "-y", "-q", "--no-install-recommends"], &packages[..]].concat();
+    if !apt(&["update", "-q"]) || !apt(&install) {
         crate::say("apt-get could not do it (it needs root, or sudo without a password)\n");
     }
     let gone: Vec<String> = missing
         .iter()
-        .filter(|(program, ..)| !is_here(program))
-        .map(|(program, package, why)| format!("{program} ({why}; Debian's package {package})"))
+        .filter(|need| !is_here(need))
+        .map(|need| format!("{} ({}; Debian's package {})", need.name, need.why, need.package))
         .collect();
     if !gone.is_empty() {
         bail!("the tests need what is not on this machine: {}", gone.join(", "));
@@ -60,8 +91,9 @@ fn apt(args: &[&str]) -> bool {
     command.args(args).env("DEBIAN_FRONTEND", "noninteractive").status().is_ok_and(|status| status.success())
 }
 
-fn is_here(program: &str) -> bool {
-    let found = Command::new("sh").args(["-c", "command -v \"$0\" >/dev/null", program]).status();
+fn is_here(need: &Need) -> bool {
+    let found =
+        Command::new("sh").args(["-c", need.probe]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     found.is_ok_and(|status| status.success())
 }
 
