@@ -1,0 +1,11 @@
+//! The pages. One page is one file: its handler, what it reads from its form, its template.
+
+pub(crate) mod collections;
+pub(crate) mod first_run;
+pub(crate) mod grid;
+pub(crate) mod home;
+pub(crate) mod look;
+pub(crate) mod make;
+pub(crate) mod record;
+pub(crate) mod remove;
+pub(crate) mod sign_in;

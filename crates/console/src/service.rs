@@ -1,0 +1,70 @@
+//! The console as a service: what it stands on, and its routes in reading order.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use identity::Identity;
+use records::Records;
+use web::limiter::Limiter;
+
+use crate::config::Config;
+use crate::{asset, guard, page};
+
+/// What the console stands on.
+#[derive(Clone)]
+pub struct Means {
+    /// Records and collections.
+    pub records: Records,
+    /// Proves and makes tokens.
+    pub identity: Identity,
+    /// How often one address may try; the one of the whole server.
+    pub limiter: Arc<Limiter>,
+}
+
+/// The console.
+#[derive(Clone)]
+pub struct Service {
+    shared: Shared,
+}
+
+/// What all pages share. Cheap to clone.
+pub(crate) type Shared = Arc<Inner>;
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) records: Records,
+    pub(crate) identity: Identity,
+    pub(crate) limiter: Arc<Limiter>,
+}
+
+impl Service {
+    /// The console over these means.
+    pub fn new(config: Config, means: Means) -> Service {
+        let Means { records, identity, limiter } = means;
+        Service { shared: Arc::new(Inner { config, records, identity, limiter }) }
+    }
+
+    /// The pages, all below `/_/`.
+    pub fn router(&self) -> Router {
+        let outside = Router::new()
+            .route("/_", get(page::home::show))
+            .route("/_/", get(page::home::show))
+            .route("/_/assets/{name}", get(asset::show))
+            .route("/_/look", post(page::look::submit))
+            .route("/_/first-run", get(page::first_run::show).post(page::first_run::submit))
+            .route("/_/sign-in", get(page::sign_in::show).post(page::sign_in::submit))
+            .route("/_/sign-out", post(page::sign_in::leave));
+        let collections = Router::new()
+            .route("/_/collections", get(page::collections::show))
+            .route("/_/new", get(page::make::show).post(page::make::submit))
+            .route("/_/collections/{name}", get(page::grid::show))
+            .route("/_/collections/{name}/new", get(page::record::new).post(page::record::create))
+            .route("/_/collections/{name}/records/{id}", get(page::record::show).post(page::record::update))
+            .route("/_/collections/{name}/delete", post(page::remove::submit))
+            .route("/_/collections/{name}/pick/{field}", get(page::record::pick))
+            .route("/_/{*path}", get(page::home::missing));
+        outside.merge(collections).layer(from_fn(guard::surround)).with_state(self.shared.clone())
+    }
+}

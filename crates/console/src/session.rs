@@ -1,0 +1,143 @@
+//! Who is signed in: a superuser's token in a cookie that scripts can't read and other sites can't send.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use maud::Markup;
+use records::core::collection::Collection;
+use records::{Authenticate, Principal};
+use serde_json::{Map, Value};
+
+use crate::address;
+use crate::cookie;
+use crate::form::Form;
+use crate::frame::{Frame, Said, SideLink};
+use crate::look::Look;
+use crate::refusal::Refusal;
+use crate::service::Shared;
+use crate::words::Words;
+
+/// The cookie that holds the token.
+pub(crate) const COOKIE: &str = "ondol_console";
+
+/// Whoever looks at a page, signed in or not.
+pub(crate) struct Visitor {
+    /// Language and theme.
+    pub(crate) look: Look,
+    /// The path and query of the page.
+    pub(crate) path: String,
+    /// The query.
+    pub(crate) query: Form,
+    /// Where the request came from.
+    pub(crate) address: IpAddr,
+    /// The connection is secure, as far as the request says.
+    pub(crate) is_https: bool,
+}
+
+/// A superuser who looks at a page.
+pub(crate) struct Session {
+    /// As of everybody.
+    pub(crate) visitor: Visitor,
+    /// The superuser.
+    pub(crate) who: Arc<Principal>,
+    shared: Shared,
+}
+
+impl Visitor {
+    fn of(parts: &Parts) -> Visitor {
+        let path = parts.uri.path_and_query().map_or("/_/", |p| p.as_str());
+        let forwarded = parts.headers.get("x-forwarded-proto").and_then(|h| h.to_str().ok());
+        let origin = parts.headers.get("origin").and_then(|h| h.to_str().ok());
+        Visitor {
+            look: Look::of(&parts.headers),
+            path: path.to_owned(),
+            query: Form::of_query(parts.uri.query()),
+            address: web::request::address(&parts.extensions),
+            is_https: forwarded == Some("https") || origin.is_some_and(|o| o.starts_with("https://")),
+        }
+    }
+
+    /// The texts.
+    pub(crate) fn words(&self) -> &'static Words {
+        self.look.words()
+    }
+}
+
+impl FromRequestParts<Shared> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Visitor, Self::Rejection> {
+        Ok(Visitor::of(parts))
+    }
+}
+
+impl FromRequestParts<Shared> for Session {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Session, Refusal> {
+        let visitor = Visitor::of(parts);
+        if let Some(token) = cookie::read(&parts.headers, COOKIE)
+            && let Some(who) = shared.identity.principal(token).await?
+            && who.is_superuser()
+        {
+            return Ok(Session { visitor, who, shared: shared.clone() });
+        }
+        let to = if parts.method == axum::http::Method::GET { &*visitor.path } else { "" };
+        Err(Refusal::Elsewhere(address::with_query("/_/sign-in", &[("to", to)])))
+    }
+}
+
+impl Session {
+    /// Language and theme.
+    pub(crate) fn look(&self) -> Look {
+        self.visitor.look
+    }
+
+    /// The texts.
+    pub(crate) fn words(&self) -> &'static Words {
+        self.visitor.words()
+    }
+
+    /// The console's shared parts.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// A request on records in this superuser's name.
+    pub(crate) fn asks(&self, method: &str, body: Map<String, Value>) -> records::Request {
+        records::Request {
+            method: method.to_owned(),
+            body,
+            auth: Some(self.who.clone()),
+            ..Default::default()
+        }
+    }
+
+    /// A collection by name.
+    pub(crate) fn collection(&self, name: &str) -> Result<Arc<Collection>, Refusal> {
+        self.shared.records.catalog().find(name).cloned().ok_or_else(Refusal::missing)
+    }
+
+    /// A token for pictures of protected files, short-lived.
+    pub(crate) fn file_token(&self) -> Result<String, Refusal> {
+        Ok(self.shared.identity.file_token(&self.who)?)
+    }
+
+    /// The frame of the page that is being answered.
+    pub(crate) fn frame(&self) -> Frame {
+        let collections = self.shared.records.catalog();
+        let mut links: Vec<SideLink> = collections.all().iter().map(|c| SideLink::of(c)).collect();
+        links.sort_by_cached_key(|link| link.name.to_lowercase());
+        let values = self.shared.records.values(&self.who.collection, &self.who.row);
+        let email = values.0.get("email").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let said = self.visitor.query.find("said").and_then(Said::from_code);
+        Frame { look: self.look(), email, links, path: self.visitor.path.clone(), said }
+    }
+
+    /// A whole page in the frame.
+    pub(crate) fn page(&self, title: &str, here: Option<&str>, content: &Markup) -> axum::response::Response {
+        web::reply::html(crate::frame::page(&self.frame(), title, here, content).into_string())
+    }
+}
