@@ -475,6 +475,14 @@ fn faults_say_what_where_and_what_next() {
             "title:nope = 1",
             expect![[r#"unknown modifier ":nope" at 1; use one of :isset :changed :length :each :lower"#]],
         ),
+    ] {
+        check_client(filter, expected);
+    }
+}
+
+#[test]
+fn faults_of_special_names_say_what_there_is() {
+    for (filter, expected) in [
         (
             "@nope = 1",
             expect![[
