@@ -42,12 +42,17 @@ impl House {
         store.claim()?;
         let records = Records::open(store.clone(), clock.clone(), config.records).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
-        let identity = Identity::new(config.identity, records.clone(), limiter);
+        let identity = Identity::new(config.identity, records.clone(), limiter.clone());
         let first_run_key = match superusers::exist(&records).await? {
             true => None,
             false => Some(Secret::new(chance::word(32))),
         };
-        let router = Router::new().route("/api/health", get(health)).merge(identity.router());
+        let console = console::Service::new(
+            console::Config { first_run_key: first_run_key.clone(), ..Default::default() },
+            console::Means { records: records.clone(), identity: identity.clone(), limiter },
+        );
+        let router =
+            Router::new().route("/api/health", get(health)).merge(identity.router()).merge(console.router());
         let front = Front::new(router, Arc::new(config.web));
         Ok(House { listener, address, store, records, front, identity, first_run_key })
     }
