@@ -7,6 +7,9 @@
 use std::sync::Arc;
 
 use base::time::{Clock, Timestamp};
+use store::query::{
+    Column, Compare, Expr, Index, IndexColumn, MAIN, Order, Scalar, Select, Source, Value, View,
+};
 use store::{Change, ChangeKind, Config, Error, Position, Row, Store, Table, Tx};
 
 fn notes() -> Table {
@@ -184,6 +187,119 @@ async fn a_closed_store_refuses_and_ends_its_tails(store: Store) {
     assert!(store.reader().await.unwrap().get(&notes(), "a").await.is_err());
 }
 
+/// The text field of the bodies here.
+fn text() -> Column {
+    Column::Field("t".into(), Scalar::Text)
+}
+
+fn text_is(compare: Compare, value: &str) -> Expr {
+    let value = Expr::Value(Value::Text(value.into()));
+    Expr::Compare(Box::new(Expr::Column(MAIN, text())), compare, Box::new(value))
+}
+
+async fn a_selection_filters_orders_pages_and_counts(store: Store) {
+    make_notes(&store).await;
+    for (id, text) in [("a", "나"), ("b", "가"), ("c", "다"), ("d", "가")] {
+        insert(&store, id, text).await.unwrap();
+    }
+    let mut select = Select::table(&notes());
+    select.filter = Some(text_is(Compare::Ne, "다"));
+    select.order = vec![Order { by: Expr::Column(MAIN, text()), descending: false }];
+    let mut conn = store.reader().await.unwrap();
+    let ids = |rows: Vec<Row>| rows.into_iter().map(|row| row.id).collect::<String>();
+    assert_eq!(ids(conn.select(&select).await.unwrap()), "bda", "ties keep the order of insertion");
+    (select.limit, select.offset) = (Some(1), 1);
+    assert_eq!(ids(conn.select(&select).await.unwrap()), "d");
+    assert_eq!(conn.count(&select).await.unwrap(), 3);
+    assert!(conn.exists(&select).await.unwrap());
+    select.filter = Some(text_is(Compare::Eq, "라"));
+    assert_eq!((conn.count(&select).await.unwrap(), conn.exists(&select).await.unwrap()), (0, false));
+}
+
+async fn a_row_that_is_given_can_be_asked_as_if_it_were_stored(store: Store) {
+    let row = Row { id: "x".into(), rev: 0, shape: 1, body: body("가") };
+    let mut select = Select::all(Source::Given(Arc::new(row)));
+    let mut conn = store.reader().await.unwrap();
+    for (value, fits) in [("가", true), ("나", false)] {
+        select.filter = Some(text_is(Compare::Eq, value));
+        assert_eq!(conn.exists(&select).await.unwrap(), fits, "{value}");
+    }
+}
+
+fn index(name: &str, unique: bool) -> Index {
+    let column = IndexColumn { column: text(), descending: false, ignores_case: false };
+    Index { name: name.into(), unique, columns: vec![column], only: None }
+}
+
+async fn set_indexes(store: &Store, indexes: Vec<Index>) -> Result<(), Error> {
+    store.write(|tx| Box::pin(async move { tx.set_indexes(&notes(), &indexes).await })).await
+}
+
+async fn a_unique_index_refuses_by_its_name_until_it_is_dropped(store: Store) {
+    make_notes(&store).await;
+    set_indexes(&store, vec![index("i_one", true), index("i_two", false)]).await.unwrap();
+    insert(&store, "a", "x").await.unwrap();
+    insert(&store, "b", "y").await.unwrap();
+    for refused in [insert(&store, "c", "x").await.map(Some), update(&store, "b", "x").await] {
+        assert!(matches!(&refused, Err(Error::Unique { index }) if index == "i_one"), "{refused:?}");
+    }
+    set_indexes(&store, vec![index("i_two", false)]).await.unwrap();
+    insert(&store, "c", "x").await.unwrap();
+}
+
+async fn a_unique_index_that_the_data_do_not_fit_is_not_made(store: Store) {
+    make_notes(&store).await;
+    insert(&store, "a", "x").await.unwrap();
+    insert(&store, "b", "x").await.unwrap();
+    let refused = set_indexes(&store, vec![index("i_two", false), index("i_one", true)]).await;
+    assert!(matches!(&refused, Err(Error::Unique { index }) if index == "i_one"), "{refused:?}");
+    // the name is still free: nothing of the write was left
+    set_indexes(&store, vec![index("i_two", true)]).await.unwrap_err();
+    set_indexes(&store, vec![index("i_one", false), index("i_two", false)]).await.unwrap();
+}
+
+async fn set_view(store: &Store, table: Table, name: Option<&str>) {
+    let view = name.map(|name| View { name: name.into(), columns: vec![("제목".into(), text())] });
+    store.write(|tx| Box::pin(async move { tx.set_view(&table, view.as_ref()).await })).await.unwrap();
+}
+
+async fn a_view_may_be_made_renamed_dropped_and_have_any_name(store: Store) {
+    make_notes(&store).await;
+    for name in ["notes", "notes", "글 \"목록\"", "change", "r_notes", "sqlite_master"] {
+        set_view(&store, notes(), Some(name)).await;
+    }
+    let other = Table::new("other");
+    let made = other.clone();
+    store.write(|tx| Box::pin(async move { tx.create_table(&made).await })).await.unwrap();
+    set_view(&store, notes(), Some("same")).await;
+    set_view(&store, other.clone(), Some("SAME")).await;
+    set_view(&store, notes(), None).await;
+    store.write(|tx| Box::pin(async move { tx.drop_table(&other).await })).await.unwrap();
+    insert(&store, "a", "x").await.unwrap();
+}
+
+async fn a_query_goes_on_while_tables_and_indexes_come_and_go(store: Store) {
+    make_notes(&store).await;
+    let mut conn = store.reader().await.unwrap();
+    let select = Select::table(&notes());
+    for n in 0..5 {
+        insert(&store, &n.to_string(), "x").await.unwrap();
+        set_indexes(&store, if n % 2 == 0 { vec![index("i_two", false)] } else { vec![] }).await.unwrap();
+        assert_eq!(conn.count(&select).await.unwrap(), n + 1);
+    }
+    store
+        .write(|tx: &mut Tx| {
+            Box::pin(async move {
+                assert_eq!(tx.count(&Select::table(&notes())).await?, 5);
+                tx.drop_table(&notes()).await?;
+                tx.create_table(&notes()).await
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(conn.count(&select).await.unwrap(), 0);
+}
+
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 /// Runs each function on a store of its own, on SQLite.
@@ -214,4 +330,10 @@ sqlite! {
     a_tail_gives_each_change_once_and_in_order_while_many_write
     a_tail_beyond_the_log_must_begin_anew
     a_closed_store_refuses_and_ends_its_tails
+    a_selection_filters_orders_pages_and_counts
+    a_row_that_is_given_can_be_asked_as_if_it_were_stored
+    a_unique_index_refuses_by_its_name_until_it_is_dropped
+    a_unique_index_that_the_data_do_not_fit_is_not_made
+    a_view_may_be_made_renamed_dropped_and_have_any_name
+    a_query_goes_on_while_tables_and_indexes_come_and_go
 }

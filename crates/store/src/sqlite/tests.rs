@@ -13,6 +13,7 @@ use crate::{Config, Error, Position, Row, Store, Table, Tx};
 
 mod opening;
 mod reading;
+mod schema;
 mod writing;
 
 /// Counts up to a number: a read that takes as long as one likes.
