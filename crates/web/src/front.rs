@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::folder::Folder;
 use crate::gate;
 use crate::problem::{Cause, Problem};
+use crate::reply::Framed;
 use crate::request::{Address, behind};
 
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
@@ -144,13 +145,16 @@ impl Front {
 
     /// The headers that every answer has.
     fn finish(&self, mut response: Response, origin: Option<&HeaderValue>) -> Response {
+        let is_framed = response.extensions_mut().remove::<Framed>().is_some();
         let headers = response.headers_mut();
         if let Some(origin) = origin {
             self.allow(origin, headers);
         }
+        if !is_framed {
+            headers.entry(header::X_FRAME_OPTIONS).or_insert(HeaderValue::from_static("SAMEORIGIN"));
+        }
         let defaults = [
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-            (header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN")),
             (header::REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin")),
         ];
         for (name, value) in defaults {

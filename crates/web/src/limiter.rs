@@ -57,7 +57,18 @@ impl Limiter {
     /// the special to the general: `["users:auth", "*:auth"]`.
     pub fn check(&self, labels: &[&str], address: IpAddr) -> Result<(), Problem> {
         let rate = labels.iter().find_map(|label| self.rates.iter().position(|rate| rate.label == *label));
-        let Some(rate) = rate else { return Ok(()) };
+        rate.map_or(Ok(()), |rate| self.count(rate, address))
+    }
+
+    /// Counts one request of `COLLECTION:ACTION`, else of `*:ACTION`.
+    pub fn check_action(&self, collection: &str, action: &str, address: IpAddr) -> Result<(), Problem> {
+        let of = |wanted: &str| {
+            self.rates.iter().position(|rate| rate.label.split_once(':') == Some((wanted, action)))
+        };
+        of(collection).or_else(|| of("*")).map_or(Ok(()), |rate| self.count(rate, address))
+    }
+
+    fn count(&self, rate: usize, address: IpAddr) -> Result<(), Problem> {
         let (allowance, now) = (&self.rates[rate], self.clock.now());
         let mut windows = self.windows.lock().expect("nobody panics while holding it");
         let window = windows.of((rate, network(address)), now, self.entries_max);
@@ -119,6 +130,7 @@ mod tests {
         assert!(ask().is_ok() && ask().is_ok());
         assert_eq!(ask().expect_err("too often").retry_after, Some(10));
         assert!(limiter.check(&["*:auth"], address("1.2.3.5")).is_ok(), "another address");
+        assert!(limiter.check_action("posts", "auth", address("1.2.3.4")).is_err(), "the same by its parts");
         assert!(limiter.check(&["*:create"], address("1.2.3.4")).is_ok(), "a label without an allowance");
         if let Clock::Manual(at) = &clock {
             at.store(10_000, std::sync::atomic::Ordering::SeqCst);

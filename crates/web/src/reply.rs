@@ -42,3 +42,12 @@ pub fn see_other(to: &str) -> Response {
     response.headers_mut().insert(header::LOCATION, to);
     response
 }
+
+/// The mark of an answer that may be shown inside other sites' pages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Framed;
+
+/// Lets other sites show this answer inside their pages; by default the front forbids it.
+pub fn allow_framing(response: &mut Response) {
+    response.extensions_mut().insert(Framed);
+}
