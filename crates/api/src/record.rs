@@ -1,0 +1,137 @@
+//! `/api/collections/{collection}/records`: list, view, create, update, delete.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::Request;
+use axum::response::Response;
+use records::{ListQuery, Page, Shape};
+use web::{Problem, reply};
+
+use crate::caller::Caller;
+use crate::service::Inner;
+
+type Service = State<Arc<Inner>>;
+
+impl Caller {
+    /// What of a record this caller wants.
+    pub(crate) fn shape(&self) -> Shape {
+        Shape { expand: self.parameter("expand").to_owned(), fields: self.parameter("fields").to_owned() }
+    }
+}
+
+/// `GET …/records`: one page.
+pub(crate) async fn list(
+    State(service): Service,
+    Path(collection): Path<String>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (head, _) = request.into_parts();
+    let caller = Caller::of(&service, &head).await?;
+    service.limiter.check_action(&collection, "list", caller.address)?;
+    let query = ListQuery {
+        page: caller.number("page")?,
+        page_size: caller.number("perPage")?,
+        sort: caller.parameter("sort").to_owned(),
+        filter: caller.parameter("filter").to_owned(),
+        skips_total: caller.flag("skipTotal")?,
+        shape: caller.shape(),
+    };
+    let page = service.records.list(&caller.request, &collection, &query).await?;
+    Ok(reply::json_text(page_text(&page)))
+}
+
+/// `GET …/records/{id}`.
+pub(crate) async fn view(
+    State(service): Service,
+    Path((collection, id)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (head, _) = request.into_parts();
+    let caller = Caller::of(&service, &head).await?;
+    service.limiter.check_action(&collection, "view", caller.address)?;
+    let record = service.records.view(&caller.request, &collection, &id, &caller.shape()).await?;
+    Ok(reply::json_text(record))
+}
+
+/// `POST …/records`.
+pub(crate) async fn create(
+    State(service): Service,
+    Path(name): Path<String>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let mut caller = Caller::of(&service, &head).await?;
+    service.limiter.check_action(&name, "create", caller.address)?;
+    let collection = service.target(&caller, &name, |c| c.rules.create.is_some())?;
+    let draft = service.draft(&mut caller, &collection, &head.headers, body).await?;
+    let written = service.records.create(&caller.request, &name, draft, &caller.shape()).await?;
+    Ok(reply::json_text(written.json))
+}
+
+/// `PATCH …/records/{id}`.
+pub(crate) async fn update(
+    State(service): Service,
+    Path((name, id)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let mut caller = Caller::of(&service, &head).await?;
+    service.limiter.check_action(&name, "update", caller.address)?;
+    let collection = service.target(&caller, &name, |c| c.rules.update.is_some())?;
+    let draft = service.draft(&mut caller, &collection, &head.headers, body).await?;
+    let written = service.records.update(&caller.request, &name, &id, draft, &caller.shape()).await?;
+    Ok(reply::json_text(written.json))
+}
+
+/// `DELETE …/records/{id}`.
+pub(crate) async fn delete(
+    State(service): Service,
+    Path((collection, id)): Path<(String, String)>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (head, _) = request.into_parts();
+    let caller = Caller::of(&service, &head).await?;
+    service.limiter.check_action(&collection, "delete", caller.address)?;
+    service.records.delete(&caller.request, &collection, &id).await?;
+    Ok(reply::no_content())
+}
+
+/// A page as the wire has it; the records' texts are taken as they are.
+fn page_text(page: &Page) -> String {
+    let bytes: usize = page.items.iter().map(|item| item.len() + 1).sum();
+    let mut text = String::with_capacity(bytes + 100);
+    let pages = page
+        .total
+        .map_or(-1, |total| i64::try_from(total.div_ceil(page.page_size.max(1))).unwrap_or(i64::MAX));
+    let total = page.total.map_or(-1, |total| i64::try_from(total).unwrap_or(i64::MAX));
+    let (number, size) = (page.page, page.page_size);
+    write!(text, r#"{{"page":{number},"perPage":{size},"totalItems":{total},"totalPages":{pages},"items":["#)
+        .expect("a string takes every text");
+    for (place, item) in page.items.iter().enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        text.push_str(item);
+    }
+    text.push_str("]}");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_was_not_counted_says_so() {
+        let mut page = Page { page: 2, page_size: 2, total: Some(5), items: vec!["{}".into(), "{}".into()] };
+        assert_eq!(
+            page_text(&page),
+            r#"{"page":2,"perPage":2,"totalItems":5,"totalPages":3,"items":[{},{}]}"#
+        );
+        (page.total, page.items) = (None, Vec::new());
+        assert_eq!(page_text(&page), r#"{"page":2,"perPage":2,"totalItems":-1,"totalPages":-1,"items":[]}"#);
+    }
+}

@@ -1,0 +1,91 @@
+//! The room's doors: what it needs, its routes, and the task that it runs.
+
+use std::sync::{Arc, RwLock};
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::{delete, get, post, put};
+use records::core::catalog::Catalog;
+use records::{Authenticate, Records};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use web::limiter::Limiter;
+
+use crate::config::Config;
+use crate::realtime::Hub;
+use crate::{batch, collections, files, health, realtime, record};
+
+/// What the room stands on.
+#[derive(Clone)]
+pub struct Means {
+    /// The records.
+    pub records: Records,
+    /// Who a token belongs to.
+    pub authenticate: Arc<dyn Authenticate>,
+    /// How often an address may do what.
+    pub limiter: Arc<Limiter>,
+}
+
+/// The room. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) records: Records,
+    pub(crate) authenticate: Arc<dyn Authenticate>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) hub: Hub,
+    pub(crate) thumbs: Semaphore,
+    /// Whether any rule of the catalog last seen asks for headers.
+    pub(crate) headers_asked: RwLock<Option<(Arc<Catalog>, bool)>>,
+}
+
+impl Service {
+    /// Puts the room together. Realtime events flow once [`run`](Service::run) runs.
+    pub fn new(config: Config, means: Means) -> Service {
+        let Means { records, authenticate, limiter } = means;
+        let hub = Hub::new(config.clone(), records.clone(), authenticate.clone());
+        let thumbs = Semaphore::new(config.thumbs_at_once_max.clamp(1, Semaphore::MAX_PERMITS));
+        let headers_asked = RwLock::default();
+        Service {
+            inner: Arc::new(Inner { config, records, authenticate, limiter, hub, thumbs, headers_asked }),
+        }
+    }
+
+    /// All endpoints of the room.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/api/health", get(health::check))
+            .route("/api/collections", get(collections::list).post(collections::create))
+            .route("/api/collections/import", put(collections::import))
+            .route("/api/collections/meta/scaffolds", get(collections::scaffolds))
+            .route(
+                "/api/collections/{collection}",
+                get(collections::view).patch(collections::update).delete(collections::delete),
+            )
+            .route("/api/collections/{collection}/truncate", delete(collections::truncate))
+            .route("/api/collections/{collection}/records", get(record::list).post(record::create))
+            .route(
+                "/api/collections/{collection}/records/{id}",
+                get(record::view).patch(record::update).delete(record::delete),
+            )
+            .route("/api/batch", post(batch::run))
+            .route("/api/files/{collection}/{id}/{name}", get(files::download))
+            .route("/api/realtime", get(realtime::connect).post(realtime::subscribe))
+            .with_state(self.clone())
+    }
+
+    /// Carries events from the change log to the listeners until `stop` is cancelled; then ends their connections.
+    pub async fn run(&self, stop: CancellationToken) {
+        self.inner.hub.run(stop).await;
+    }
+}
+
+impl FromRef<Service> for Arc<Inner> {
+    fn from_ref(service: &Service) -> Arc<Inner> {
+        service.inner.clone()
+    }
+}
