@@ -14,3 +14,6 @@ pub mod pattern;
 pub mod pick;
 pub mod render;
 pub mod value;
+
+#[cfg(test)]
+pub(crate) mod sample;

@@ -127,3 +127,113 @@ fn one(field: &str, flaw: &Flaw) -> Fields {
     flaw::put(&mut fields.0, &[field], flaw);
     fields
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::sample;
+
+    const HASH: &str = "$argon2id$kept";
+
+    /// The verdict on a request of an account that is there.
+    fn change(sent: Value, access: Access) -> Verdict {
+        let members = sample::members();
+        let mut before = value::empty(&members);
+        let first = json!({ "email": "a@b.example", "verified": false });
+        value::apply(&members, &mut before, &sample::object(first), Access::Superuser);
+        before.0.insert("password".to_owned(), HASH.into());
+        let (mut after, sent) = (before.clone(), sample::object(sent));
+        value::apply(&members, &mut after, &sent, access);
+        check(&members, Some(&before), &after, &sent, access)
+    }
+
+    /// The verdict on a request that makes an account.
+    fn make(sent: Value, access: Access) -> Verdict {
+        let members = sample::members();
+        let (mut after, sent) = (value::empty(&members), sample::object(sent));
+        value::apply(&members, &mut after, &sent, access);
+        check(&members, None, &after, &sent, access)
+    }
+
+    fn codes(verdict: &Verdict) -> Vec<String> {
+        let code =
+            |(key, fault): (&String, &Value)| format!("{key}: {}", fault["code"].as_str().unwrap_or(""));
+        verdict.faults.0.iter().map(code).collect()
+    }
+
+    fn pair(a: &str, b: &str) -> (String, String) {
+        (a.to_owned(), b.to_owned())
+    }
+
+    #[test]
+    fn a_new_account_needs_its_password_twice() {
+        let good = make(json!({ "password": "12345678", "passwordConfirm": "12345678" }), Access::Plain);
+        assert_eq!(codes(&good), [] as [&str; 0]);
+        assert_eq!(good.hash, [pair("password", "12345678")]);
+        assert_eq!(good.verify, None);
+        let none = make(json!({}), Access::Superuser);
+        assert_eq!(codes(&none), ["password: validation_required", "passwordConfirm: validation_required"]);
+        let other = make(json!({ "password": "12345678", "passwordConfirm": "x" }), Access::Plain);
+        assert_eq!(codes(&other), ["passwordConfirm: validation_values_mismatch"]);
+        let short = make(json!({ "password": "1234567", "passwordConfirm": "1234567" }), Access::Plain);
+        assert_eq!(codes(&short), ["password: validation_min_text_constraint"]);
+    }
+
+    #[test]
+    fn nobody_verifies_himself() {
+        let sent = json!({ "password": "12345678", "passwordConfirm": "12345678", "verified": true });
+        assert_eq!(codes(&make(sent.clone(), Access::Plain)), ["verified: validation_values_mismatch"]);
+        assert_eq!(codes(&make(sent, Access::Manager)), [] as [&str; 0]);
+        assert_eq!(
+            codes(&change(json!({ "verified": true }), Access::Plain)),
+            ["verified: validation_values_mismatch"]
+        );
+    }
+
+    #[test]
+    fn an_address_is_changed_by_managers_only() {
+        let sent = json!({ "email": "new@b.example" });
+        assert_eq!(codes(&change(sent.clone(), Access::Plain)), ["email: validation_values_mismatch"]);
+        assert_eq!(codes(&change(sent.clone(), Access::Manager)), [] as [&str; 0]);
+        assert_eq!(codes(&change(sent, Access::Superuser)), [] as [&str; 0]);
+        assert_eq!(codes(&change(json!({ "email": "a@b.example" }), Access::Plain)), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_password_is_changed_with_the_old_one_or_by_managers() {
+        let new = json!({ "password": "new-12345", "passwordConfirm": "new-12345" });
+        assert_eq!(codes(&change(new.clone(), Access::Plain)), ["oldPassword: validation_required"]);
+        let managed = change(new, Access::Manager);
+        assert_eq!((codes(&managed).len(), managed.verify), (0, None));
+        let own = json!({ "password": "new-12345", "passwordConfirm": "new-12345", "oldPassword": "old" });
+        let own = change(own, Access::Plain);
+        assert_eq!(codes(&own), [] as [&str; 0]);
+        assert_eq!(own.verify, Some(pair("old", HASH)));
+        assert_eq!(own.hash, [pair("password", "new-12345")]);
+        let half = change(json!({ "oldPassword": "old" }), Access::Plain);
+        assert_eq!(codes(&half), ["password: validation_required", "passwordConfirm: validation_required"]);
+    }
+
+    #[test]
+    fn a_request_without_passwords_has_nothing_to_hash_or_verify() {
+        assert_eq!(change(json!({ "nick": "n" }), Access::Plain), Verdict::default());
+    }
+
+    #[test]
+    fn passwords_of_plain_records_are_hashed_without_being_repeated() {
+        let doors = sample::collection(json!({
+            "name": "doors",
+            "fields": [{ "name": "pin", "type": "password", "required": true, "min": 4 }],
+        }));
+        let judge = |before: Option<&Values>, sent: Value| {
+            check(&doors, before, &value::empty(&doors), &sample::object(sent), Access::Plain)
+        };
+        assert_eq!(judge(None, json!({ "pin": 1234 })).hash, [pair("pin", "1234")]);
+        assert_eq!(codes(&judge(None, json!({}))), ["pin: validation_required"]);
+        let mut kept = value::empty(&doors);
+        kept.0.insert("pin".to_owned(), HASH.into());
+        assert_eq!(judge(Some(&kept), json!({})), Verdict::default());
+    }
+}

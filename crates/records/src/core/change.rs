@@ -13,3 +13,6 @@ pub use defaults::first_collections;
 pub use plan::plan;
 pub use stored::{from_stored, to_stored, to_wire};
 pub use view::view;
+
+#[cfg(test)]
+mod tests;

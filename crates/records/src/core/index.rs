@@ -172,3 +172,6 @@ pub fn not_unique(collection: &Collection, store_index: &str) -> Fields {
     }
     faults
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,56 @@ fn one_of(class: &Class, chance: &mut dyn FnMut() -> u64) -> Option<char> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_as_it_is_written() {
+        for (pattern, text, fits) in [
+            ("", "anything", true),
+            (ID_PATTERN, "abc123", true),
+            (ID_PATTERN, "Abc", false),
+            (ID_PATTERN, "", false),
+            (ID_PATTERN, "가", false),
+            ("^[가-힣]+$", "한글", true),
+            ("b", "abc", true),
+        ] {
+            let pattern = Pattern::parse(pattern).expect(pattern);
+            assert_eq!(pattern.matches(text), fits, "{pattern:?} {text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_can_not_be_read_is_told_in_a_sentence() {
+        for pattern in ["(", "[z-a]", "(?=x)", "\\w{1000}{1000}"] {
+            let error = Pattern::parse(pattern).expect_err(pattern);
+            assert!(error.ends_with('.') && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn made_texts_match_their_pattern() {
+        let mut state = 1_u64;
+        let mut chance = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state
+        };
+        for pattern in ["[a-z0-9]{15}", "(a|bc)+-\\d{2,4}x?", "\\w{3}", "[가-힣]{5}", "^[^a-z]{4}$", ".*", ""]
+        {
+            let whole = Pattern::parse(&format!("^(?:{pattern})$")).expect(pattern);
+            for _ in 0..20 {
+                let made = generate(pattern, &mut chance).expect(pattern);
+                assert!(whole.matches(&made), "{pattern}: {made:?}");
+            }
+        }
+        assert_eq!(generate("(", &mut chance), None);
+    }
+
+    #[test]
+    fn made_texts_have_an_end() {
+        let made = generate("(((x{1000}){1000}){1000})", &mut || 0).unwrap_or_default();
+        assert!(made.len() <= MADE_MAX);
+    }
+}

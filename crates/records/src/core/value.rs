@@ -145,3 +145,6 @@ pub(crate) fn date(text: &str) -> String {
 pub(crate) fn number(float: f64) -> Value {
     cast::from_float(float)
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,6 +131,11 @@ fn check_rules(before: Option<&Collection>, next: &Collection, faults: &mut Map<
 
 /// System fields stay, under their name and of their kind.
 fn check_system_fields(before: Option<&Collection>, next: &Collection, faults: &mut Map<String, Value>) {
+    let is_kept = |o: &Field| next.fields.iter().any(|f| f.id == o.id && f.name == o.name);
+    if before.is_some_and(|b| b.fields.iter().any(|o| o.is_system && !is_kept(o))) {
+        let message = "System fields cannot be deleted or renamed.";
+        flaw::put(faults, &["fields"], &Flaw::new("validation_system_field_change", message));
+    }
     if !next.fields.iter().any(|f| f.name == "id" && f.is_id()) {
         let flaw = Flaw::new("validation_missing_primary_key", "Missing or invalid \"id\" PK field.");
         flaw::put(faults, &["fields"], &flaw);
@@ -152,11 +157,6 @@ fn check_system_fields(before: Option<&Collection>, next: &Collection, faults: &
             flaw::put(faults, &["fields"], &Flaw::new(code, message));
             return;
         }
-    }
-    let is_kept = |o: &Field| next.fields.iter().any(|f| f.id == o.id && f.name == o.name);
-    if before.is_some_and(|b| b.fields.iter().any(|o| o.is_system && !is_kept(o))) {
-        let message = "System fields cannot be deleted or renamed.";
-        flaw::put(faults, &["fields"], &Flaw::new("validation_system_field_change", message));
     }
 }
 

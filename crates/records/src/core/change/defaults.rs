@@ -63,16 +63,21 @@ fn id_field() -> Field {
     Field::new("id", FieldKind::Text(options)).system().required()
 }
 
-/// Gives a list of fields the system fields that it lacks, and those that it has their guarded marks. The id comes first,
-/// the others last, as the wire's clients know it.
-pub(super) fn complete(kind: CollectionKind, fields: &mut Vec<Field>) {
+/// Gives a list of fields the system fields that it lacks (as they were, if they were), and those that it has their
+/// guarded marks. The id comes first, the others last, as the wire's clients know it.
+pub(super) fn complete(kind: CollectionKind, old: &[Field], fields: &mut Vec<Field>) {
     for wanted in system_fields(kind) {
-        let found = fields.iter_mut().find(|f| f.name == wanted.name);
-        match found {
-            None if wanted.is_id() => fields.insert(0, wanted),
-            None => fields.push(wanted),
-            Some(found) => guard(&wanted, found),
+        let was = old.iter().find(|o| o.name == wanted.name);
+        if let Some(found) = fields.iter_mut().find(|f| f.name == wanted.name) {
+            guard(&wanted, found);
+        } else if was.is_none_or(|was| fields.iter().all(|f| f.id != was.id)) {
+            let place = if wanted.is_id() { 0 } else { fields.len() };
+            fields.insert(place, was.cloned().unwrap_or(wanted));
         }
+        // else it is there under another name, which the checks refuse
+    }
+    for field in fields {
+        field.is_system |= old.iter().any(|o| o.is_system && o.id == field.id);
     }
 }
 

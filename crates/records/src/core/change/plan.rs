@@ -174,7 +174,7 @@ fn read_fields(
     take_ids(old, &mut fields);
     // what stands before the first sent field is the id that we add: it has no place of its own
     let added = fields.iter().all(|f| f.name != "id");
-    complete(next.kind, old, &mut fields);
+    defaults::complete(next.kind, old, &mut fields);
     give_keys(next, old, &mut fields);
     next.fields = fields;
     let offset = usize::from(added);
@@ -206,21 +206,6 @@ fn take_ids(old: &[Field], fields: &mut [Field]) {
         };
         taken.insert(id.clone());
         fields[place].id = id;
-    }
-}
-
-/// Adds the system fields that were not sent: as they were, or as they are made.
-fn complete(kind: CollectionKind, old: &[Field], fields: &mut Vec<Field>) {
-    for wanted in defaults::system_fields(kind) {
-        let Some(was) = old.iter().find(|o| o.name == wanted.name) else { continue };
-        if fields.iter().all(|f| f.id != was.id && f.name != was.name) {
-            let place = if was.is_id() { 0 } else { fields.len() };
-            fields.insert(place, was.clone());
-        }
-    }
-    defaults::complete(kind, fields);
-    for field in fields {
-        field.is_system |= old.iter().any(|o| o.is_system && o.id == field.id);
     }
 }
 
