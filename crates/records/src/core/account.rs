@@ -88,7 +88,8 @@ fn check_account(
     } else if repeated != password {
         flaw::put(faults, &["passwordConfirm"], &Flaw::mismatch());
     }
-    if let Some(before) = before.filter(|_| !may_manage && !(password.is_empty() && repeated.is_empty())) {
+    let has_new = !password.is_empty() || !repeated.is_empty();
+    if let Some(before) = before.filter(|_| !may_manage && has_new) {
         if old.is_empty() {
             flaw::put(faults, &["oldPassword"], &Flaw::required());
         } else {

@@ -155,7 +155,6 @@ fn check_system_fields(before: Option<&Collection>, next: &Collection, faults: &
             };
             let message = format!("System \"{}\" field is required.", wrong.name);
             flaw::put(faults, &["fields"], &Flaw::new(code, message));
-            return;
         }
     }
 }

@@ -186,26 +186,21 @@ fn read_fields(
 fn take_ids(old: &[Field], fields: &mut [Field]) {
     let named: HashSet<String> = fields.iter().map(|f| f.id.clone()).collect();
     let mut taken: HashSet<String> = named.clone();
-    for place in 0..fields.len() {
-        let field = &fields[place];
+    for field in fields {
         if old.iter().any(|o| o.id == field.id) {
             continue;
         }
         let same =
             |o: &&Field| o.name == field.name && o.kind.name() == field.kind.name() && !named.contains(&o.id);
-        let id = match old.iter().find(same) {
-            Some(found) => found.id.clone(),
-            None if !field.id.is_empty() => continue,
-            None => {
-                let base = Field::new(&field.name, field.kind.clone()).id;
-                let is_free = |id: &String| !taken.contains(id) && old.iter().all(|o| o.id != *id);
-                let next =
-                    std::iter::once(base.clone()).chain((2..).map(|n| format!("{base}{n}"))).find(is_free);
-                next.expect("numbers don't end before fields do")
-            }
-        };
-        taken.insert(id.clone());
-        fields[place].id = id;
+        if let Some(found) = old.iter().find(same) {
+            field.id = found.id.clone();
+        } else if field.id.is_empty() {
+            let base = Field::new(&field.name, field.kind.clone()).id;
+            let mut ids = std::iter::once(base.clone()).chain((2..).map(|n| format!("{base}{n}")));
+            let is_free = |id: &String| !taken.contains(id) && old.iter().all(|o| o.id != *id);
+            field.id = ids.find(is_free).expect("numbers don't end before fields do");
+        }
+        taken.insert(field.id.clone());
     }
 }
 

@@ -226,7 +226,7 @@ fn files_are_kept_under_plain_names() {
         ("Photo 1.PNG", "", "photo_1_word.png"),
         ("../../etc/passwd", "", "passwd_word"),
         ("C:\\x\\y.txt", "", "y_word.txt"),
-        ("사진.jpg", "", "word.jpg"),
+        ("사진.jpg", "", "사진_word.jpg"),
         (".bashrc", "txt", "bashrc_word.txt"),
         ("backup.tar.gz", "", "backup_word.tar.gz"),
         ("none", "png", "none_word.png"),
