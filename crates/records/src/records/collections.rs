@@ -5,7 +5,6 @@
 //!
 //! Invariant: a change is planned inside the transaction, from the collections as the transaction sees them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::error::{Fields, Kind};
@@ -25,6 +24,9 @@ use crate::records::write::refuse;
 const COLLECTIONS: &str = "collections";
 /// Records that one transaction of a truncation deletes.
 const TRUNCATE_STEP: u64 = 500;
+
+const CREATE: &str = "Failed to create collection.";
+const UPDATE: &str = "Failed to update collection.";
 
 impl Records {
     /// Makes what a new database begins with, and reads the collections.
@@ -173,28 +175,23 @@ struct Planner {
 impl Planner {
     async fn create(&mut self, tx: &mut Tx, sent: &Map<String, Value>) -> Result<(), Error> {
         let collection = self.plan(None, sent)?;
-        tx.create_table(&collection.table()).await?;
-        self.put(tx, None, collection).await
+        refuse(self.check_rules(&collection), CREATE)?;
+        self.make(tx, collection).await
     }
 
     async fn update(&mut self, tx: &mut Tx, id: &str, sent: &Map<String, Value>) -> Result<(), Error> {
         let before = self.catalog.find(id).cloned().ok_or_else(Error::missing)?;
         let after = self.plan(Some(&before), sent)?;
+        refuse(self.check_rules(&after), UPDATE)?;
         self.put(tx, Some(&before), after).await
     }
 
-    /// The collection that was asked for, checked whole, its rules too.
+    /// The collection that was asked for, checked but for its rules.
     fn plan(&self, before: Option<&Collection>, sent: &Map<String, Value>) -> Result<Collection, Error> {
-        let message = match before {
-            None => "Failed to create collection.",
-            Some(_) => "Failed to update collection.",
-        };
-        let now = self.records.clock().now();
-        let planned =
-            change::plan(&self.catalog, before, sent, &now.to_string(), &mut || base::chance::word(50))
-                .map_err(|faults| Error::invalid(message, faults))?;
-        refuse(self.check_rules(&planned), message)?;
-        Ok(planned)
+        let now = self.records.clock().now().to_string();
+        let mut new_id = || base::chance::word(50);
+        change::plan(&self.catalog, before, sent, &now, &mut new_id)
+            .map_err(|faults| Error::invalid(if before.is_none() { CREATE } else { UPDATE }, faults))
     }
 
     fn check_rules(&self, collection: &Collection) -> Fields {
@@ -228,6 +225,11 @@ impl Planner {
             None => all.push(collection),
         }
         Catalog::new(all)
+    }
+
+    async fn make(&mut self, tx: &mut Tx, collection: Collection) -> Result<(), Error> {
+        tx.create_table(&collection.table()).await?;
+        self.put(tx, None, collection).await
     }
 
     /// Keeps a collection with its indexes and its view.
@@ -270,39 +272,44 @@ impl Planner {
         Ok(())
     }
 
-    /// Two passes, so that collections may relate to one another in a circle: first each new one without its relations,
-    /// indexes and rules, then every one whole.
+    /// In passes, so that collections may relate to one another in a circle: first each new one without its relations,
+    /// indexes and rules, then every one whole, and at last the rules, which may name any of them.
     async fn import(
         &mut self,
         tx: &mut Tx,
         sent: &[Map<String, Value>],
         deletes_missing: bool,
     ) -> Result<(), Error> {
-        let mut ids = HashMap::new();
+        let mut ids = Vec::with_capacity(sent.len());
         for (place, one) in sent.iter().enumerate() {
             if self.known(one).is_none() {
-                self.create(tx, &bare(one)).await.map_err(|fault| in_place(place, one, fault))?;
+                let bare = self.plan(None, &bare(one)).map_err(|fault| in_place(place, one, fault))?;
+                self.make(tx, bare).await?;
             }
-            let id = self.known(one).ok_or_else(Error::missing)?;
-            ids.insert(id, place);
+            ids.push(self.known(one).ok_or_else(Error::missing)?);
         }
-        for one in sent {
-            let id = self.known(one).ok_or_else(Error::missing)?;
-            let place = ids[&id];
-            let whole = if deletes_missing { one.clone() } else { self.with_old_fields(&id, one) };
-            self.update(tx, &id, &whole).await.map_err(|fault| in_place(place, one, fault))?;
+        for (place, (one, id)) in sent.iter().zip(&ids).enumerate() {
+            let whole = if deletes_missing { one.clone() } else { self.with_old_fields(id, one) };
+            let before = self.catalog.find(id).cloned().ok_or_else(Error::missing)?;
+            let after = self.plan(Some(&before), &whole).map_err(|fault| in_place(place, one, fault))?;
+            self.put(tx, Some(&before), after).await.map_err(|fault| in_place(place, one, fault))?;
         }
         if deletes_missing {
-            let missing: Vec<_> = self
-                .catalog
-                .all()
-                .iter()
-                .filter(|c| !c.is_system && !ids.contains_key(&c.id))
-                .cloned()
-                .collect();
-            for collection in missing {
-                self.drop(tx, &collection).await?;
-            }
+            self.drop_others(tx, &ids).await?;
+        }
+        for (place, (one, id)) in sent.iter().zip(&ids).enumerate() {
+            let collection = self.catalog.find(id).cloned().ok_or_else(Error::missing)?;
+            refuse(self.check_rules(&collection), UPDATE).map_err(|fault| in_place(place, one, fault))?;
+        }
+        Ok(())
+    }
+
+    /// Drops all collections but these and those of the system.
+    async fn drop_others(&mut self, tx: &mut Tx, ids: &[String]) -> Result<(), Error> {
+        let is_missing = |c: &&Arc<Collection>| !c.is_system && !ids.contains(&c.id);
+        let missing: Vec<_> = self.catalog.all().iter().filter(is_missing).cloned().collect();
+        for collection in missing {
+            self.drop(tx, &collection).await?;
         }
         Ok(())
     }

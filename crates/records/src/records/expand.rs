@@ -159,7 +159,7 @@ impl Turn {
         }
         let texts = self.with_relations(conn, request, &relation.target, &distinct, below).await?;
         for (part, rows) in parts.iter_mut().zip(&related).filter(|(_, rows)| !rows.is_empty()) {
-            let texts = rows.iter().map(|row| texts[places[&row.id]].as_str());
+            let mut texts = rows.iter().map(|row| texts[places[&row.id]].as_str());
             if !part.is_empty() {
                 part.push(',');
             }
@@ -167,7 +167,7 @@ impl Turn {
             part.push(':');
             match relation.is_many {
                 true => part.push_str(&format!("[{}]", texts.collect::<Vec<_>>().join(","))),
-                false => part.push_str(texts.last().expect("rows is not empty")),
+                false => part.push_str(texts.next().expect("rows is not empty")),
             }
         }
         Ok(())
