@@ -7,6 +7,7 @@
 
 mod account;
 mod batch;
+mod bulk;
 mod cascade;
 mod collections;
 mod expand;
@@ -14,6 +15,8 @@ mod read;
 mod ready;
 mod turn;
 mod write;
+
+pub use bulk::Fate;
 
 use std::sync::Arc;
 

@@ -33,6 +33,8 @@ pub(super) struct Ready {
     pub(super) proven: Option<String>,
     /// Files laid down for the record.
     pub(super) files: Vec<NewFile>,
+    /// Dates that the server usually sets are taken from what was sent (an import).
+    pub(super) keeps_dates: bool,
 }
 
 impl Turn {
@@ -57,6 +59,7 @@ impl Turn {
             hashes,
             proven,
             files: Vec::new(),
+            keeps_dates: false,
         };
         let (files, table) = (self.records.store().files(), collection.table());
         for (file, upload) in named {

@@ -14,6 +14,7 @@ use crate::core::collection::Collection;
 use crate::core::field::FieldKind;
 use crate::core::value::{self, Values};
 use crate::error::Error;
+use crate::records::bulk::keep_dates;
 use crate::records::cascade::Leftovers;
 use crate::records::ready::Ready;
 use crate::records::turn::{Gate, Turn};
@@ -304,9 +305,12 @@ impl Turn {
 }
 
 /// Applies what was sent to values.
-fn fill(values: &mut Values, ready: &Ready) {
+pub(super) fn fill(values: &mut Values, ready: &Ready) {
     let access = if ready.request.is_superuser() { Access::Superuser } else { Access::Plain };
     value::apply(&ready.collection, values, &ready.sent, access);
+    if ready.keeps_dates {
+        keep_dates(&ready.collection, values, &ready.sent);
+    }
 }
 
 /// The texts of a value: of a list each, of a text itself.
