@@ -137,3 +137,95 @@ impl Inner {
         self.entries.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use records::core::collection::{Collection, CollectionKind};
+    use store::{ChangeKind, Row};
+
+    use super::*;
+    use crate::token::Purpose;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn proven(id: &str) -> Proven {
+        let collection = Arc::new(Collection::new("pbc_1", "users", CollectionKind::Auth, Vec::new()));
+        let row = Arc::new(Row { id: id.into(), rev: 1, shape: 1, body: "{}".into() });
+        let exp = NOW.0 / 1000 + 30;
+        let (collection_id, purpose) = ("pbc_1".to_owned(), Purpose::Auth);
+        let claims = Claims { id: id.into(), collection_id, purpose, refreshable: true, iat: 0, exp };
+        Proven { principal: Arc::new(Principal { collection, row }), claims: Arc::new(claims) }
+    }
+
+    fn change(position: i64, record: &str) -> Change {
+        let (table, write) = (Arc::from("r_pbc_1"), Arc::from("w"));
+        let (position, kind) = (Position(position), ChangeKind::Update);
+        Change { position, epoch: 0, write, table, record: record.into(), kind, at: NOW, row: None }
+    }
+
+    /// A cache that follows the log from 5 and holds the token `t` of `a`.
+    fn holding() -> Cache {
+        let cache = Cache::new(3, Duration::from_secs(10));
+        cache.follow(Position(5));
+        let ticket = cache.ticket("r_pbc_1", "a");
+        cache.keep(ticket, "t", proven("a"), NOW);
+        cache
+    }
+
+    fn finds(cache: &Cache, newest: i64, now: Timestamp) -> bool {
+        cache.find("t", Position(newest), now).is_some()
+    }
+
+    #[test]
+    fn nothing_is_told_while_the_log_is_not_read_to_its_end() {
+        let cache = holding();
+        assert!(finds(&cache, 5, NOW));
+        assert!(!finds(&cache, 6, NOW));
+        cache.apply(&[change(6, "b")]);
+        assert!(finds(&cache, 6, NOW));
+        cache.rest();
+        assert!(!finds(&cache, 6, NOW));
+    }
+
+    #[test]
+    fn a_change_of_the_account_takes_its_tokens_out() {
+        let cache = holding();
+        cache.apply(&[change(6, "a")]);
+        assert!(!finds(&cache, 6, NOW));
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_put_in_after_it() {
+        let cache = holding();
+        cache.apply(&[change(6, "a")]);
+        let ticket = cache.ticket("r_pbc_1", "a");
+        cache.apply(&[change(7, "a")]);
+        cache.keep(ticket, "t", proven("a"), NOW);
+        assert!(!finds(&cache, 7, NOW));
+    }
+
+    #[test]
+    fn an_entry_ends_by_age_and_by_its_token() {
+        let cache = holding();
+        assert!(finds(&cache, 5, NOW.after(Duration::from_secs(9))));
+        assert!(!finds(&cache, 5, NOW.after(Duration::from_secs(10))));
+        let ticket = cache.ticket("r_pbc_1", "a");
+        cache.keep(ticket, "t", proven("a"), NOW.after(Duration::from_secs(25)));
+        assert!(finds(&cache, 5, NOW.after(Duration::from_secs(29))));
+        assert!(!finds(&cache, 5, NOW.after(Duration::from_secs(30))), "the token has expired");
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let cache = holding();
+        for n in 0..100 {
+            let id = n.to_string();
+            let ticket = cache.ticket("r_pbc_1", &id);
+            cache.keep(ticket, &id, proven(&id), NOW);
+            let inner = cache.lock();
+            assert!(inner.entries.len() <= 3 && inner.accounts.len() <= 3);
+        }
+    }
+}

@@ -104,10 +104,9 @@ fn collection(records: &Records) -> Result<Arc<Collection>, Error> {
     found.ok_or_else(|| Error::refused(Kind::Internal, "the collection of superusers is missing"))
 }
 
-/// A request of the house itself: it may do everything, as a superuser who is in no table.
+/// A request of the house itself.
 fn request(records: &Records, method: &str, body: &Map<String, Value>) -> Result<Request, Error> {
-    let row = Row { id: String::new(), rev: 0, shape: 0, body: "{}".into() };
-    let house = Principal { collection: collection(records)?, row: Arc::new(row) };
+    let house = Principal::house(collection(records)?);
     Ok(Request {
         method: method.into(),
         body: body.clone(),

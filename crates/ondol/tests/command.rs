@@ -5,5 +5,7 @@ mod running;
 
 #[path = "command/serve.rs"]
 mod serve;
+#[path = "command/superuser.rs"]
+mod superuser;
 #[path = "command/usage.rs"]
 mod usage;

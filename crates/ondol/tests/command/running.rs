@@ -18,7 +18,6 @@ pub(crate) fn run(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
 }
 
 /// The same with something to read on stdin.
-#[expect(dead_code, reason = "the tests of superusers come with the language")]
 pub(crate) fn run_with(dir: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
     let mut command = ondol(dir, arguments);
     let mut child = command
