@@ -109,6 +109,22 @@ fn the_first_collections_are_those_that_clients_know() {
     let [superusers, users] = first.as_slice() else { panic!("there are two") };
     assert_eq!((superusers.id.as_str(), superusers.name.as_str()), ("pbc_3142635823", "_superusers"));
     assert_eq!((users.id.as_str(), users.name.as_str()), ("_pb_users_auth_", "users"));
+    let ids: Vec<&str> = users.fields.iter().map(|f| f.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        [
+            "text3208210256",
+            "password901924565",
+            "text2504183744",
+            "email3885137012",
+            "bool1547992806",
+            "bool256245529",
+            "text1579384326",
+            "file376926767",
+            "autodate2990389176",
+            "autodate3332085495",
+        ]
+    );
     assert!(superusers.is_system && superusers.is_superusers() && !users.is_system);
     assert_eq!(users.rules.create.as_deref(), Some(""));
     assert_eq!(superusers.rules.list, None);
@@ -339,6 +355,34 @@ fn a_second_collection_of_a_name_that_was_renamed_gets_an_id_of_its_own() {
     let catalog = Catalog::new(vec![Arc::new(posts)]);
     let second = sample::plan(&catalog, None, json!({ "name": "posts" })).expect("the name is free");
     assert_eq!(second.id, format!("{id}2"));
+}
+
+#[test]
+fn a_system_collection_of_a_foreign_export_comes_through() {
+    let rule = "@request.auth.id != '' && recordRef = @request.auth.id";
+    let dates = json!({ "name": "created", "type": "autodate", "system": true, "onCreate": true });
+    let sent = json!({
+        "id": "pbc_2279338944",
+        "name": "_mfas",
+        "type": "base",
+        "system": true,
+        "listRule": rule,
+        "viewRule": rule,
+        "createRule": null,
+        "fields": [
+            { "id": "text455797646", "name": "collectionRef", "type": "text", "system": true, "required": true },
+            { "id": "text127846527", "name": "recordRef", "type": "text", "system": true, "required": true },
+            dates,
+        ],
+        "indexes": ["CREATE INDEX `idx_mfas_collectionRef_recordRef` ON `_mfas` (collectionRef,recordRef)"],
+        "created": "2025-01-01 00:00:00.000Z",
+        "updated": "2025-01-01 00:00:00.000Z",
+    });
+    let mfas = sample::collection(sent);
+    assert!(mfas.is_system && mfas.fields.iter().all(|f| f.is_system));
+    assert_eq!(mfas.rules.list.as_deref(), Some(rule));
+    assert_eq!(mfas.created, sample::NOW);
+    assert_eq!(mfas.id, sample::collection(json!({ "name": "_mfas" })).id);
 }
 
 #[test]
