@@ -340,20 +340,19 @@ impl Planner {
     }
 }
 
-/// A sent collection without what may refer to others that are not made yet.
+/// A sent collection without what may refer to others that are not made yet, or to fields that wait for those. The
+/// rules of a system collection stay: they could not be changed any more.
 fn bare(sent: &Map<String, Value>) -> Map<String, Value> {
+    const RULES: [&str; 7] =
+        ["listRule", "viewRule", "createRule", "updateRule", "deleteRule", "manageRule", "authRule"];
     let mut bare = sent.clone();
-    for key in [
-        "indexes",
-        "listRule",
-        "viewRule",
-        "createRule",
-        "updateRule",
-        "deleteRule",
-        "manageRule",
-        "authRule",
-    ] {
-        bare.remove(key);
+    bare.remove("indexes");
+    // the fields that name an account need their unique indexes
+    bare.remove("passwordAuth");
+    if sent.get("system") != Some(&Value::Bool(true)) {
+        RULES.iter().for_each(|rule| {
+            bare.remove(*rule);
+        });
     }
     if let Some(fields) = bare.get_mut("fields").and_then(Value::as_array_mut) {
         fields.retain(|field| field["type"] != "relation");
