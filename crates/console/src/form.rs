@@ -48,11 +48,6 @@ impl Form {
     pub(crate) fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
-
-    /// Whether nothing was sent.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
-    }
 }
 
 impl FromRequest<Shared> for Form {

@@ -8,10 +8,8 @@ pub(crate) enum Icon {
     Mark,
     Plus,
     Search,
-    Key,
     People,
     Stack,
-    Gear,
     Text,
     Editor,
     Number,
@@ -69,17 +67,11 @@ impl Icon {
             }
             Icon::Plus => r#"<path d="M10 4v12M4 10h12"/>"#,
             Icon::Search => r#"<circle cx="9" cy="9" r="5"/><path d="m13 13 4 4"/>"#,
-            Icon::Key => {
-                r#"<circle cx="7" cy="12.500" r="3.500"/><path d="m9.500 10 6.500-6.500M13 6.500l2.500 2.500"/>"#
-            }
             Icon::People => {
                 r#"<circle cx="10" cy="6.500" r="3"/><path d="M4 17c0-3.300 2.700-5.500 6-5.500s6 2.200 6 5.500"/>"#
             }
             Icon::Stack => {
                 r#"<ellipse cx="10" cy="5" rx="6" ry="2.300"/><path d="M4 5v10c0 1.300 2.700 2.300 6 2.300s6-1 6-2.300V5M4 10c0 1.300 2.700 2.300 6 2.300s6-1 6-2.300"/>"#
-            }
-            Icon::Gear => {
-                r#"<path d="M3 6h8M15 6h2M3 14h2M9 14h8"/><circle cx="13" cy="6" r="2"/><circle cx="7" cy="14" r="2"/>"#
             }
             Icon::Text => r#"<path d="M4.500 5.500V4h11v1.500M10 4v12M8 16h4"/>"#,
             Icon::Editor => r#"<path d="M3 5h14M3 9h9M3 13h14M3 17h7"/>"#,

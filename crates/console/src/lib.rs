@@ -19,6 +19,7 @@ mod cell;
 mod config;
 mod control;
 mod cookie;
+mod fault;
 mod form;
 mod frame;
 mod guard;

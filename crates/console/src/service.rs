@@ -64,6 +64,11 @@ impl Service {
             .route("/_/collections/{name}/records/{id}", get(page::record::show).post(page::record::update))
             .route("/_/collections/{name}/delete", post(page::remove::submit))
             .route("/_/collections/{name}/pick/{field}", get(page::record::pick))
+            .route("/_/collections/{name}/fields", get(page::fields::show).post(page::fields::submit))
+            .route("/_/collections/{name}/indexes", get(page::indexes::show).post(page::indexes::submit))
+            .route("/_/collections/{name}/rules", get(page::rules::show).post(page::rules::submit))
+            .route("/_/collections/{name}/api", get(page::api::show))
+            .route("/_/collections/{name}/settings", get(page::settings::show).post(page::settings::submit))
             .route("/_/{*path}", get(page::home::missing));
         outside.merge(collections).layer(from_fn(guard::surround)).with_state(self.shared.clone())
     }

@@ -32,6 +32,8 @@ pub(crate) struct Visitor {
     pub(crate) query: Form,
     /// Where the request came from.
     pub(crate) address: IpAddr,
+    /// Scheme and host by which the visitor came: `https://ondol.example`.
+    pub(crate) origin: String,
     /// The connection is secure, as far as the request says.
     pub(crate) is_https: bool,
 }
@@ -48,14 +50,17 @@ pub(crate) struct Session {
 impl Visitor {
     fn of(parts: &Parts) -> Visitor {
         let path = parts.uri.path_and_query().map_or("/_/", |p| p.as_str());
-        let forwarded = parts.headers.get("x-forwarded-proto").and_then(|h| h.to_str().ok());
-        let origin = parts.headers.get("origin").and_then(|h| h.to_str().ok());
+        let header = |name: &str| parts.headers.get(name).and_then(|h| h.to_str().ok());
+        let is_https = header("x-forwarded-proto") == Some("https")
+            || header("origin").is_some_and(|origin| origin.starts_with("https://"));
+        let scheme = if is_https { "https" } else { "http" };
         Visitor {
             look: Look::of(&parts.headers),
             path: path.to_owned(),
             query: Form::of_query(parts.uri.query()),
             address: web::request::address(&parts.extensions),
-            is_https: forwarded == Some("https") || origin.is_some_and(|o| o.starts_with("https://")),
+            origin: format!("{scheme}://{}", header("host").unwrap_or("127.0.0.1:8090")),
+            is_https,
         }
     }
 

@@ -19,7 +19,6 @@ macro_rules! catalogue {
 catalogue! {
     // the frame
     brand: "Ondol", "온돌";
-    console: "Console", "콘솔";
     skip: "Skip to content", "본문으로 건너뛰기";
     menu: "Menu", "메뉴";
     collections: "Collections", "컬렉션";
@@ -30,8 +29,6 @@ catalogue! {
     theme_light: "Light", "밝게";
     theme_dark: "Dark", "어둡게";
     sign_out: "Sign out", "로그아웃";
-    keys: "Keys", "단축키";
-    back: "Back", "돌아가기";
     cancel: "Cancel", "취소";
     save: "Save", "저장";
     delete: "Delete", "삭제";
@@ -53,7 +50,6 @@ catalogue! {
     first_run_done_lead: "The link worked once and has done its job. Please sign in.", "이 링크는 한 번만 쓸 수 있고, 이미 할 일을 마쳤어요. 로그인해 주세요.";
     first_run_wrong: "This link doesn't fit.", "링크가 맞지 않아요.";
     first_run_wrong_lead: "Take the newest link that the service printed when it started.", "서비스가 시작하면서 보여 준 가장 새로운 링크를 써 주세요.";
-    passwords_differ: "The two passwords differ.", "두 비밀번호가 서로 달라요.";
     // collections
     new_collection: "New collection", "새 컬렉션";
     no_collections: "Nothing here yet", "아직 아무것도 없어요";
@@ -96,18 +92,14 @@ catalogue! {
     columns_apply: "Apply", "적용";
     select_all: "Select all on this page", "이 쪽 모두 선택";
     select_row: "Select", "선택";
-    selected: "selected", "개 선택";
     delete_selected: "Delete selected", "선택한 레코드 삭제";
     previous: "Previous", "이전";
     next: "Next", "다음";
-    export: "Export this page (JSON)", "이 쪽 내보내기(JSON)";
     yes: "yes", "예";
     no: "no", "아니요";
     empty: "empty", "비어 있음";
-    sort_by: "Sort", "정렬";
     gone_related: "not there", "없음";
     // record form
-    edit_record: "Record", "레코드";
     record_id: "ID", "ID";
     id_auto: "Left empty, one is made.", "비워 두면 자동으로 만들어져요.";
     required: "required", "필수";
@@ -115,7 +107,6 @@ catalogue! {
     utc: "UTC", "UTC";
     choose: "Choose…", "골라 주세요";
     nothing: "(none)", "(없음)";
-    files_now: "Files", "올린 파일";
     remove: "Remove", "빼기";
     add_file: "Add a file", "파일 올리기";
     replace_file: "Choose another file", "다른 파일로 바꾸기";
@@ -124,17 +115,11 @@ catalogue! {
     longitude: "Longitude", "경도";
     latitude: "Latitude", "위도";
     password_keep: "Leave empty to keep the present one.", "비워 두면 지금 비밀번호가 그대로예요.";
-    password_set: "Password", "비밀번호";
     json_wrong: "This is not JSON.", "JSON 형식이 아니에요.";
-    number_wrong: "This is not a number.", "숫자가 아니에요.";
-    copy_id: "Copy", "복사";
     see_form: "Some fields need another look.", "다시 살펴볼 필드가 있어요.";
     changed_meanwhile: "Somebody else has changed this record meanwhile. Save again to keep yours.", "그사이 다른 사람이 이 레코드를 고쳤어요. 한 번 더 저장하면 지금 내용으로 바뀌어요.";
     files_again: "Please choose the files again.", "파일은 다시 골라 주세요.";
-    show_all_fields: "All values", "모든 값";
     // deleting
-    delete_record: "Delete record", "레코드 삭제";
-    delete_sure: "Really delete?", "정말 삭제할까요?";
     delete_lead: "This can't be undone. Records that depend on it go too.", "되돌릴 수 없어요. 여기에 딸린 레코드도 함께 삭제돼요.";
     delete_now: "Delete", "삭제하기";
     // saying what happened
@@ -147,17 +132,15 @@ catalogue! {
     add_field: "Add a field", "필드 더하기";
     add: "Add", "더하기";
     field_name: "Field name", "필드 이름";
-    field_kind: "Kind", "종류";
     move_up: "Move up", "위로";
     move_down: "Move down", "아래로";
     removed_on_save: "Removed on saving", "저장하면 빠져요";
     keep_field: "Keep it", "되살리기";
     unnamed: "unnamed", "이름 없음";
-    system_field: "needed by the program", "프로그램에 필요한 필드";
+    field_help: "Help for those who fill it in", "채우는 사람에게 보일 도움말";
     is_required: "Must not be empty", "비워 둘 수 없음";
     is_hidden: "Hidden from everybody but superusers", "관리자에게만 보임";
     is_presentable: "Names the record in pickers", "고를 때 레코드 이름으로 쓰기";
-    yes_no: "Yes or no", "예 / 아니요";
     fields_save: "Save fields", "필드 저장";
     not_saved_yet: "Not saved yet", "아직 저장하지 않았어요";
     // options of fields
@@ -174,7 +157,6 @@ catalogue! {
     option_values: "Values, one a line", "고를 값 (한 줄에 하나)";
     option_max_select: "Most values", "최대 개수";
     option_min_select: "Fewest values", "최소 개수";
-    option_max_select_hint: "1: one value; more: a list", "1이면 하나, 2 이상이면 목록";
     option_mime_types: "Accepted media types, one a line", "받을 파일 종류 (한 줄에 하나)";
     option_thumbs: "Small pictures, one size a line (100x100)", "작은 그림 크기 (한 줄에 하나, 예: 100x100)";
     option_protected: "Only with a token and the view rule", "토큰과 보기 규칙이 있어야 열림";
@@ -185,11 +167,10 @@ catalogue! {
     option_on_create: "Set when made", "만들 때 기록";
     option_on_update: "Set when changed", "고칠 때 기록";
     option_convert_urls: "Keep addresses as they are", "주소를 그대로 두기";
-    option_cost: "Cost", "해시 비용";
     option_default: "empty: the default", "비워 두면 기본값";
     // indexes
+    index_up_to: "Several fields sort and find together, from the left.", "여러 필드는 왼쪽부터 차례로 정렬하고 찾아요.";
     indexes_lead: "An index makes filters and sorts fast, or keeps values unique. It is made while the service goes on.", "인덱스는 필터와 정렬을 빠르게 하고 값이 겹치지 않게 해요. 서비스가 도는 동안 만들어져요.";
-    index_fields: "Fields, in order", "필드 (순서대로)";
     index_unique: "Unique", "고유";
     index_descending: "Descending", "내림차순";
     index_ignores_case: "Ignores case", "대소문자 구분 안 함";
@@ -219,7 +200,6 @@ catalogue! {
     rule_manage_lead: "Who may change the e-mail and password of others.", "다른 계정의 이메일과 비밀번호를 바꿀 수 있는 사람이에요.";
     rule_everybody: "empty: everybody", "비워 두면 누구나";
     rules_names: "Names you can use", "쓸 수 있는 이름";
-    rules_examples: "Examples", "예";
     rule_example_signed_in: "whoever has signed in", "로그인한 사람";
     rule_example_own: "only one's own", "자기 것만";
     rules_save: "Save rules", "규칙 저장";

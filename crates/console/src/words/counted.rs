@@ -12,14 +12,6 @@ impl Lang {
         )
     }
 
-    /// "3 fields".
-    pub(crate) fn fields(self, count: usize) -> String {
-        self.pick(
-            if count == 1 { "1 field".to_owned() } else { format!("{count} fields") },
-            format!("필드 {count}개"),
-        )
-    }
-
     /// "Page 2 of 7".
     pub(crate) fn page_of(self, page: u64, pages: u64) -> String {
         let (page, pages) = (grouped(page), grouped(pages));

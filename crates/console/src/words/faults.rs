@@ -12,18 +12,16 @@ impl Lang {
         let message = text("message").to_owned();
         match self {
             Lang::En => message,
-            Lang::Ko => korean(text("code"), &message).unwrap_or(message),
+            Lang::Ko => korean(text("code"), fault.get("params"), &message).unwrap_or(message),
         }
     }
 }
 
-fn korean(code: &str, message: &str) -> Option<String> {
+fn korean(code: &str, params: Option<&Value>, message: &str) -> Option<String> {
     let number = || {
-        message
-            .split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-')))
-            .find(|n| n.bytes().any(|b| b.is_ascii_digit()))
+        let first = params.and_then(Value::as_object).and_then(|all| all.values().find(|v| v.is_number()));
+        first.map_or_else(|| first_number(message), Value::to_string)
     };
-    let number = || number().unwrap_or("").trim_end_matches('.').to_owned();
     let text = match code {
         "validation_required" => "꼭 입력해 주세요.",
         "validation_not_unique" | "validation_collection_name_exists" => "이미 쓰고 있는 값이에요.",
@@ -60,6 +58,13 @@ fn korean(code: &str, message: &str) -> Option<String> {
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+/// The first number of a sentence.
+fn first_number(text: &str) -> String {
+    let mut numbers = text.split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-')));
+    let number = numbers.find(|n| n.bytes().any(|b| b.is_ascii_digit())).unwrap_or_default();
+    number.trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
