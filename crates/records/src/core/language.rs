@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use base::error::Kind;
 use base::time::Timestamp;
 use store::query::{Column, Expr, Func, MAIN, Order, Select, Source};
 
@@ -36,8 +37,19 @@ const SORT_TERM_MAX: usize = 255;
 
 /// A fault in a filter, rule or sort: one sentence for the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Fault(pub String);
+#[error("{message}")]
+pub struct Fault {
+    /// The sentence.
+    pub message: String,
+    /// Invalid, or forbidden where others may ask it.
+    pub kind: Kind,
+}
+
+impl Fault {
+    fn new(message: String) -> Fault {
+        Fault { message, kind: Kind::Invalid }
+    }
+}
 
 /// Everything that the language can refer to.
 #[derive(Clone, Copy)]
@@ -76,7 +88,7 @@ impl<'a> Query<'a> {
         let scope = self.resolver.scope;
         let most = scope.limits.filter_length_max;
         if !is_rule && text.len() > most {
-            return Err(Fault(format!("the filter is longer than {most} bytes")));
+            return Err(Fault::new(format!("the filter is longer than {most} bytes")));
         }
         if text.is_empty() {
             return Ok(());
@@ -100,7 +112,7 @@ impl<'a> Query<'a> {
         }
         let most = scope.limits.sort_terms_max;
         if text.split(',').count() > most {
-            return Err(Fault(format!("the sort has more than {most} terms")));
+            return Err(Fault::new(format!("the sort has more than {most} terms")));
         }
         let base = self.resolver.main(scope.sees_hidden);
         let mut at = 0;
@@ -182,7 +194,7 @@ impl<'a> Query<'a> {
     fn add_list_rules(&mut self) -> Result<(), Fault> {
         while let Some((base, rule)) = self.resolver.next_list_rule() {
             let condition = self.condition(&base, rule).map_err(|_| {
-                Fault(format!(
+                Fault::new(format!(
                     "the list rule of {:?} is faulty; a superuser can mend it",
                     base.collection.name
                 ))
@@ -214,7 +226,8 @@ fn fault(text: &str, wrong: &Wrong) -> Fault {
         Some((end, _)) => format!("{}…", &wrong.what[..end]).into(),
         None => wrong.what.as_str().into(),
     };
-    Fault(format!("{what} at {place}{}", wrong.advice))
+    let message = format!("{what} at {place}{}", wrong.advice);
+    Fault { message, kind: if wrong.is_forbidden { Kind::Forbidden } else { Kind::Invalid } }
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ impl Turn {
 
 /// A client's filter or sort that can't be read.
 pub(super) fn bad_filter(fault: &Fault) -> Error {
-    Error::refused(Kind::Invalid, fault.to_string())
+    Error::refused(fault.kind, fault.to_string())
 }
 
 /// A stored rule that can no longer be read, for example because a field that it names was removed since.

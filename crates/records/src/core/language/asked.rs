@@ -129,6 +129,7 @@ impl<'a> Resolver<'a> {
             }
         };
         let mut operand = Operand::new(column(alias, Column::Element), constant::Affinity::Nothing);
+        operand.nothing = Nothing::Never;
         if field.is_many() {
             let all = self.fresh();
             operand.many = Some(Many { joins: vec![join(all)], value: column(all, Column::Element) });

@@ -17,6 +17,8 @@ pub(super) enum Nothing {
     Empty,
     /// As itself.
     Itself,
+    /// There is something, as far as rules are concerned: what a request sent.
+    Never,
 }
 
 /// One side of a comparison.
@@ -70,7 +72,8 @@ impl Operand {
 
     /// Known to be something.
     fn is_something(&self) -> bool {
-        self.known().is_some() && !self.is_empty() && self.nothing != Nothing::Empty
+        self.nothing == Nothing::Never
+            || self.known().is_some() && !self.is_empty() && self.nothing != Nothing::Empty
     }
 
     /// Itself, read from other rows.
@@ -147,17 +150,18 @@ fn single(left: &Operand, compare: Compare, right: &Operand) -> Expr {
 
 /// That a comparison fails for certain: where it can't be told, as nothing is compared by size, it does not.
 fn fails(left: &Operand, compare: Compare, right: &Operand) -> Expr {
-    let is_told = |side: &Operand| match side.known() {
-        Some(_) => None,
-        None => Some(Expr::Not(Box::new(Expr::IsNull(Box::new(side.expr.clone()))))),
-    };
     let is_plain = left.nothing != Nothing::Itself && right.nothing != Nothing::Itself;
     if compare == Compare::Eq && is_plain && (left.is_something() || right.is_something()) {
-        let mut all: Vec<Expr> = [left, right].into_iter().filter_map(is_told).collect();
-        all.push(settled(left, Compare::Ne, right));
-        return all_of(all);
+        return all_of(vec![is_told(left), is_told(right), settled(left, Compare::Ne, right)]);
     }
     Expr::Not(Box::new(single(left, compare, right)))
+}
+
+fn is_told(side: &Operand) -> Expr {
+    match side.known() {
+        Some(value) => known(*value != Value::Null),
+        None => Expr::Not(Box::new(Expr::IsNull(Box::new(side.expr.clone())))),
+    }
 }
 
 fn equality(left: &Operand, compare: Compare, right: &Operand) -> Expr {
@@ -173,7 +177,12 @@ fn equality(left: &Operand, compare: Compare, right: &Operand) -> Expr {
         (true, true) => known(compare == Compare::Eq),
         _ if left.is_something() || right.is_something() => {
             let side = |side: &Operand| if side.is_empty() { side.at(&filled(side)) } else { side.clone() };
-            settled(&side(left), compare, &side(right))
+            let plain = settled(&side(left), compare, &side(right));
+            match (left.known(), right.known()) {
+                // two missing values are not the same one
+                (None, None) if compare == Compare::Eq => all_of(vec![is_told(left), is_told(right), plain]),
+                _ => plain,
+            }
         }
         _ => comparison(filled(left), compare, filled(right)),
     }

@@ -271,7 +271,7 @@ impl<'a> Resolver<'a> {
     fn last(&mut self, base: &Base<'a>, mut path: Path<'a>, part: &str) -> Result<Operand, Wrong> {
         let (name, modifier) = split_modifier(part, path.at)?;
         let Some(field) = visible(base, path.collection, name) else {
-            if path.is_lenient && hidden(base, path.collection, name).is_none() {
+            if path.is_lenient {
                 return Ok(Operand::constant(Value::Null));
             }
             return Err(unknown(base, path.collection, name, path.at));
@@ -391,10 +391,6 @@ fn is_unique(collection: &Collection, field: &Field) -> bool {
 
 fn visible<'a>(base: &Base<'_>, collection: &'a Collection, name: &str) -> Option<&'a Field> {
     collection.field(name).filter(|field| base.sees_hidden || !field.is_hidden)
-}
-
-fn hidden<'a>(base: &Base<'_>, collection: &'a Collection, name: &str) -> Option<&'a Field> {
-    collection.field(name).filter(|field| !base.sees_hidden && field.is_hidden)
 }
 
 fn too_far(at: usize) -> Wrong {

@@ -144,6 +144,10 @@ impl<'a> Resolver<'a> {
                 return Ok(Operand::constant(moment));
             }
             let parts: Vec<&str> = name.split('.').collect();
+            if matches!(parts[0], "@request" | "@collection") && !base.sees_hidden {
+                let what = format!("only superusers may use {:?} in a filter or a sort, as", parts[0]);
+                return Err(Wrong { is_forbidden: true, ..Wrong::new(what, at, "") });
+            }
             return match parts[0] {
                 "@request" => self.request(base, &parts, at),
                 "@collection" => self.any_of_collection(base, &parts, at),
@@ -181,8 +185,7 @@ impl<'a> Resolver<'a> {
             return Err(Wrong::new(format!("an incomplete name \"@collection.{named}\""), at, advice));
         }
         let name = named.split_once(':').map_or(*named, |(name, _)| name);
-        let may_know = |found: &&Collection| base.sees_hidden || found.rules.list.is_some();
-        let Some(collection) = self.find(name).filter(may_know) else {
+        let Some(collection) = self.find(name) else {
             return Err(Wrong::new(format!("unknown collection {name:?}"), at, ""));
         };
         let mut path = self.path(base, Place::Row(base.alias), collection, "@".to_owned(), at);

@@ -13,11 +13,13 @@ pub(super) struct Wrong {
     pub(super) what: String,
     pub(super) at: usize,
     pub(super) advice: String,
+    /// Whoever asks must not: for others it would be right.
+    pub(super) is_forbidden: bool,
 }
 
 impl Wrong {
     pub(super) fn new(what: impl Into<String>, at: usize, advice: impl Into<String>) -> Wrong {
-        Wrong { what: what.into(), at, advice: advice.into() }
+        Wrong { what: what.into(), at, advice: advice.into(), is_forbidden: false }
     }
 }
 
@@ -319,26 +321,26 @@ mod tests {
         check(
             "f(g(1))",
             expect![[r#"
-            Wrong { what: "a function inside a function", at: 2, advice: "; use a field or a value" }
-        "#]],
+                Wrong { what: "a function inside a function", at: 2, advice: "; use a field or a value", is_forbidden: false }
+            "#]],
         );
         check(
             "f(1 2)",
             expect![[r#"
-            Wrong { what: "arguments without \",\" between them", at: 4, advice: "" }
-        "#]],
+                Wrong { what: "arguments without \",\" between them", at: 4, advice: "", is_forbidden: false }
+            "#]],
         );
         check(
             "f(1,2,3,4,5,6,7,8,9,0,1)",
             expect![[r#"
-            Wrong { what: "more than 10 arguments", at: 22, advice: "" }
-        "#]],
+                Wrong { what: "more than 10 arguments", at: 22, advice: "", is_forbidden: false }
+            "#]],
         );
         check(
             "f(1",
             expect![[r#"
-            Wrong { what: "a call without its closing \")\"", at: 1, advice: "" }
-        "#]],
+                Wrong { what: "a call without its closing \")\"", at: 1, advice: "", is_forbidden: false }
+            "#]],
         );
     }
 
@@ -348,54 +350,54 @@ mod tests {
             (
                 "a = 'x",
                 expect![[r#"
-                0: Literal(Name("a"))
-                2: Sign(Sign { compare: Eq, any: false })
-                Wrong { what: "a text without its closing quote", at: 4, advice: "" }
-            "#]],
+                    0: Literal(Name("a"))
+                    2: Sign(Sign { compare: Eq, any: false })
+                    Wrong { what: "a text without its closing quote", at: 4, advice: "", is_forbidden: false }
+                "#]],
             ),
             (
                 "a == 1",
                 expect![[r#"
-                0: Literal(Name("a"))
-                Wrong { what: "unknown operator \"==\"", at: 2, advice: "; use one of = != > >= < <= ~ !~, or these with \"?\" before them" }
-            "#]],
+                    0: Literal(Name("a"))
+                    Wrong { what: "unknown operator \"==\"", at: 2, advice: "; use one of = != > >= < <= ~ !~, or these with \"?\" before them", is_forbidden: false }
+                "#]],
             ),
             (
                 "a & b",
                 expect![[r#"
-                0: Literal(Name("a"))
-                Wrong { what: "unknown operator \"&\"", at: 2, advice: "; use \"&&\" or \"||\"" }
-            "#]],
+                    0: Literal(Name("a"))
+                    Wrong { what: "unknown operator \"&\"", at: 2, advice: "; use \"&&\" or \"||\"", is_forbidden: false }
+                "#]],
             ),
             (
                 "a. = 1",
                 expect![[r#"
-                Wrong { what: "incomplete name \"a.\"", at: 0, advice: "" }
-            "#]],
+                    Wrong { what: "incomplete name \"a.\"", at: 0, advice: "", is_forbidden: false }
+                "#]],
             ),
             (
                 "1.2.3",
                 expect![[r#"
-                Wrong { what: "\"1.2.3\" is no number", at: 0, advice: "" }
-            "#]],
+                    Wrong { what: "\"1.2.3\" is no number", at: 0, advice: "", is_forbidden: false }
+                "#]],
             ),
             (
                 "/ a",
                 expect![[r#"
-                Wrong { what: "a lone \"/\"", at: 0, advice: "; a comment begins with \"//\"" }
-            "#]],
+                    Wrong { what: "a lone \"/\"", at: 0, advice: "; a comment begins with \"//\"", is_forbidden: false }
+                "#]],
             ),
             (
                 "안녕",
                 expect![[r#"
-                Wrong { what: "unexpected character '안'", at: 0, advice: "; texts stand in quotes" }
-            "#]],
+                    Wrong { what: "unexpected character '안'", at: 0, advice: "; texts stand in quotes", is_forbidden: false }
+                "#]],
             ),
             (
                 "'\\",
                 expect![[r#"
-                Wrong { what: "a text without its closing quote", at: 0, advice: "" }
-            "#]],
+                    Wrong { what: "a text without its closing quote", at: 0, advice: "", is_forbidden: false }
+                "#]],
             ),
         ] {
             check(text, expected);
