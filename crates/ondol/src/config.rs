@@ -23,6 +23,8 @@ pub const FILE: &str = "ondol.toml";
 pub const LISTEN: &str = "127.0.0.1:8090";
 /// Where the data lies when nothing is said.
 pub const DIR: &str = "data";
+/// Where the team's own pages lie when nothing is said.
+pub const PUBLIC: &str = "public";
 
 /// Everything that one process needs to know.
 #[derive(Clone, Debug)]
@@ -31,12 +33,16 @@ pub struct Config {
     pub service: String,
     /// The address to listen on: `HOST:PORT`; port 0 takes a free one.
     pub listen: String,
+    /// The folder of the team's own pages, served at `/`; it need not be there.
+    pub public: PathBuf,
     /// What is logged and how.
     pub log: LogConfig,
     /// The HTTP server.
     pub web: web::Config,
     /// The limits of records.
     pub records: Limits,
+    /// The HTTP API.
+    pub api: api::Config,
     /// Accounts and sign-in.
     pub identity: identity::Config,
     /// The database and its folder.
@@ -78,9 +84,11 @@ impl Config {
         Config {
             service: String::new(),
             listen: LISTEN.into(),
+            public: PUBLIC.into(),
             log: LogConfig::default(),
             web: web::Config::default(),
             records: Limits::default(),
+            api: api::Config::default(),
             identity: identity::Config::default(),
             store: store::Config::new(dir),
         }
@@ -104,15 +112,19 @@ impl Config {
     /// Reads the text of a service file that is called `name`.
     pub fn parse(name: &str, text: &str) -> Result<Config, Failure> {
         let mut reader = Reader::new(name, text);
-        let top: Top = reader.top(&["log", "web", "records", "store", "identity"]);
+        let top: Top = reader.top(&["log", "web", "records", "store", "api", "identity"]);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
         config.service = top.service;
         if !top.listen.is_empty() {
             config.listen = top.listen;
         }
+        if !top.public.is_empty() {
+            config.public = top.public.into();
+        }
         config.log = reader.room("log");
         config.web = reader.room("web");
         config.records = reader.room("records");
+        config.api = reader.room("api");
         config.identity = reader.room("identity");
         reader.room::<StoreSection>("store").settle(&mut config.store);
         reader.finish()?;
@@ -127,6 +139,7 @@ struct Top {
     service: String,
     listen: String,
     dir: String,
+    public: String,
 }
 
 /// `[store]` as written.
@@ -220,7 +233,7 @@ mod tests {
             "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
             expect![[r#"
                 ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [web], [records], [store], [identity]"#]],
+                ondol.toml:3: unknown table [seoul]; there are [log], [web], [records], [store], [api], [identity]"#]],
         );
     }
 

@@ -6,8 +6,6 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::response::Response;
-use axum::routing::get;
 use base::chance;
 use base::secret::Secret;
 use base::time::Clock;
@@ -30,6 +28,7 @@ pub struct House {
     records: Records,
     front: Front,
     identity: Identity,
+    api: api::Service,
     first_run_key: Option<Secret>,
 }
 
@@ -47,14 +46,21 @@ impl House {
             true => None,
             false => Some(Secret::new(chance::word(32))),
         };
+        let api = api::Service::new(
+            config.api,
+            api::Means {
+                records: records.clone(),
+                authenticate: Arc::new(identity.clone()),
+                limiter: limiter.clone(),
+            },
+        );
         let console = console::Service::new(
             console::Config { first_run_key: first_run_key.clone(), ..Default::default() },
             console::Means { records: records.clone(), identity: identity.clone(), limiter },
         );
-        let router =
-            Router::new().route("/api/health", get(health)).merge(identity.router()).merge(console.router());
-        let front = Front::new(router, Arc::new(config.web));
-        Ok(House { listener, address, store, records, front, identity, first_run_key })
+        let router = Router::new().merge(api.router()).merge(identity.router()).merge(console.router());
+        let front = Front::new(router, Arc::new(config.web)).with_folder(&config.public);
+        Ok(House { listener, address, store, records, front, identity, api, first_run_key })
     }
 
     /// Where it listens, with the port that it really has.
@@ -70,20 +76,17 @@ impl House {
     /// Serves until `stop`: requests in flight end, what waits is committed, the store is closed.
     pub async fn run(self, stop: Stop) {
         let tasks = TaskTracker::new();
-        let House { listener, store, records, front, identity, .. } = self;
+        let House { listener, store, records, front, identity, api, .. } = self;
         let until = stop.soft.clone();
         tasks.spawn(async move { identity.run(until).await });
+        let until = stop.soft.clone();
+        tasks.spawn(async move { api.run(until).await });
         tasks.spawn(async move { records.follow().await });
         web::serve(listener, front, stop).await;
         store.close().await;
         tasks.close();
         tasks.wait().await;
     }
-}
-
-/// Answers as long as the program runs.
-async fn health() -> Response {
-    web::reply::json_text(r#"{"code":200,"message":"API is healthy.","data":{}}"#.into())
 }
 
 /// The addresses that `HOST:PORT` stands for.

@@ -1,5 +1,6 @@
 //! `ondol serve`: everything on this box.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use web::Stop;
@@ -22,12 +23,18 @@ pub(super) struct Args {
     /// Where to listen [default: 127.0.0.1:8090]; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+    /// The folder of your own pages, served at `/` [default: public]
+    #[arg(long, value_name = "DIR")]
+    public: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let mut config = args.place.config()?;
     if let Some(listen) = &args.listen {
         config.listen.clone_from(listen);
+    }
+    if let Some(public) = &args.public {
+        config.public.clone_from(public);
     }
     log::begin(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()

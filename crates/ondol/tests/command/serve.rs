@@ -118,3 +118,16 @@ fn a_folder_that_was_served_is_served_again() {
         assert_eq!(served.end().0, 0);
     }
 }
+
+#[test]
+fn own_pages_stand_beside_the_api_and_the_console() {
+    let dir = tempdir().expect("a folder");
+    let served = Served::start(dir.path());
+    assert_eq!(served.ask("GET", "/", "", "").0, 303, "without a page, to the console");
+    std::fs::create_dir(dir.path().join("public")).expect("a folder");
+    std::fs::write(dir.path().join("public/index.html"), "<h1>온돌</h1>").expect("a page");
+    let (status, body) = served.ask("GET", "/", "", "");
+    assert_eq!((status, body.as_str()), (200, "<h1>온돌</h1>"));
+    assert_eq!(served.ask("GET", "/_/first-run", "", "").0, 403, "without the key");
+    assert_eq!(served.ask("GET", "/api/collections/users/records", "", "").0, 200);
+}
