@@ -31,6 +31,9 @@ pub(crate) struct Cause(pub(crate) Arc<str>);
 /// What a client is told of a fault of ours.
 const SORRY: &str = "Something went wrong while processing your request.";
 
+/// Characters of a message.
+const MESSAGE_LENGTH_MAX: usize = 500;
+
 impl Problem {
     /// A problem of a status with a sentence.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Problem {
@@ -126,12 +129,16 @@ impl<F: Fault> From<F> for Problem {
     }
 }
 
-/// The wire's messages begin with a capital and end with a stop.
+/// The wire's messages begin with a capital and end with a stop, and do not repeat at length what was sent.
 fn sentence(mut text: String) -> String {
     if let Some(first) = text.get_mut(0..1) {
         first.make_ascii_uppercase();
     }
-    if !text.is_empty() && !text.ends_with(['.', '!', '?']) {
+    if let Some((end, _)) = text.char_indices().nth(MESSAGE_LENGTH_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    if !text.is_empty() && !text.ends_with(['.', '!', '?', '…']) {
         text.push('.');
     }
     text

@@ -3,10 +3,15 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
+use axum::extract::FromRequestParts;
 use hyper::header::{self, HeaderMap};
 use hyper::http::Extensions;
+use hyper::http::request::Parts;
 use percent_encoding::percent_decode;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+use crate::problem::Problem;
 
 /// The client's address, proxies that we trust looked through. Put among the request's extensions by the front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +20,19 @@ pub struct Address(pub IpAddr);
 /// The address among a request's extensions; of a request that came by no socket: unspecified.
 pub fn address(extensions: &Extensions) -> IpAddr {
     extensions.get::<Address>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.0)
+}
+
+/// The parameters of a path, decoded. What can't be decoded names nothing: 404.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Parts, state: &S) -> Result<Path<T>, Problem> {
+        let path = axum::extract::Path::from_request_parts(head, state).await;
+        path.map(|axum::extract::Path(found)| Path(found)).map_err(|_| Problem::missing())
+    }
 }
 
 /// The token of `Authorization: TOKEN` or `Authorization: Bearer TOKEN`; `None` when there is none.
