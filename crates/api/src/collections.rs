@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::Request;
 use axum::response::Response;
 use base::chance;
@@ -14,6 +14,7 @@ use records::core::change;
 use records::core::collection::Collection;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use web::request::Path;
 use web::{Problem, body, reply};
 
 use crate::caller::Caller;
@@ -145,11 +146,8 @@ fn scaffold(kind: &str, now: &str) -> Result<Map<String, Value>, Problem> {
     for key in ["id", "name", "created", "updated"] {
         scaffold.insert(key.into(), json!(""));
     }
-    if let Some(Value::Array(indexes)) = scaffold.get_mut("indexes") {
-        for index in indexes {
-            *index = json!(index.as_str().unwrap_or_default().replace(&name, ""));
-        }
-    }
+    // those that a collection must have name it; they come by themselves
+    scaffold.insert("indexes".into(), json!([]));
     Ok(scaffold)
 }
 

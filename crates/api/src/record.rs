@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::Request;
 use axum::response::Response;
 use records::{ListQuery, Page, Shape};
+use web::request::Path;
 use web::{Problem, reply};
 
 use crate::caller::Caller;

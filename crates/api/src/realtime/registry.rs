@@ -196,13 +196,11 @@ impl Registry {
         true
     }
 
-    /// Lets a listener go live from here on, whatever it missed; `event` tells it so, before anything that follows.
-    pub(super) fn go_live_now(&self, id: &str, event: impl Fn(Position) -> Bytes) {
-        let mut state = self.state();
-        let taken = state.taken;
-        if let Some(entry) = state.listeners.get_mut(id) {
-            entry.listener.push(event(taken));
-            entry.phase = Phase::Live(taken);
+    /// Lets a listener go live after a position, whatever it missed; `event` tells it so, before anything that follows.
+    pub(super) fn go_live_anew(&self, id: &str, after: Position, event: Bytes) {
+        if let Some(entry) = self.state().listeners.get_mut(id) {
+            entry.listener.push(event);
+            entry.phase = Phase::Live(after);
         }
     }
 

@@ -71,6 +71,7 @@ async fn tell(hub: &Inner, listener: &Arc<Listener>, change: &Change) -> bool {
 
 /// Tells a listener that events are lost to it: it must read anew what it needs, and hears what comes after.
 fn reset(hub: &Inner, listener: &Listener) {
-    let event = |position: Position| Bytes::from(format!("id:{}\nevent:reset\ndata:{{}}\n\n", position.0));
-    hub.registry.go_live_now(&listener.id, event);
+    let now = hub.records.store().position();
+    let event = format!("id:{}\nevent:reset\ndata:{{}}\n\n", now.0);
+    hub.registry.go_live_anew(&listener.id, now, Bytes::from(event));
 }

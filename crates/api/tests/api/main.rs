@@ -1,0 +1,9 @@
+//! The API as its clients see it: the router in process, on a true store in a folder of its own.
+
+mod batch;
+mod collections;
+mod files;
+mod hostile;
+mod house;
+mod realtime;
+mod records;
