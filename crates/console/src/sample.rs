@@ -89,16 +89,7 @@ pub(crate) fn every(name: &str, page: impl Fn(Look) -> Markup) -> Vec<(String, L
     let looks =
         Lang::ALL.into_iter().flat_map(|lang| [Theme::Light, Theme::Dark].map(|theme| Look { lang, theme }));
     let pages = looks.map(|look| (page(look).into_string(), look));
-    pages
-        .inspect(|(page, look)| {
-            look_over(name, page, *look);
-            std::fs::write(
-                format!("/tmp/pages/{name}-{}-{}.html", look.lang.code(), look.theme.code()),
-                page,
-            )
-            .unwrap();
-        })
-        .collect()
+    pages.inspect(|(page, look)| look_over(name, page, *look)).collect()
 }
 
 /// What holds for every page: its language is said, nothing hostile or inline is in it, ids are unique, and labels and
