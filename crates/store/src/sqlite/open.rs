@@ -15,7 +15,8 @@ use crate::sqlite::{APPLICATION, FORMAT, Link, Place};
 const BUSY_STEP: Duration = Duration::from_millis(1);
 /// Tries before a write is refused as busy: about 10 seconds.
 const BUSY_TRIES: i32 = 10_000;
-/// Page cache of one connection, in KiB; taken only as pages are read.
+/// Page cache of one connection, in KiB; taken only as pages are read. The file is not mapped: measured at a million
+/// records, a map saves 2 of 10 µs of a get, but it shows as gigabytes of memory, and a disk's fault becomes a SIGBUS.
 const CACHE_KIB: i64 = 4_096;
 /// The WAL file is cut back to this size, in bytes, once it has been written into the database.
 const WAL_BYTES_KEPT: i64 = 64 << 20;
