@@ -100,11 +100,11 @@ async fn connection(socket: TcpStream, peer: IpAddr, front: Front, stop: Stop, _
     let look_every = (config.head_time_max.0.min(config.write_stall_max.0).min(config.idle_time_max.0) / 2)
         .clamp(Duration::from_millis(10), LOOK_EVERY_MAX);
     let door = Door { front, peer, watch: watch.clone() };
+    // `pipeline_flush` stays off: with it hyper takes in an answer without bound when the client doesn't read
     let served = http1::Builder::new()
         .max_buf_size(usize::try_from(config.head_bytes_max.0).unwrap_or(usize::MAX).max(8 << 10))
         .max_headers(config.headers_max)
         .half_close(false)
-        .pipeline_flush(true)
         .serve_connection(Wire::new(socket, watch.clone()), door);
     tokio::pin!(served);
     let mut looks = tokio::time::interval(look_every);

@@ -69,8 +69,10 @@ async fn files_of_a_batch_come_under_their_requests() {
     let answers: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(status, 200, "{answers}");
     assert_eq!(answers[1]["body"]["photo"], json!(""));
-    let (id, photo) =
-        (answers[0]["body"]["id"].as_str().unwrap(), answers[0]["body"]["photo"].as_str().unwrap());
+    let (id, photo) = (
+        answers[0]["body"]["id"].as_str().expect("as it was made"),
+        answers[0]["body"]["photo"].as_str().expect("as it was made"),
+    );
     let (status, _, body) =
         house.send("GET", &format!("/api/files/posts/{id}/{photo}"), &[], axum::body::Body::empty()).await;
     assert_eq!((status.as_u16(), &body[..]), (200, &b"hello"[..]), "{photo}");

@@ -28,7 +28,11 @@ async fn upload(house: &House, parts: &[(&str, Option<&str>, &[u8])]) -> (u16, V
 }
 
 fn path(record: &Value, file: &Value) -> String {
-    format!("/api/files/posts/{}/{}", record["id"].as_str().unwrap(), file.as_str().unwrap())
+    format!(
+        "/api/files/posts/{}/{}",
+        record["id"].as_str().expect("as it was made"),
+        file.as_str().expect("as it was made")
+    )
 }
 
 async fn get(house: &House, path: &str, headers: &[(&str, &str)]) -> (u16, HeaderMap, Vec<u8>) {
@@ -54,29 +58,35 @@ async fn a_file_comes_back_as_it_went_whole_and_in_part() {
     assert_eq!((status, &body[..]), (200, &b"0123456789"[..]));
     assert_eq!(headers["content-type"], "text/plain; charset=utf-8");
     assert!(
-        headers["content-disposition"].to_str().unwrap().starts_with("attachment; filename="),
+        headers["content-disposition"].to_str().expect("as it was made").starts_with("attachment; filename="),
         "{headers:?}"
     );
     assert_eq!(
         (&headers["content-length"], &headers["accept-ranges"]),
-        (&"10".parse().unwrap(), &"bytes".parse().unwrap())
+        (&"10".parse().expect("as it was made"), &"bytes".parse().expect("as it was made"))
     );
-    assert!(headers["content-security-policy"].to_str().unwrap().contains("sandbox"));
+    assert!(headers["content-security-policy"].to_str().expect("as it was made").contains("sandbox"));
     assert_eq!(headers["x-content-type-options"], "nosniff");
     assert!(!headers.contains_key("x-frame-options"), "a picture may stand inside another site's page");
 
     let (status, part, body) = get(&house, &path, &[("range", "bytes=2-4")]).await;
     assert_eq!(
         (status, &body[..], &part["content-range"]),
-        (206, &b"234"[..], &"bytes 2-4/10".parse().unwrap())
+        (206, &b"234"[..], &"bytes 2-4/10".parse().expect("as it was made"))
     );
     let (status, none, body) = get(&house, &path, &[("range", "bytes=50-")]).await;
-    assert_eq!((status, body.len(), &none["content-range"]), (416, 0, &"bytes */10".parse().unwrap()));
-    let tag = headers["etag"].to_str().unwrap();
+    assert_eq!(
+        (status, body.len(), &none["content-range"]),
+        (416, 0, &"bytes */10".parse().expect("as it was made"))
+    );
+    let tag = headers["etag"].to_str().expect("as it was made");
     assert_eq!(get(&house, &path, &[("if-none-match", tag)]).await.0, 304);
 
     let (status, headers, body) = house.send("HEAD", &path, &[], Body::empty()).await;
-    assert_eq!((status.as_u16(), body.len(), &headers["content-length"]), (200, 0, &"10".parse().unwrap()));
+    assert_eq!(
+        (status.as_u16(), body.len(), &headers["content-length"]),
+        (200, 0, &"10".parse().expect("as it was made"))
+    );
 }
 
 #[tokio::test]
@@ -87,10 +97,10 @@ async fn what_could_run_in_a_browser_is_never_shown_in_place() {
         upload(&house, &[("photos", Some("a.png"), &page[..]), ("photos", Some("b.png"), &png(2, 2))]).await;
     for (file, how) in [(&made["photos"][0], "attachment"), (&made["photos"][1], "inline")] {
         let (_, headers, _) = get(&house, &path(&made, file), &[]).await;
-        assert!(headers["content-disposition"].to_str().unwrap().starts_with(how), "{file}");
+        assert!(headers["content-disposition"].to_str().expect("as it was made").starts_with(how), "{file}");
     }
     let (_, headers, _) = get(&house, &format!("{}?download=1", path(&made, &made["photos"][1])), &[]).await;
-    assert!(headers["content-disposition"].to_str().unwrap().starts_with("attachment"));
+    assert!(headers["content-disposition"].to_str().expect("as it was made").starts_with("attachment"));
 }
 
 #[tokio::test]
@@ -129,7 +139,7 @@ async fn a_protected_file_needs_a_token_that_may_view_the_record() {
         assert_eq!(status == 200, reader, "{title}");
         let (status, headers, _) = get(&house, &format!("{path}?token=file:{ROOT}"), &[]).await;
         assert_eq!(status, 200);
-        assert!(headers["cache-control"].to_str().unwrap().starts_with("private"));
+        assert!(headers["cache-control"].to_str().expect("as it was made").starts_with("private"));
     }
 }
 
@@ -137,7 +147,7 @@ async fn a_protected_file_needs_a_token_that_may_view_the_record() {
 async fn a_file_that_no_record_names_is_not_there() {
     let house = house().await;
     let (_, made) = upload(&house, &[("photos", Some("a.txt"), b"a")]).await;
-    let id = made["id"].as_str().unwrap();
+    let id = made["id"].as_str().expect("as it was made");
     for path in [
         format!("/api/files/posts/{id}/other.txt"),
         format!("/api/files/posts/{id}/..%2F..%2Fdata.db"),

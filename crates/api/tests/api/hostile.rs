@@ -56,8 +56,17 @@ async fn a_gigabyte_is_refused_while_it_arrives() {
         let taken = taken.load(Ordering::Relaxed);
         assert!(taken <= most, "{kind} {begin}: {taken} bytes taken");
     }
-    let folder =
-        house.records.store().files().begin().await.expect("a file").path().parent().unwrap().to_owned();
+    let folder = house
+        .records
+        .store()
+        .files()
+        .begin()
+        .await
+        .expect("a file")
+        .path()
+        .parent()
+        .expect("as it was made")
+        .to_owned();
     assert_eq!(std::fs::read_dir(folder).expect("the folder").count(), 0, "nothing of it is left on disk");
 }
 
@@ -135,7 +144,7 @@ async fn odd_multipart_is_refused_and_odd_names_stay_in_their_folder() {
             !kept.contains(['/', '\\', '\0']) && !kept.starts_with('.') && kept.len() <= 255,
             "{name:?}: {kept}"
         );
-        let path = format!("/api/files/posts/{}/{kept}", made["id"].as_str().unwrap());
+        let path = format!("/api/files/posts/{}/{kept}", made["id"].as_str().expect("as it was made"));
         assert_eq!(house.send("GET", &path, &[], Body::empty()).await.0, 200, "{name:?}: {kept}");
     }
 }

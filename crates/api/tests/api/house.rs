@@ -20,12 +20,12 @@ use web::Front;
 use web::limiter::Limiter;
 
 /// The token of a superuser.
-pub const ROOT: &str = "root";
+pub(crate) const ROOT: &str = "root";
 
-pub struct House {
-    pub records: Records,
-    pub front: Front,
-    pub stop: CancellationToken,
+pub(crate) struct House {
+    pub(crate) records: Records,
+    pub(crate) front: Front,
+    pub(crate) stop: CancellationToken,
     _tasks: JoinSet<()>,
     _folder: TempDir,
 }
@@ -66,11 +66,11 @@ impl Authenticate for Tokens {
 }
 
 impl House {
-    pub async fn new() -> House {
+    pub(crate) async fn new() -> House {
         House::with(api::Config::default(), |_| {}).await
     }
 
-    pub async fn with(config: api::Config, change: impl FnOnce(&mut store::Config)) -> House {
+    pub(crate) async fn with(config: api::Config, change: impl FnOnce(&mut store::Config)) -> House {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings = store::Config::new(folder.path());
         change(&mut settings);
@@ -88,7 +88,7 @@ impl House {
     }
 
     /// Makes a collection with these fields; everybody may do everything.
-    pub async fn open_collection(&self, name: &str, fields: Value) {
+    pub(crate) async fn open_collection(&self, name: &str, fields: Value) {
         let sent = json!({
             "name": name, "type": "base", "fields": fields,
             "listRule": "", "viewRule": "", "createRule": "", "updateRule": "", "deleteRule": "",
@@ -97,14 +97,14 @@ impl House {
         assert_eq!(status, 200, "{body}");
     }
 
-    pub async fn set(&self, collection: &str, sent: Value) {
+    pub(crate) async fn set(&self, collection: &str, sent: Value) {
         let path = format!("/api/collections/{collection}");
         let (status, body) = self.ask("PATCH", &path, ROOT, &sent).await;
         assert_eq!(status, 200, "{body}");
     }
 
     /// Makes an account in `users` and gives its token.
-    pub async fn sign_up(&self, name: &str) -> String {
+    pub(crate) async fn sign_up(&self, name: &str) -> String {
         let sent = json!({
             "email": format!("{name}@example.com"), "password": "a long password",
             "passwordConfirm": "a long password",
@@ -113,19 +113,19 @@ impl House {
         format!("users/{}", user["id"].as_str().expect("an id"))
     }
 
-    pub async fn create(&self, collection: &str, token: &str, sent: Value) -> Value {
+    pub(crate) async fn create(&self, collection: &str, token: &str, sent: Value) -> Value {
         let path = format!("/api/collections/{collection}/records");
         let (status, body) = self.ask("POST", &path, token, &sent).await;
         assert_eq!(status, 200, "{body}");
         body
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> (u16, Value) {
         self.ask("GET", path, token, &Value::Null).await
     }
 
     /// Asks with a JSON body; `null` sends none.
-    pub async fn ask(&self, method: &str, path: &str, token: &str, sent: &Value) -> (u16, Value) {
+    pub(crate) async fn ask(&self, method: &str, path: &str, token: &str, sent: &Value) -> (u16, Value) {
         let mut headers = vec![("content-type", "application/json")];
         if !token.is_empty() {
             headers.push(("authorization", token));
@@ -139,7 +139,7 @@ impl House {
         (status.as_u16(), body)
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -151,7 +151,13 @@ impl House {
         (head.status, head.headers, body.to_vec())
     }
 
-    pub async fn answer(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> Response {
+    pub(crate) async fn answer(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Response {
         let mut request = Request::builder().method(method).uri(path).header("host", "test");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -162,7 +168,7 @@ impl House {
 }
 
 /// A multipart body of plain values and files.
-pub fn multipart(parts: &[(&str, Option<&str>, &[u8])]) -> (&'static str, Body) {
+pub(crate) fn multipart(parts: &[(&str, Option<&str>, &[u8])]) -> (&'static str, Body) {
     let mut body = Vec::new();
     for (name, file, data) in parts {
         body.extend_from_slice(

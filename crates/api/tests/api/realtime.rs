@@ -125,7 +125,9 @@ async fn a_listener_hears_what_happens_in_the_order_in_which_it_happened() {
     let update = one.next().await.expect("an event");
     assert_eq!((update.name.as_str(), &update.data["record"]["id"]), (topic.as_str(), &json!(id)));
     let delete = one.next().await.expect("an event");
-    assert!(update.id.parse::<i64>().unwrap() < delete.id.parse::<i64>().unwrap());
+    assert!(
+        update.id.parse::<i64>().expect("as it was made") < delete.id.parse::<i64>().expect("as it was made")
+    );
 }
 
 #[tokio::test]
@@ -188,10 +190,10 @@ async fn rules_and_filters_are_applied_to_every_listener() {
     of_guest.subscribe(&house, "", &["posts/*", "users/*"]).await;
     let mut first = String::new();
     for (title, owner) in [("a", &kim), ("b", &lee), ("x", &lee), ("c", &kim)] {
-        let owner = owner.strip_prefix("users/").unwrap();
+        let owner = owner.strip_prefix("users/").expect("as it was made");
         let made = house.create("posts", ROOT, json!({ "title": title, "owner": owner })).await;
         if first.is_empty() {
-            first = made["id"].as_str().unwrap().to_owned();
+            first = made["id"].as_str().expect("as it was made").to_owned();
         }
     }
     house.ask("DELETE", &format!("/api/collections/posts/records/{first}"), ROOT, &Value::Null).await;
@@ -217,8 +219,9 @@ async fn a_listener_whose_account_is_gone_or_whose_tokens_are_void_is_a_guest() 
     let (mut of_kim, mut of_lee) = (Listener::open(&house, None).await, Listener::open(&house, None).await);
     of_kim.subscribe(&house, &kim, &["posts/*"]).await;
     of_lee.subscribe(&house, &lee, &["posts/*"]).await;
-    let path =
-        |token: &str| format!("/api/collections/users/records/{}", token.strip_prefix("users/").unwrap());
+    let path = |token: &str| {
+        format!("/api/collections/users/records/{}", token.strip_prefix("users/").expect("as it was made"))
+    };
     let (status, body) = house.ask("PATCH", &path(&kim), ROOT, &json!({ "name": "Kim" })).await;
     assert_eq!(status, 200, "{body}");
     post(&house, "one").await;
