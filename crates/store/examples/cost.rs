@@ -30,6 +30,7 @@ fn main() {
 }
 
 async fn measure(store: Store, records: usize) {
+    store.claim().unwrap();
     println!("memory after opening: {} KiB", memory("VmRSS:"));
     fill(&store, records).await;
     println!("{records} records; CPU µs per operation, operations per second");
@@ -99,7 +100,7 @@ where
     let each = cpu.as_secs_f64() * 1e6 / operations as f64;
     println!(
         "{name:>8} {callers:>3} callers {each:>8.1} µs {:>9.0}/s",
-        OPERATIONS as f64 / wall.as_secs_f64()
+        operations as f64 / wall.as_secs_f64()
     );
 }
 

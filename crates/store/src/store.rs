@@ -69,7 +69,8 @@ impl Store {
     }
 
     /// Makes this process the server of the folder: [`Error::Locked`] when another one is. Only the server trims the change
-    /// log and clears away files whose arrival broke off.
+    /// log and clears away files whose arrival broke off. A process that is not the server pauses a little after each of
+    /// its commits, so that the server's writes get in: whoever measures claims the folder first.
     pub fn claim(&self) -> Result<(), Error> {
         let path = &self.inner.lock_path;
         let mut options = File::options();
