@@ -4,6 +4,7 @@ mod batch;
 mod collections;
 mod files;
 mod hostile;
+mod docs;
 mod house;
 mod realtime;
 mod records;
