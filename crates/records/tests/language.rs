@@ -18,6 +18,9 @@ use serde_json::{Map, Value};
 use store::query::{Select, Source};
 use store::{Config, Row, Store};
 
+#[path = "language/soup.rs"]
+mod soup;
+
 fn text(name: &str) -> Field {
     Field::new(name, FieldKind::Text(TextOptions::default()))
 }

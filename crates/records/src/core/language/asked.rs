@@ -153,7 +153,7 @@ impl<'a> Resolver<'a> {
             changed = as_value(compare(&sent, differs, &stored, &mut || self.fresh()));
         }
         let operand = Operand::new(changed, constant::Affinity::Nothing);
-        Ok(Operand { nothing: Nothing::Itself, ..operand })
+        Ok(Operand { nothing: Nothing::Itself, is_loose: true, ..operand })
     }
 }
 

@@ -48,7 +48,7 @@ impl<'a> Resolver<'a> {
             values.push(self.literal(base, argument, *at)?.expr);
         }
         let distance = Operand::new(Expr::Call(Func::GeoDistance, values), Affinity::Nothing);
-        Ok(Operand { nothing: Nothing::Itself, ..distance })
+        Ok(Operand { nothing: Nothing::Itself, is_loose: true, ..distance })
     }
 
     fn strftime(

@@ -21,13 +21,24 @@ pub(super) enum Nothing {
     Never,
 }
 
+impl Nothing {
+    /// What it is beside several values: there, JSON's nothing and a function's are told apart no longer, as rules that
+    /// came from elsewhere rely on.
+    fn beside_many(self) -> Nothing {
+        match self {
+            Nothing::Itself | Nothing::Auto => Nothing::Auto,
+            Nothing::Empty | Nothing::Never => Nothing::Never,
+        }
+    }
+}
+
 /// One side of a comparison.
 #[derive(Clone, Debug)]
 pub(super) struct Operand {
     pub(super) expr: Expr,
     pub(super) affinity: Affinity,
     pub(super) nothing: Nothing,
-    /// May be of any type, where the other side's affinity decides: JSON.
+    /// May be no text, where the other side's affinity decides: JSON, lengths, distances.
     pub(super) is_loose: bool,
     /// A constant whose `%` and `_` are no pattern of the rule's author: a field of the account.
     pub(super) is_data: bool,
@@ -87,10 +98,13 @@ pub(super) fn compare(left: &Operand, sign: Sign, right: &Operand, fresh: &mut d
     let mut all = vec![single(left, sign.compare, right)];
     if !sign.any && (left.many.is_some() || right.many.is_some()) {
         let (mut joins, mut sides) = (Vec::new(), [left.clone(), right.clone()]);
+        let is_against_one = left.many.is_none() || right.many.is_none();
         for side in &mut sides {
             if let Some(many) = side.many.take() {
                 joins.extend(many.joins);
                 *side = side.at(&many.value);
+            } else if is_against_one {
+                side.nothing = side.nothing.beside_many();
             }
         }
         let opposite = Select {
@@ -196,7 +210,7 @@ fn settled(left: &Operand, compare: Compare, right: &Operand) -> Expr {
         None if side.is_loose && other.affinity == Affinity::Text => {
             Expr::Call(Func::Concat, vec![side.expr.clone(), Expr::Value(constant::text(""))])
         }
-        None if side.affinity == Affinity::Number && (other.affinity == Affinity::Text || other.is_loose) => {
+        None if side.affinity == Affinity::Number && other.affinity != Affinity::Number => {
             Expr::Call(Func::Numeric, vec![side.expr.clone()])
         }
         None => side.expr.clone(),

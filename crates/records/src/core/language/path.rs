@@ -154,6 +154,11 @@ impl<'a> Resolver<'a> {
         target: &'a Collection,
         part: &str,
     ) -> Result<(), Wrong> {
+        // the elements of a list are shared with `:each`
+        let element = match &hop {
+            Hop::Relation(field) if field.is_many() => Some(self.each_element(path, field)?),
+            _ => None,
+        };
         path.key = format!("{}/{part}", path.key);
         path.is_many |= match &hop {
             Hop::Relation(field) => field.is_many(),
@@ -164,7 +169,7 @@ impl<'a> Resolver<'a> {
         let alias = match self.shared(&path.key) {
             Some(alias) => alias,
             None => {
-                let (joins, alias) = self.emit(&hop, path.place, target);
+                let (joins, alias) = self.emit(&hop, path.place, target, element);
                 self.share(&path.key, alias, joins, path.at)?;
                 alias
             }
@@ -176,8 +181,14 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    /// The sources of a hop, under new names.
-    fn emit(&mut self, hop: &Hop<'_>, from: Place, target: &Collection) -> (Vec<Join>, Alias) {
+    /// The sources of a hop, under new names; for a list, `element` may be there already.
+    fn emit(
+        &mut self,
+        hop: &Hop<'_>,
+        from: Place,
+        target: &Collection,
+        element: Option<Alias>,
+    ) -> (Vec<Join>, Alias) {
         let id_here = match from {
             Place::Row(alias) => column(alias, Column::Id),
             Place::Account => {
@@ -194,9 +205,12 @@ impl<'a> Resolver<'a> {
         let (alias, on) = match hop {
             Hop::Relation(field) if field.is_many() => {
                 let list = self.read(from, field);
-                let element = listed(self, &mut joins, list);
+                let id = match element {
+                    Some(element) => column(element, Column::Element),
+                    None => listed(self, &mut joins, list),
+                };
                 let alias = self.fresh();
-                (alias, of_id(alias, element))
+                (alias, of_id(alias, id))
             }
             Hop::Relation(field) => {
                 let id = self.read(from, field);
@@ -238,7 +252,7 @@ impl<'a> Resolver<'a> {
     fn all_rows(&mut self, path: &Path<'a>) -> (Vec<Join>, Place) {
         let (mut joins, mut place) = (Vec::new(), path.start);
         for (hop, target) in &path.hops {
-            let (more, alias) = self.emit(hop, place, target);
+            let (more, alias) = self.emit(hop, place, target, None);
             joins.extend(more);
             place = Place::Row(alias);
         }
@@ -284,13 +298,15 @@ impl<'a> Resolver<'a> {
             ));
         }
         let is_each = modifier == Some(Modifier::Each);
-        let shared_place = if is_each { self.each_element(&mut path, field, part)? } else { path.place };
+        let shared_place =
+            if is_each { Place::Row(self.each_element(&mut path, field)?) } else { path.place };
         let mut operand =
             Operand::new(self.value(shared_place, field, modifier, path.at)?, affinity(field, modifier));
         if matches!(field.kind, FieldKind::Json { .. }) {
             operand.nothing = Nothing::Itself;
-            operand.is_loose = modifier.is_none();
         }
+        let is_json = matches!(field.kind, FieldKind::Json { .. }) && modifier.is_none();
+        operand.is_loose = is_json || modifier == Some(Modifier::Length);
         operand.is_data = matches!(path.place, Place::Account) && !is_each;
         if path.is_many {
             let (mut joins, mut place) = self.all_rows(&path);
@@ -309,17 +325,17 @@ impl<'a> Resolver<'a> {
     }
 
     /// The shared source of a list's elements.
-    fn each_element(&mut self, path: &mut Path<'a>, field: &Field, part: &str) -> Result<Place, Wrong> {
+    fn each_element(&mut self, path: &mut Path<'a>, field: &Field) -> Result<Alias, Wrong> {
         path.is_many |= field.is_many();
-        let key = format!("{}/{part}", path.key);
+        let key = format!("{}/{}:each", path.key, field.name);
         if let Some(alias) = self.shared(&key) {
-            return Ok(Place::Row(alias));
+            return Ok(alias);
         }
         let list = self.read(path.place, field);
         let alias = self.fresh();
         let join = Join { alias, source: Source::Each(list), on: Expr::And(Vec::new()) };
         self.share(&key, alias, vec![join], path.at)?;
-        Ok(Place::Row(alias))
+        Ok(alias)
     }
 
     /// A field's value with its modifier; for `:each`, `place` is the element.

@@ -12,6 +12,9 @@ use crate::core::field::{Field, FieldKind, TextOptions};
 use crate::core::index::Index;
 use crate::request::Principal;
 
+mod faults;
+mod known;
+
 fn text(name: &str) -> Field {
     Field::new(name, FieldKind::Text(TextOptions::default()))
 }
@@ -268,153 +271,6 @@ fn rows_of_a_collection_are_the_same_in_all_terms() {
 }
 
 #[test]
-fn the_request_is_known_beforehand() {
-    check(
-        "@request.method = 'PATCH' && @request.context = 'default' && @request.query.page = '2'",
-        expect![[r#"
-
-            []"#]],
-    );
-    check(
-        "@request.auth.id != '' && author = @request.auth.id",
-        expect![[r#"
-         WHERE coalesce(json_extract(t0.body,'$.author'),'')=?
-        [Text("kim")]"#]],
-    );
-    check(
-        "title = @request.auth.name:lower || title = @request.headers.x_token || title = @request.auth.nope",
-        expect![[r#"
-             WHERE (coalesce(json_extract(t0.body,'$.title'),'')=? OR coalesce(json_extract(t0.body,'$.title'),'')=? OR coalesce(json_extract(t0.body,'$.title'),'')='')
-            [Text("kim 50%"), Text("abc")]"#]],
-    );
-    check(
-        "@request.body.title:isset = true && @request.body.nope:isset = false && room = @request.body.room",
-        expect![[r#"
-             WHERE coalesce(json_extract(t0.body,'$.room'),0)=?
-            [Real(12.0)]"#]],
-    );
-    check(
-        "@request.body.title:changed = true || @request.body.done:changed = false",
-        expect![[r#"
-
-        []"#]],
-    );
-    check(
-        "@request.body.tags:length = 2 && @request.body.tags:each ?~ 'a'",
-        expect![[r#"
-         WHERE EXISTS (SELECT 1 FROM json_each(?) t1 WHERE t1.value LIKE ? ESCAPE '\')
-        [Text("[\"a\",\"b\"]"), Text("%a%")]"#]],
-    );
-    check(
-        "@request.body.deep.list.1.x = true && title = @request.body.deep.list",
-        expect![[r#"
-         WHERE coalesce(json_extract(t0.body,'$.title'),'')=?
-        [Text("[1,{\"x\":true}]")]"#]],
-    );
-    check(
-        "@request.body.author.name = 'Lee'",
-        expect![[r#"
-         WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 WHERE coalesce(json_extract(t1.body,'$.name'),'')=? AND t1.id=?)
-        [Text("Lee"), Text("lee")]"#]],
-    );
-    check(
-        "@request.auth.team.owner = id && @request.auth.roles:each ?= title",
-        expect![[r#"
-         WHERE EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_teams" t1 ON t1.id=? WHERE coalesce(iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.owner'),'')),'')=t0.id)
-         AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN json_each(?) t2 ON 1 WHERE coalesce(t2.value,'')=coalesce(json_extract(t0.body,'$.title'),''))
-        [Text("t1"), Text("[\"a\",\"b\"]")]"#]],
-    );
-    check(
-        "@request.auth.members_via_user.team ?= title",
-        expect![[r#"
-         WHERE EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_members" t1 ON coalesce(json_extract(t1.body,'$.user'),'')=? WHERE coalesce(iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.team'),'')),'')=coalesce(json_extract(t0.body,'$.title'),''))
-        [Text("kim")]"#]],
-    );
-}
-
-#[test]
-fn nobody_has_nothing() {
-    let catalog = catalog();
-    let asked = |filter: &str| compiled(&catalog, &Request::default(), |query| query.filter(filter, true));
-    expect![[r#"
-         WHERE 0
-        []"#]]
-    .assert_eq(&asked("@request.auth.id != '' && author = @request.auth.id"));
-    expect![[r#"
-         WHERE coalesce(json_extract(t0.body,'$.author'),'')=''
-        []"#]]
-    .assert_eq(&asked("author = @request.auth.id"));
-    expect![[r#"
-         WHERE 0
-        []"#]]
-    .assert_eq(&asked("@request.auth.team.name = 'x'"));
-}
-
-#[test]
-fn moments_and_functions_are_values() {
-    check(
-        "title > @todayStart && room = @year",
-        expect![[r#"
-         WHERE coalesce(json_extract(t0.body,'$.title'),'')>? AND coalesce(json_extract(t0.body,'$.room'),0)=?
-        [Text("2026-11-22 00:00:00.000Z"), Int(2026)]"#]],
-    );
-    check(
-        "strftime('%Y', author.name) = '2026' && strftime('%d') = ''",
-        expect![[r#"
-         WHERE coalesce(strftime(?,?),'')=''
-         AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') WHERE strftime(?,iif(t1.id IS NULL,NULL,coalesce(json_extract(t1.body,'$.name'),'')))=?)
-        [Text("%d"), Text("2026-11-22 03:04:05.000Z"), Text("%Y"), Text("2026")]"#]],
-    );
-    check(
-        "strftime('%Y', editors.name) = '2026'",
-        expect![[r#"
-         WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t5 LEFT JOIN json_each(t0.body,'$.editors') t3 ON 1 LEFT JOIN "r_r_users" t4 ON t4.id=t3.value WHERE NOT (strftime(?,iif(t4.id IS NULL,NULL,coalesce(json_extract(t4.body,'$.name'),''))) IS NULL) AND strftime(?,iif(t4.id IS NULL,NULL,coalesce(json_extract(t4.body,'$.name'),''))) IS NOT ?))
-         AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN json_each(t0.body,'$.editors') t1 ON 1 LEFT JOIN "r_r_users" t2 ON t2.id=t1.value WHERE strftime(?,iif(t2.id IS NULL,NULL,coalesce(json_extract(t2.body,'$.name'),'')))=?)
-        [Text("%Y"), Text("%Y"), Text("2026"), Text("%Y"), Text("2026")]"#]],
-    );
-}
-
-#[test]
-fn clients_see_only_what_they_may_list() {
-    check_client(
-        "author.email = 'x'",
-        expect![[r#"
-         WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 WHERE coalesce(json_extract(t1.body,'$.email'),'')=? AND coalesce(json_extract(t1.body,'$.emailVisibility'),0)=1 AND t1.id=coalesce(json_extract(t0.body,'$.author'),''))
-        [Text("x")]"#]],
-    );
-    check_client(
-        "author.team.name = 'x'",
-        expect![[r#"
-         WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 JOIN "r_r_teams" t2 ON t2.id=coalesce(json_extract(t1.body,'$.team'),'') WHERE coalesce(json_extract(t2.body,'$.name'),'')=? AND (0 OR coalesce(json_extract(t2.body,'$.owner'),'')=?) AND t1.id=coalesce(json_extract(t0.body,'$.author'),''))
-        [Text("x"), Text("kim")]"#]],
-    );
-    check_client("secret = 'x'", expect![[r#"unknown field "secret" at 1"#]]);
-    check_client("author.tokenKey ~ 'x'", expect![[r#"unknown field "tokenKey" at 1"#]]);
-    check_client(
-        "author.members_via_user.team = 'x'",
-        expect![[r#"only superusers may list what "members_via_user" leads to, at 1"#]],
-    );
-    check_client(
-        "@collection.members.team ?= 'x'",
-        expect![[r#"only superusers may use "@collection" in a filter or a sort, as at 1"#]],
-    );
-    check_client(
-        "@collection.nothing.team ?= 'x'",
-        expect![[r#"only superusers may use "@collection" in a filter or a sort, as at 1"#]],
-    );
-    check_client(
-        "@request.auth.tokenKey ~ 'x'",
-        expect![[r#"only superusers may use "@request" in a filter or a sort, as at 1"#]],
-    );
-    check(
-        "secret = @request.auth.tokenKey",
-        expect![[r#"
-         WHERE coalesce(json_extract(t0.body,'$.secret'),'')=''
-        []"#]],
-    );
-}
-
-#[test]
 fn a_rule_and_a_filter_share_their_joins() {
     let catalog = catalog();
     let request = request(&catalog);
@@ -467,96 +323,6 @@ fn orders_go_by_fields_ways_and_chance() {
 }
 
 #[test]
-fn faults_say_what_where_and_what_next() {
-    for (filter, expected) in [
-        ("tilte = 1", expect![[r#"unknown field "tilte" at 1; did you mean "title"?"#]]),
-        ("title = 1 && 한글", expect!["unexpected character '한' at 14; texts stand in quotes"]),
-        ("secrte = 1", expect![[r#"unknown field "secrte" at 1"#]]),
-        ("title.x = 1", expect![[r#""title" is no relation, so that "x" can't be read of it, at 1"#]]),
-        ("title:each = 1", expect![[r#""title" holds no list, so that "title:each" can't be asked, at 1"#]]),
-        (
-            "title:isset = 1",
-            expect![[
-                r#"a wrong modifier behind "title" at 1; :isset and :changed ask about @request.* only"#
-            ]],
-        ),
-        (
-            "title:nope = 1",
-            expect![[r#"unknown modifier ":nope" at 1; use one of :isset :changed :length :each :lower"#]],
-        ),
-    ] {
-        check_client(filter, expected);
-    }
-}
-
-#[test]
-fn faults_of_special_names_say_what_there_is() {
-    for (filter, expected) in [
-        (
-            "@nope = 1",
-            expect![[
-                r#"unknown name "@nope" at 1; names with "@" are @request.*, @collection.* and moments such as @now"#
-            ]],
-        ),
-        (
-            "@request.nope = 1",
-            expect![[
-                r#"unknown name "@request.nope" at 1; known are @request.context, .method, .auth.*, .query.*, .headers.* and .body.*"#
-            ]],
-        ),
-        (
-            "@request.query.page:each = 1",
-            expect![[
-                r#"a wrong modifier behind "page" at 1; :changed, :each and :length need a field of the collection"#
-            ]],
-        ),
-        (
-            "@request.body.room:each = 1",
-            expect![[r#""room" holds no list, as is needed for :each and :length, at 1"#]],
-        ),
-        (
-            "@collection.posts = 1",
-            expect![[r#"an incomplete name "@collection.posts" at 1; name a field: @collection.name.field"#]],
-        ),
-        (
-            "nope() = 1",
-            expect![[
-                r#"unknown function "nope" at 1; there are geoDistance(lon, lat, lon, lat) and strftime(format, date, …)"#
-            ]],
-        ),
-        (
-            "geoDistance(1) = 1",
-            expect!["geoDistance with 1 arguments at 1; it takes longitude, latitude, longitude, latitude"],
-        ),
-        (
-            "geoDistance(1,2,3,'4') = 1",
-            expect!["a text as an argument of geoDistance at 19; use a number or a field"],
-        ),
-        (
-            "strftime(title) = 1",
-            expect!["strftime without a format at 1; its first argument is a format in quotes"],
-        ),
-        ("meta.a:lower = 1", expect![[r#"a modifier inside JSON ("a:lower") at 1"#]]),
-        ("author.team.members_via_team.x = 1", expect![[r#"unknown field "members_via_team" at 1"#]]),
-        (
-            "author.posts_via_author.author.posts_via_author.author.posts_via_author.author.name = 1",
-            expect!["more than 4 joined sources are needed at 1; ask for fewer relations"],
-        ),
-        (
-            "author.posts_via_editors.editors.name = 1",
-            expect![[r#"
-             WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t11 LEFT JOIN "r_r_users" t6 ON t6.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_posts" t7 ON EXISTS (SELECT 1 FROM json_each(t7.body,'$.editors') t8 WHERE t8.value IS t6.id) LEFT JOIN json_each(t7.body,'$.editors') t9 ON 1 LEFT JOIN "r_r_users" t10 ON t10.id=t9.value WHERE NOT (iif(t10.id IS NULL,NULL,coalesce(json_extract(t10.body,'$.name'),'')) IS NULL) AND iif(t10.id IS NULL,NULL,coalesce(json_extract(t10.body,'$.name'),'')) IS NOT ?))
-             AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_posts" t2 ON EXISTS (SELECT 1 FROM json_each(t2.body,'$.editors') t3 WHERE t3.value IS t1.id) JOIN json_each(t2.body,'$.editors') t4 ON 1 JOIN "r_r_users" t5 ON t5.id=t4.value WHERE coalesce(json_extract(t5.body,'$.name'),'')=?)
-            [Text("1.0"), Text("1.0")]"#]],
-        ),
-        (" // nothing", expect!["nothing but blanks or comments at 1"]),
-    ] {
-        check(filter, expected);
-    }
-    check_client(&format!("title = '{}'", "x".repeat(3500)), expect!["the filter is longer than 3500 bytes"]);
-}
-
-#[test]
 fn the_same_form_gives_the_same_text() {
     let catalog = catalog();
     let request = request(&catalog);
@@ -565,26 +331,4 @@ fn the_same_form_gives_the_same_text() {
         seen.split_once('\n').unwrap().0.to_owned()
     };
     assert_eq!(text("room = 1 && title ~ 'a'"), text("room=2&&title~\"b%\" // c"));
-}
-
-#[test]
-fn rules_are_checked_when_they_are_saved() {
-    let catalog = catalog();
-    let posts = catalog.find("posts").unwrap();
-    let limits = Limits::default();
-    let check = |rule: &str| check_rule(&catalog, posts, rule, &limits).map_err(|fault| fault.message);
-    for rule in [
-        "",
-        "@request.auth.id != '' && author = @request.auth.id",
-        "@request.auth.anything.at.all = 1",
-        "@request.body.title:changed = false && @request.body.author.team.name = 'x'",
-        "secret = 'x' && @collection.members.team ?= title",
-    ] {
-        assert_eq!(check(rule), Ok(()), "{rule}");
-    }
-    expect![[r#"Err("a wrong modifier behind \"nope\" at 1; :changed, :each and :length need a field of the collection")"#]].assert_eq(&format!("{:?}", check("@request.body.nope:changed = false")));
-    expect![[r#"Err("unknown field \"autor\" at 1; did you mean \"author\"?")"#]]
-        .assert_eq(&format!("{:?}", check("autor = 1")));
-    expect![[r#"Err("more than 32 nested parentheses at 33")"#]]
-        .assert_eq(&format!("{:?}", check(&"(".repeat(1 << 20))));
 }
