@@ -9,6 +9,7 @@ pub(crate) mod home;
 pub(crate) mod indexes;
 pub(crate) mod look;
 pub(crate) mod make;
+pub(crate) mod pulse;
 pub(crate) mod record;
 pub(crate) mod remove;
 pub(crate) mod rules;

@@ -57,6 +57,7 @@ impl Service {
             .route("/_/sign-in", get(page::sign_in::show).post(page::sign_in::submit))
             .route("/_/sign-out", post(page::sign_in::leave));
         let collections = Router::new()
+            .route("/_/pulse", get(page::pulse::show))
             .route("/_/collections", get(page::collections::show))
             .route("/_/new", get(page::make::show).post(page::make::submit))
             .route("/_/collections/{name}", get(page::grid::show))

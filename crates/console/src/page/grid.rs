@@ -139,7 +139,7 @@ fn usual_order(collection: &Collection) -> String {
     collection.fields.iter().find(made).map_or_else(|| "-id".to_owned(), |field| format!("-{}", field.name))
 }
 
-/// The columns in their order: the first telling text leads, times and the id come last.
+/// The columns in their order: the first telling text leads, pictures follow, times and the id come last.
 fn columns<'a>(collection: &'a Collection, chosen: &'a [String]) -> impl Iterator<Item = &'a Field> {
     let mut fields: Vec<&Field> = shown(collection)
         .filter(|f| if chosen.is_empty() { is_usual(f) } else { chosen.contains(&f.name) })
@@ -149,10 +149,13 @@ fn columns<'a>(collection: &'a Collection, chosen: &'a [String]) -> impl Iterato
         let field = fields.remove(lead);
         fields.insert(0, field);
     }
+    let lead = fields.first().filter(|f| leads(f)).map(|f| f.id.clone());
     fields.sort_by_key(|f| match f.kind {
-        FieldKind::Autodate { .. } => 1,
-        FieldKind::Text(ref options) if options.is_primary => 2,
-        _ => 0,
+        _ if lead.as_ref() == Some(&f.id) => 0,
+        FieldKind::File(_) => 1,
+        FieldKind::Autodate { .. } => 3,
+        FieldKind::Text(ref options) if options.is_primary => 4,
+        _ => 2,
     });
     fields.into_iter()
 }

@@ -198,6 +198,7 @@ impl View {
                 @if !self.is_new() { (self.meta(look)) }
                 form.fields #record method="post" enctype="multipart/form-data" data-guarded
                     data-changed[self.form.is_some()] novalidate {
+                    button.hide type="submit" tabindex="-1" aria-hidden="true" { (words.save) }
                     @if let Some(fault) = &self.fault { p.fault-box role="alert" { (fault) } }
                     @if !self.is_new() { input type="hidden" name="_rev" value=(self.rev); }
                     (self.controls(controls))
@@ -219,9 +220,11 @@ impl View {
     }
 
     fn controls(&self, controls: &Controls<'_>) -> Markup {
-        let fields = self.collection.fields.iter().filter(|field| control::is_editable(field));
-        let fields = fields.filter(|field| self.is_new() || !field.is_id());
-        html! { @for field in fields { (controls.draw(field)) } }
+        let fields = || self.collection.fields.iter().filter(|field| control::is_editable(field));
+        html! {
+            @for field in fields().filter(|field| !field.is_id()) { (controls.draw(field)) }
+            @if self.is_new() { @for field in fields().filter(|field| field.is_id()) { (controls.draw(field)) } }
+        }
     }
 
     /// The id and the times that the server set.

@@ -22,6 +22,9 @@ fn korean(code: &str, params: Option<&Value>, message: &str) -> Option<String> {
         let first = params.and_then(Value::as_object).and_then(|all| all.values().find(|v| v.is_number()));
         first.map_or_else(|| first_number(message), Value::to_string)
     };
+    if code == "validation_invalid_rule" {
+        return Some(format!("규칙을 읽지 못했어요. {message}"));
+    }
     let text = match code {
         "validation_required" => "꼭 입력해 주세요.",
         "validation_not_unique" | "validation_collection_name_exists" => "이미 쓰고 있는 값이에요.",
@@ -30,8 +33,14 @@ fn korean(code: &str, params: Option<&Value>, message: &str) -> Option<String> {
         "validation_email_domain_not_allowed" => "이 이메일 도메인은 쓸 수 없어요.",
         "validation_url_domain_not_allowed" => "이 도메인은 쓸 수 없어요.",
         "validation_values_mismatch" => "두 값이 서로 달라요.",
-        "validation_invalid_format" | "validation_match_invalid" => "형식이 맞지 않아요.",
-        "validation_invalid_json" => "JSON 형식이 아니에요.",
+        "validation_reserved_field_name" => "시스템에서 쓰는 이름이라 쓸 수 없어요.",
+        "validation_invalid_regex" => "정규식을 읽지 못했어요.",
+        "validation_date_invalid" => "날짜와 시간을 다시 확인해 주세요.",
+        "validation_collection_system_rule_change" => "시스템 컬렉션의 규칙은 바꿀 수 없어요.",
+        "validation_match_invalid" => "영문자, 숫자, 밑줄(_)만 쓸 수 있어요.",
+        "validation_nil_or_not_empty_required" => "규칙을 적거나 관리자만으로 두세요.",
+        "validation_invalid_format" => "형식이 맞지 않아요.",
+        "validation_invalid_json" | "console_json" => "JSON 형식이 아니에요.",
         "validation_not_a_number" => "숫자가 아니에요.",
         "validation_only_int_constraint" => "정수만 쓸 수 있어요.",
         "validation_invalid_latitude" => "위도는 -90에서 90 사이예요.",
