@@ -2,7 +2,7 @@
 //!
 //! Map, in reading order: `config` (limits and their defaults), `service` (the room's doors), `caller` (who asks, as
 //! rules know it), `draft` (what was sent, as a record), `record`, `collections`, `batch`, `files` (downloads and
-//! thumbs), `realtime` (events as they happen), `health`.
+//! thumbs), `realtime` (events as they happen), `health`, and `transfer` (data files in and out, for the command).
 //!
 //! To add an endpoint: one function in the file of its feature, one line in the list of [`Service::router`], one row in
 //! `docs/api.md`.
@@ -19,6 +19,7 @@ mod health;
 mod realtime;
 mod record;
 mod service;
+pub mod transfer;
 
 pub use config::Config;
 pub use service::{Means, Service};

@@ -2,9 +2,9 @@
 
 mod batch;
 mod collections;
+mod docs;
 mod files;
 mod hostile;
-mod docs;
 mod house;
 mod realtime;
 mod records;
