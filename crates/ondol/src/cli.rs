@@ -1,7 +1,10 @@
 //! The verbs, and how a wrong one is answered: in one line, never with a wall of help.
 
 mod check;
+mod export;
+mod import;
 mod place;
+mod progress;
 mod serve;
 mod superuser;
 mod wrong;
@@ -28,6 +31,10 @@ enum Verb {
     Serve(serve::Args),
     /// Who may do everything: create, upsert, update, delete, list.
     Superuser(superuser::Args),
+    /// Bring a data file into a collection: JSON, JSON Lines or CSV.
+    Import(import::Args),
+    /// Write a collection to stdout as JSON Lines, JSON or CSV.
+    Export(export::Args),
     /// Look for mistakes in the service file; changes nothing.
     Check(check::Args),
 }
@@ -42,6 +49,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let done = match cli.verb {
         Verb::Serve(args) => serve::run(&args),
         Verb::Superuser(args) => superuser::run(&args),
+        Verb::Import(args) => import::run(&args),
+        Verb::Export(args) => export::run(&args),
         Verb::Check(args) => check::run(&args),
     };
     match done {

@@ -1,8 +1,9 @@
 //! What is said on stderr when something can't be done, and the exit code that goes with it.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use api::transfer;
 use base::error::{Fault, Kind, chain};
 
 /// Why the command ends without having done its work: sentences that say what was wrong and what to do next.
@@ -69,6 +70,21 @@ impl From<records::Error> for Failure {
     }
 }
 
+impl From<transfer::Error> for Failure {
+    fn from(error: transfer::Error) -> Failure {
+        match error {
+            transfer::Error::Records(records) => records.into(),
+            transfer::Error::Refused(sentence) => Failure::failed(sentence),
+            transfer::Error::File { path, source } => Failure::failed(match source.kind() {
+                ErrorKind::NotFound => format!("there is no file {path}"),
+                ErrorKind::PermissionDenied => format!("this user has no right to {path}"),
+                ErrorKind::StorageFull => format!("the disk is full: cannot write {path}"),
+                _ => format!("cannot use {path}: {source}"),
+            }),
+        }
+    }
+}
+
 /// A refusal with what is wrong field by field: `…: email must be unique`.
 fn refusal(error: &records::Error) -> String {
     if error.kind() == Kind::Internal {
@@ -84,19 +100,17 @@ fn refusal(error: &records::Error) -> String {
 
 fn access(path: &str, source: &std::io::Error) -> String {
     match source.kind() {
-        std::io::ErrorKind::PermissionDenied => format!("{path} may not be written"),
-        std::io::ErrorKind::ReadOnlyFilesystem => format!("{path} lies on a file system that is read-only"),
-        std::io::ErrorKind::NotADirectory => format!("{path} is not a folder"),
+        ErrorKind::PermissionDenied => format!("{path} may not be written"),
+        ErrorKind::ReadOnlyFilesystem => format!("{path} lies on a file system that is read-only"),
+        ErrorKind::NotADirectory => format!("{path} is not a folder"),
         _ => format!("cannot use {path}: {source}"),
     }
 }
 
 fn remedy(source: &std::io::Error) -> &'static str {
     match source.kind() {
-        std::io::ErrorKind::StorageFull => "make room on the disk and start again",
-        std::io::ErrorKind::PermissionDenied => {
-            "give this user the right to it, or name another folder with --dir"
-        }
+        ErrorKind::StorageFull => "make room on the disk and start again",
+        ErrorKind::PermissionDenied => "give this user the right to it, or name another folder with --dir",
         _ => "name another folder with --dir",
     }
 }
@@ -107,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_may_not_be_written_is_told_with_what_to_do() {
-        let source = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let source = std::io::Error::from(ErrorKind::PermissionDenied);
         let failure = Failure::from(store::Error::Access { path: "/srv/data".into(), source });
         assert_eq!(failure.code, 1);
         assert_eq!(

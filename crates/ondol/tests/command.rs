@@ -7,5 +7,7 @@ mod running;
 mod serve;
 #[path = "command/superuser.rs"]
 mod superuser;
+#[path = "command/transfer.rs"]
+mod transfer;
 #[path = "command/usage.rs"]
 mod usage;

@@ -29,4 +29,17 @@ impl Place {
         }
         Ok(config)
     }
+
+    /// The same for work on data that must be there already.
+    pub(super) fn existing(&self) -> Result<Config, Failure> {
+        let config = self.config()?;
+        let dir = &config.store.dir;
+        if dir.join("data.db").exists() {
+            return Ok(config);
+        }
+        Err(Failure::failed(format!(
+            "there is no data in {}; name the folder with --dir, or make it with `ondol serve`",
+            dir.display()
+        )))
+    }
 }
