@@ -8,6 +8,16 @@ globalThis.EventSource = EventSource;
 /** A password that every member has. */
 export const PASSWORD = "따뜻한-바닥-1234";
 
+/** Asks again when the server says that it was asked too often, as an application should. */
+async function patient(url, options) {
+  for (;;) {
+    const answer = await fetch(url, options);
+    if (answer.status !== 429) return answer;
+    const seconds = Number(answer.headers.get("retry-after")) || 1;
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  }
+}
+
 /** The board of a server: clients by person, ids by name; filled by the set-up. */
 export function open({ BASE_URL, SUPERUSER_EMAIL, SUPERUSER_PASSWORD }) {
   if (!BASE_URL || !SUPERUSER_EMAIL || !SUPERUSER_PASSWORD) {
@@ -17,6 +27,7 @@ export function open({ BASE_URL, SUPERUSER_EMAIL, SUPERUSER_PASSWORD }) {
   const client = () => {
     const pb = new PocketBase(BASE_URL);
     pb.autoCancellation(false);
+    pb.beforeSend = (url, options) => ({ url, options: { ...options, fetch: patient } });
     return pb;
   };
   return {

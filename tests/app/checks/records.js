@@ -77,10 +77,13 @@ export default [
   ["an id may be chosen, once", async ({ root, teams, members }) => {
     const post = { id: "chosenchosen123", title: "정한 번호", status: "closed", team: teams.Ops, author: members.minji.id };
     assert.equal((await root.collection("posts").create(post)).id, "chosenchosen123");
-    const again = await refused(400, root.collection("posts").create({ ...post, slug: "another" }));
-    assert.equal(again.response.data.id.code, "validation_not_unique");
-    await refused(400, root.collection("posts").update("chosenchosen123", { id: "another12345678" }));
-    await root.collection("posts").delete("chosenchosen123");
+    try {
+      const again = await refused(400, root.collection("posts").create({ ...post, slug: "another" }));
+      assert.equal(again.response.data.id.code, "validation_not_unique");
+      await refused(400, root.collection("posts").update("chosenchosen123", { id: "another12345678" }));
+    } finally {
+      await root.collection("posts").delete("chosenchosen123");
+    }
   }],
 
   ["a list comes in pages", async ({ root }) => {

@@ -12,12 +12,8 @@ use crate::core::field::FieldKind;
 use crate::core::value::{self, NewFile, Values};
 use crate::error::Error;
 use crate::records::turn::Turn;
-use crate::records::write::refuse;
 use crate::records::{Draft, Upload};
 use crate::request::Request;
-
-/// The sentence over the faults by field.
-const SAVE: &str = "The record can't be saved: see each field.";
 
 /// A draft that only needs its transaction.
 #[derive(Debug)]
@@ -97,7 +93,10 @@ impl Turn {
             if plain.is_empty() {
                 continue;
             }
-            refuse(value::check_password(field, &plain), SAVE)?;
+            if !value::check_password(field, &plain).is_empty() {
+                // told in the transaction, beside the other faults
+                continue;
+            }
             hashes.push((field.name.clone(), self.records.inner.passwords.hash(&plain).await?));
         }
         Ok(hashes)

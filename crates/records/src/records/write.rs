@@ -339,9 +339,7 @@ pub(super) fn refuse(faults: Fields, message: &str) -> Result<(), Error> {
 pub(super) fn unique(fault: store::Error, collection: &Collection, message: &str) -> Error {
     let store::Error::Unique { index } = &fault else { return fault.into() };
     if index == "id" {
-        let fields =
-            Fields::one("id", "validation_pk_invalid", "The record id is invalid or already exists.");
-        return Error::invalid(message, fields);
+        return Error::invalid(message, Fields::one("id", "validation_not_unique", "Value must be unique."));
     }
     let declared =
         collection.indexes.iter().find(|i| crate::core::index::to_store(i, collection).name == *index);

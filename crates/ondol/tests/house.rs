@@ -1,0 +1,24 @@
+//! The house from outside: the true program on a free port, in a folder of its own, lived in as people would.
+//!
+//! What it needs beside Rust (Node with the packages of `tests/app`, Chromium, sqlite3) is installed by `cargo x test`.
+
+#[path = "house/server.rs"]
+mod server;
+
+#[path = "house/http.rs"]
+mod http;
+
+#[path = "house/listener.rs"]
+mod listener;
+
+#[path = "house/writer.rs"]
+mod writer;
+
+#[path = "house/notice_board.rs"]
+mod notice_board;
+
+#[path = "house/killed_at_random_moments.rs"]
+mod killed_at_random_moments;
+
+#[path = "house/hostile.rs"]
+mod hostile;

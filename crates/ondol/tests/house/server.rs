@@ -1,0 +1,151 @@
+//! The true program, started, stopped and killed.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::Client;
+
+/// The superuser of every house.
+pub(crate) const EMAIL: &str = "root@example.com";
+/// Their password.
+pub(crate) const PASSWORD: &str = "따뜻한-바닥-1234";
+
+/// A folder for one house, with a superuser in it.
+pub(crate) struct House {
+    folder: TempDir,
+}
+
+impl House {
+    pub(crate) fn new() -> House {
+        let house = House::empty();
+        house.make_superuser();
+        house
+    }
+
+    /// A house in which nobody has been yet.
+    pub(crate) fn empty() -> House {
+        House { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Starts the program; it may not be ready yet.
+    pub(crate) fn spawn(&self) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log"));
+        ondol(self.folder.path())
+            .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
+            .arg(self.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log.expect("a log"))
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// Starts the program and waits until it says that it serves.
+    pub(crate) fn start(&self) -> Server {
+        let mut child = self.spawn();
+        let mut lines = BufReader::new(child.stdout.take().expect("piped"));
+        let mut first = String::new();
+        lines.read_line(&mut first).expect("a line");
+        let Some(address) = first.trim_end().strip_prefix("Ondol serves http://") else {
+            panic!("the first line is {first:?}; the log:\n{}", self.log());
+        };
+        let address = address.to_owned();
+        // read on, or the program would wait for somebody to listen
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        Server { child, address }
+    }
+
+    /// What the program had to say so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Asks the database's file from outside, with the sqlite3 program: rows of texts.
+    pub(crate) fn sqlite(&self, sql: &str) -> Vec<Vec<String>> {
+        let done = Command::new("sqlite3")
+            .args(["-readonly", "-separator", "\t"])
+            .arg(self.dir().join("data.db"))
+            .arg(sql)
+            .output()
+            .expect("sqlite3 is there; `cargo x test` installs it");
+        assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
+        let text = String::from_utf8(done.stdout).expect("UTF-8");
+        text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+    }
+
+    fn make_superuser(&self) {
+        let mut child = ondol(self.folder.path())
+            .args(["superuser", "upsert", EMAIL, "--password-file", "-", "--dir"])
+            .arg(self.dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(format!("{PASSWORD}\n").as_bytes()).expect("the password is read");
+        drop(stdin);
+        assert!(child.wait().expect("it ends").success(), "a superuser is made");
+    }
+}
+
+/// A program that serves; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Server {
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The most memory that it ever held.
+    pub(crate) fn memory_kb_max(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the high water mark");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    pub(crate) fn is_healthy(&self) -> bool {
+        let health =
+            Client::new(&self.address, "").and_then(|mut c| c.ask("GET", "/api/health", &Value::Null));
+        health.is_ok_and(|(status, _)| status == 200)
+    }
+
+    /// Kills it as a lost machine would: without a word, at once.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs until it is killed");
+        self.child.wait().expect("it ends");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // of a program that has ended there is nothing to kill
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The folder of the JavaScript application, its packages installed.
+pub(crate) fn app() -> PathBuf {
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/app");
+    let installed = app.join("node_modules/pocketbase").exists();
+    assert!(installed, "the packages of tests/app are missing: `cargo x test` installs them");
+    app
+}
+
+fn ondol(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ondol"));
+    command.current_dir(folder);
+    command
+}
