@@ -30,6 +30,11 @@ for (const output of document.querySelectorAll("output[data-local]")) {
   tell();
 }
 
+// On a narrow screen the tabs scroll: the present one is brought into sight.
+const tabs = document.querySelector(".tabs");
+const tab = tabs?.querySelector("[aria-current]");
+if (tab) tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.clientWidth) / 2;
+
 // What was just done is said once: a reload does not say it again.
 const here = new URL(location.href);
 if (here.searchParams.has("said")) {

@@ -122,7 +122,7 @@ impl Controls<'_> {
             span title=(self.look.lang.field_kind(wire)) { (Icon::of_field(wire).draw()) }
             (field.name)
             @if field.is_required && !field.is_id() { span.tag { (words.required) } }
-            @if field.is_hidden { span.tag { (words.hidden) } }
+            @if field.is_hidden && !matches!(field.kind, FieldKind::Password { .. }) { span.tag { (words.hidden) } }
         }
     }
 

@@ -64,6 +64,7 @@ impl Service {
             .route("/_/collections/{name}/new", get(page::record::new).post(page::record::create))
             .route("/_/collections/{name}/records/{id}", get(page::record::show).post(page::record::update))
             .route("/_/collections/{name}/delete", post(page::remove::submit))
+            .route("/_/collections/{name}/export", get(page::export::show))
             .route("/_/collections/{name}/pick/{field}", get(page::record::pick))
             .route("/_/collections/{name}/fields", get(page::fields::show).post(page::fields::submit))
             .route("/_/collections/{name}/indexes", get(page::indexes::show).post(page::indexes::submit))

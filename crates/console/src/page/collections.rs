@@ -100,8 +100,10 @@ fn row(look: Look, line: &Line) -> Markup {
                 }
             }
             td data-label=(words.kind) {
-                span { (if line.is_auth { words.kind_auth } else { words.kind_base }) }
-                @if line.is_system { " " span.tag { (words.system) } }
+                span {
+                    (if line.is_auth { words.kind_auth } else { words.kind_base })
+                    @if line.is_system { " " span.tag { (words.system) } }
+                }
             }
             td.number data-label=(words.records) { (grouped(line.records)) }
             td.number data-label=(words.tab_fields) { (line.fields) }

@@ -111,6 +111,12 @@ impl View {
             @if !is_blank || !self.asked.filter.is_empty() { (self.filter_bar(look)) }
             @if is_blank && self.asked.filter.is_empty() {
                 (blank(words.no_records, words.no_records_lead, Icon::Stack))
+                @if !has_own_fields(&self.collection) {
+                    p.blank.next {
+                        (words.no_fields)
+                        a.button.secondary href=(address::collection(&self.collection.name, "/fields")) { (words.add_field) }
+                    }
+                }
             } @else if is_blank {
                 (blank(words.none_found, words.none_found_lead, Icon::Search))
             } @else if self.fault.is_none() {
@@ -122,6 +128,13 @@ impl View {
 
 fn blank(title: &str, lead: &str, icon: Icon) -> Markup {
     html! { div.blank { (icon.draw()) h2 { (title) } p { (lead) } } }
+}
+
+/// Whether there is anything to fill in beyond what every collection has.
+fn has_own_fields(collection: &Collection) -> bool {
+    let is_given =
+        |field: &Field| field.is_system || field.is_id() || matches!(field.kind, FieldKind::Autodate { .. });
+    !collection.fields.iter().all(is_given)
 }
 
 /// Whether pictures of this collection need a token.
@@ -139,25 +152,21 @@ fn usual_order(collection: &Collection) -> String {
     collection.fields.iter().find(made).map_or_else(|| "-id".to_owned(), |field| format!("-{}", field.name))
 }
 
-/// The columns in their order: the first telling text leads, pictures follow, times and the id come last.
+/// The columns in their order: what names the record leads (the first telling text, else its id), pictures follow, times
+/// and the id come last.
 fn columns<'a>(collection: &'a Collection, chosen: &'a [String]) -> impl Iterator<Item = &'a Field> {
-    let mut fields: Vec<&Field> = shown(collection)
-        .filter(|f| if chosen.is_empty() { is_usual(f) } else { chosen.contains(&f.name) })
-        .collect();
-    let lead = fields.iter().position(|f| leads(f));
-    if let Some(lead) = lead {
-        let field = fields.remove(lead);
-        fields.insert(0, field);
-    }
-    let lead = fields.first().filter(|f| leads(f)).map(|f| f.id.clone());
+    let is_chosen = |f: &&Field| if chosen.is_empty() { is_usual(f) } else { chosen.contains(&f.name) };
+    let mut fields: Vec<&Field> = shown(collection).filter(is_chosen).collect();
+    let lead =
+        fields.iter().copied().find(|f| leads(f)).or_else(|| collection.fields.iter().find(|f| f.is_id()));
+    fields.retain(|f| lead.is_none_or(|lead| lead.id != f.id));
     fields.sort_by_key(|f| match f.kind {
-        _ if lead.as_ref() == Some(&f.id) => 0,
         FieldKind::File(_) => 1,
         FieldKind::Autodate { .. } => 3,
-        FieldKind::Text(ref options) if options.is_primary => 4,
+        _ if f.is_id() => 4,
         _ => 2,
     });
-    fields.into_iter()
+    lead.into_iter().chain(fields)
 }
 
 /// Fields that have something to show.
@@ -233,6 +242,6 @@ mod tests {
         let names: Vec<&str> = columns(&collection, &[]).map(|field| &*field.name).collect();
         assert_eq!((names.first(), names.last()), (Some(&"title"), Some(&"id")));
         let chosen = ["state".to_owned(), "id".to_owned()];
-        assert_eq!(columns(&collection, &chosen).map(|f| &*f.name).collect::<Vec<_>>(), ["state", "id"]);
+        assert_eq!(columns(&collection, &chosen).map(|f| &*f.name).collect::<Vec<_>>(), ["id", "state"]);
     }
 }

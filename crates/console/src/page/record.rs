@@ -11,7 +11,7 @@ use base::error::{Fault, Fields, Kind};
 use maud::{Markup, html};
 use records::Shape;
 use records::core::collection::Collection;
-use records::core::field::FieldKind;
+use records::core::field::{Field, FieldKind};
 use serde_json::{Map, Value};
 
 use crate::address;
@@ -103,6 +103,17 @@ pub(crate) async fn update(
     match records.update(&request, name, &id, sent.draft, &Shape::default()).await {
         Ok(_) => Ok(done(&address::record(name, &id), Said::Saved)),
         Err(error) => view.refused(&session, error).await,
+    }
+}
+
+/// Where a field stands in the form: how an account signs in first, what is rarely touched last.
+fn rank(field: &Field) -> u8 {
+    match &field.kind {
+        _ if field.is_id() => 5,
+        FieldKind::Email { .. } if field.is_system => 0,
+        FieldKind::Password { .. } if field.is_system => 1,
+        FieldKind::Bool if field.is_system => 4,
+        _ => 3,
     }
 }
 
@@ -220,11 +231,11 @@ impl View {
     }
 
     fn controls(&self, controls: &Controls<'_>) -> Markup {
-        let fields = || self.collection.fields.iter().filter(|field| control::is_editable(field));
-        html! {
-            @for field in fields().filter(|field| !field.is_id()) { (controls.draw(field)) }
-            @if self.is_new() { @for field in fields().filter(|field| field.is_id()) { (controls.draw(field)) } }
-        }
+        let mut fields: Vec<&Field> =
+            self.collection.fields.iter().filter(|f| control::is_editable(f)).collect();
+        fields.retain(|field| self.is_new() || !field.is_id());
+        fields.sort_by_key(|field| rank(field));
+        html! { @for field in fields { (controls.draw(field)) } }
     }
 
     /// The id and the times that the server set.

@@ -12,6 +12,7 @@ use crate::cell;
 use crate::form::Form;
 use crate::frame::Said;
 use crate::look::Look;
+use crate::page::collections::count;
 use crate::page::record::done;
 use crate::refusal::Refusal;
 use crate::session::Session;
@@ -30,6 +31,9 @@ pub(crate) async fn submit(
     }
     if !form.has("sure") {
         return ask(&session, &collection, &ids, None).await;
+    }
+    if collection.is_superusers() && count(&session, &collection.name).await? <= ids.len() as u64 {
+        return ask(&session, &collection, &ids, Some(session.words().last_superuser.to_owned())).await;
     }
     let records = &session.shared().records;
     for id in &ids {

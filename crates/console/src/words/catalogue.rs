@@ -88,6 +88,8 @@ catalogue! {
     no_records_lead: "Make the first one here, or send it through the API.", "여기서 하나 만들거나 API로 보내 보세요.";
     none_found: "Nothing fits", "맞는 레코드가 없어요";
     none_found_lead: "Try other words, or clear the filter.", "다른 낱말로 찾거나 필터를 지워 보세요.";
+    export: "Export (JSON lines)", "내보내기 (JSON Lines)";
+    no_fields: "First add the fields that a record has.", "먼저 레코드에 담을 필드를 더해 주세요.";
     columns: "Columns", "열";
     columns_apply: "Apply", "적용";
     select_all: "Select all on this page", "이 쪽 모두 선택";
@@ -122,6 +124,7 @@ catalogue! {
     // deleting
     delete_lead: "This can't be undone. Records that depend on it go too.", "되돌릴 수 없어요. 여기에 딸린 레코드도 함께 삭제돼요.";
     delete_now: "Delete", "삭제하기";
+    last_superuser: "Somebody must remain who can sign in here: the last superuser stays.", "여기에 로그인할 사람이 남아야 해요. 마지막 관리자는 삭제할 수 없어요.";
     // saying what happened
     said_saved: "Saved.", "저장했어요.";
     said_made: "Made.", "만들었어요.";

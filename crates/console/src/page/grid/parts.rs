@@ -71,6 +71,8 @@ impl View {
     pub(super) fn table(&self, look: Look) -> Markup {
         let words = look.words();
         let fields: Vec<&Field> = columns(&self.collection, &self.asked.columns).collect();
+        let below = address::collection(&self.collection.name, "/export");
+        let export = address::with_query(&below, &[("filter", &self.asked.filter)]);
         let by_width = if self.asked.columns.is_empty() { "by" } else { "" };
         html! {
             form data-grid method="post" action=(address::collection(&self.collection.name, "/delete")) {
@@ -89,6 +91,7 @@ impl View {
                     button.bad type="submit" data-selected {
                         (Icon::Trash.draw()) (words.delete_selected) " " span data-count {}
                     }
+                    a.soft.small.far href=(export) download { (words.export) }
                     (self.pager(look))
                 }
             }

@@ -1,0 +1,145 @@
+//! An open house with a console, and a visitor who sends what a browser would.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, Request, StatusCode};
+use base::secret::Secret;
+use base::time::{Clock, Timestamp};
+use console::{Config, Means, Service};
+use identity::{Identity, superusers};
+use records::{Limits, Records};
+use store::Store;
+use web::Front;
+use web::limiter::Limiter;
+
+pub(crate) const EMAIL: &str = "warm@example.com";
+pub(crate) const PASSWORD: &str = "warm floor 1";
+pub(crate) const HOSTILE: &str = "</textarea><script>alert('x')</script>";
+
+/// An open house with a console, and the cookies of its only visitor.
+pub(crate) struct House {
+    _dir: tempfile::TempDir,
+    pub(crate) records: Records,
+    front: Front,
+    cookies: String,
+}
+
+/// What came back.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) page: String,
+}
+
+impl Reply {
+    pub(crate) fn location(&self) -> &str {
+        self.headers.get(LOCATION).map_or("", |to| to.to_str().expect("plain"))
+    }
+
+    /// The value of the first hidden or shown input of a name.
+    pub(crate) fn value(&self, name: &str) -> &str {
+        let after = self.page.split(&format!("name=\"{name}\"")).nth(1).expect("the input is there");
+        after.split("value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("it has a value")
+    }
+}
+
+impl House {
+    /// A service that nobody has used yet.
+    pub(crate) async fn new() -> House {
+        let dir = tempfile::tempdir().expect("a folder");
+        let clock = Clock::manual(Timestamp(1_800_000_000_000));
+        let store = Store::open(store::Config::new(dir.path()), clock.clone()).expect("a store");
+        let records = Records::open(store, clock.clone(), Limits::default()).await.expect("records");
+        let web = web::Config::default();
+        let limiter = Arc::new(Limiter::new(&web, clock));
+        let identity = Identity::new(identity::Config::default(), records.clone(), limiter.clone());
+        let config = Config { first_run_key: Some(Secret::new("the-key")), ..Config::default() };
+        let console = Service::new(config, Means { records: records.clone(), identity, limiter });
+        let front = Front::new(console.router(), Arc::new(web));
+        House { _dir: dir, records, front, cookies: String::new() }
+    }
+
+    /// A service with a superuser, who has signed in.
+    pub(crate) async fn signed_in() -> House {
+        let mut house = House::new().await;
+        superusers::create(&house.records, EMAIL, &Secret::new(PASSWORD)).await.expect("a superuser");
+        let reply = house.post("/_/sign-in", &[("email", EMAIL), ("password", PASSWORD)]).await;
+        assert_eq!((reply.status, reply.location()), (StatusCode::SEE_OTHER, "/_/collections"));
+        house.keep(&reply);
+        house
+    }
+
+    pub(crate) fn keep(&mut self, reply: &Reply) {
+        let set = reply.headers.get(SET_COOKIE).expect("a cookie").to_str().expect("plain");
+        assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
+        self.cookies = set.split(';').next().unwrap_or_default().to_owned();
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.answer(Request::get(path), Body::empty()).await
+    }
+
+    /// Sends a form as a page of ours does.
+    pub(crate) async fn post(&self, path: &str, pairs: &[(&str, &str)]) -> Reply {
+        let sent: Vec<String> = pairs.iter().map(|(n, v)| format!("{}={}", escaped(n), escaped(v))).collect();
+        let request = Request::post(path)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded");
+        self.answer(request, Body::from(sent.join("&"))).await
+    }
+
+    pub(crate) async fn answer(&self, request: axum::http::request::Builder, body: Body) -> Reply {
+        let request =
+            request.header("host", "127.0.0.1").header(COOKIE, &self.cookies).body(body).expect("a request");
+        let response = self.front.answer(request, IpAddr::V4(Ipv4Addr::LOCALHOST)).await;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = to_bytes(response.into_body(), 4 << 20).await.expect("a body");
+        Reply { status, headers, page: String::from_utf8(bytes.to_vec()).expect("UTF-8") }
+    }
+
+    /// Makes the collection `bills` with a few fields, by the pages.
+    pub(crate) async fn with_bills(self) -> House {
+        let made = self.post("/_/new", &[("name", "bills"), ("type", "base")]).await;
+        assert_eq!(made.location(), "/_/collections/bills/fields?said=made", "{}", made.page);
+        let editor = self.get("/_/collections/bills/fields").await;
+        let saved = self
+            .post(
+                "/_/collections/bills/fields",
+                &[
+                    ("field.0.id", editor.value("field.0.id")),
+                    ("field.0.type", "text"),
+                    ("field.1.type", "text"),
+                    ("field.1.name", "title"),
+                    ("field.1.required", "true"),
+                    ("field.2.type", "number"),
+                    ("field.2.name", "number"),
+                    ("field.3.type", "select"),
+                    ("field.3.name", "topics"),
+                    ("field.3.values", "환경\n교육"),
+                    ("field.3.maxSelect", "2"),
+                    ("field.4.type", "json"),
+                    ("field.4.name", "extra"),
+                    ("field.5.type", "file"),
+                    ("field.5.name", "paper"),
+                    ("_do", "save"),
+                ],
+            )
+            .await;
+        assert_eq!(saved.location(), "/_/collections/bills/fields?said=saved", "{}", saved.page);
+        self
+    }
+
+    /// The id of the newest record of `bills`, read off the grid.
+    pub(crate) async fn newest(&self) -> String {
+        let grid = self.get("/_/collections/bills").await;
+        let after = grid.page.split("/records/").nth(1).expect("a row is there");
+        after.split('"').next().unwrap_or_default().to_owned()
+    }
+}
+
+pub(crate) fn escaped(text: &str) -> String {
+    text.bytes().map(|b| format!("%{b:02X}")).collect()
+}
