@@ -1,5 +1,7 @@
 //! Bringing rows in: the collection is made when it is missing, then rows go many per transaction.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use records::core::change;
@@ -15,6 +17,8 @@ use super::source::{Bad, Row, Source, Survey};
 
 /// Rows of one transaction.
 const BATCH_ROWS: usize = 500;
+/// Ids that are remembered to tell repeated ones: 8 bytes each, and as much again for their table.
+const SEEN_MAX: usize = 2_000_000;
 /// Keys that say where a record lay, not what it says.
 const ADDRESSES: [&str; 2] = ["collectionId", "collectionName"];
 
@@ -40,6 +44,8 @@ pub struct Tally {
     pub unchanged: u64,
     /// Rows that are no record.
     pub bad: u64,
+    /// Rows whose id an earlier row of the file has; they changed what that one made.
+    pub repeated: u64,
 }
 
 impl Tally {
@@ -83,6 +89,7 @@ pub async fn load(
         collection,
         rows: Vec::with_capacity(BATCH_ROWS),
         drafts: Vec::with_capacity(BATCH_ROWS),
+        seen: HashSet::new(),
         tally: Tally::default(),
     };
     for (place, row) in (0_u64..).zip(source.rows()?) {
@@ -109,6 +116,8 @@ struct Batch<'a> {
     collection: Arc<Collection>,
     rows: Vec<Row>,
     drafts: Vec<Map<String, Value>>,
+    /// Hashes of the ids so far.
+    seen: HashSet<u64>,
     tally: Tally,
 }
 
@@ -116,11 +125,24 @@ impl Batch<'_> {
     fn add(&mut self, place: u64, row: Row, watch: &mut dyn Watch) -> Result<(), Error> {
         match self.fit.row(place, &row) {
             Ok(draft) => {
+                self.count_repeated(draft.get("id"));
                 self.rows.push(row);
                 self.drafts.push(draft);
                 Ok(())
             }
             Err(bad) => self.refuse(bad, watch),
+        }
+    }
+
+    /// Counts an id that comes again. Of very large files only the first so many ids are remembered.
+    fn count_repeated(&mut self, id: Option<&Value>) {
+        let mut hasher = DefaultHasher::new();
+        id.and_then(Value::as_str).hash(&mut hasher);
+        let hash = hasher.finish();
+        if self.seen.contains(&hash) {
+            self.tally.repeated += 1;
+        } else if self.seen.len() < SEEN_MAX {
+            self.seen.insert(hash);
         }
     }
 

@@ -103,6 +103,11 @@ fn conclude(args: &Args, onlooker: &Onlooker, tally: &Tally, begun: Instant) -> 
         "{}: {created} made, {updated} changed, {same} the same already, in {seconds:.1} s",
         args.into
     ))?;
+    if tally.repeated > 0 {
+        let repeated = HumanCount(tally.repeated);
+        onlooker
+            .tell(&format!("{repeated} rows have the id of an earlier row; of each id the last row counts"));
+    }
     let mut lines = Vec::new();
     if tally.bad > 0 {
         lines.push(format!(

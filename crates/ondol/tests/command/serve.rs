@@ -57,6 +57,23 @@ fn a_file_that_is_no_database_is_told_and_left_alone() {
 }
 
 #[test]
+fn a_database_of_a_newer_version_is_told_and_left_alone() {
+    let dir = tempdir().expect("a folder");
+    let served = Served::start(dir.path());
+    served.signal("TERM");
+    assert_eq!(served.end().0, 0);
+    let file = dir.path().join("data/data.db");
+    let mut bytes = std::fs::read(&file).expect("there");
+    // the format's number, PRAGMA user_version: 4 bytes at 60 of the header (sqlite.org/fileformat2.html, 1.3)
+    bytes[60..64].copy_from_slice(&9999_u32.to_be_bytes());
+    std::fs::write(&file, &bytes).expect("written");
+    let (code, _, stderr) = run(dir.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!((code, stderr.lines().count()), (1, 1), "{stderr}");
+    assert!(stderr.contains("newer version of Ondol (format 9999"), "{stderr}");
+    assert_eq!(std::fs::read(&file).expect("still there"), bytes);
+}
+
+#[test]
 fn a_folder_that_is_a_file_is_told() {
     let dir = tempdir().expect("a folder");
     std::fs::write(dir.path().join("data"), "").expect("a file");

@@ -3,11 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-use crate::running::{Served, ondol, run};
+use crate::running::{Served, ondol, run, run_with};
 
 /// A folder with files in it.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -171,6 +172,29 @@ fn an_import_beside_a_running_service_is_seen_there() {
 }
 
 #[test]
+fn a_collection_that_an_import_makes_appears_in_a_running_service() {
+    let dir = folder(&[("a.jsonl", "{\"t\":\"온돌\"}\n")]);
+    let served = Served::start(dir.path());
+    let made =
+        run_with(dir.path(), &["superuser", "create", "a@example.com", "--password-file", "-"], "12345678");
+    assert_eq!(made.0, 0, "{made:?}");
+    assert_eq!(import(dir.path(), &["a.jsonl", "--into", "things"]).0, 0);
+    let body = json!({ "identity": "a@example.com", "password": "12345678" }).to_string();
+    let (_, body) = served.ask("POST", "/api/collections/_superusers/auth-with-password", "", &body);
+    let body: Value = serde_json::from_str(&body).expect("JSON");
+    let token = body["token"].as_str().expect("a token");
+    let begun = Instant::now();
+    loop {
+        let (status, body) = served.ask("GET", "/api/collections/things/records", token, "");
+        if status == 200 {
+            assert!(body.contains("온돌"), "{body}");
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{status} {body}");
+    }
+}
+
+#[test]
 fn what_can_not_be_read_is_told() {
     let dir = folder(&[("empty.csv", ""), ("a.jsonl", "{\"a\":1}\n")]);
     for (arguments, sentence) in [
@@ -208,6 +232,10 @@ fn bills_and_elections_come_in_as_they_are() {
         import(dir.path(), &[bills.to_str().expect("UTF-8"), "--into", "bills", "--id-from", "bill_id"]);
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.starts_with("bills: 17,319 made"), "{stdout}");
+    assert!(
+        stderr.ends_with("34 rows have the id of an earlier row; of each id the last row counts\n"),
+        "{stderr}"
+    );
     let (code, stdout, stderr) =
         import(dir.path(), &[elections.to_str().expect("UTF-8"), "--into", "elections"]);
     assert_eq!(
