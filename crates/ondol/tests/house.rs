@@ -17,6 +17,9 @@ mod writer;
 #[path = "house/notice_board.rs"]
 mod notice_board;
 
+#[path = "house/console_in_chromium.rs"]
+mod console_in_chromium;
+
 #[path = "house/killed_at_random_moments.rs"]
 mod killed_at_random_moments;
 

@@ -17,5 +17,5 @@ export async function listen(pb, collection, topic, options) {
       await new Promise((resolve) => { wake = resolve; });
     }
   };
-  return { heard, stop, next: (fits) => within(10, next(fits)) };
+  return { heard, stop, next: (fits) => within(30, next(fits)) };
 }

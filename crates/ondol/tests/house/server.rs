@@ -50,17 +50,33 @@ impl House {
 
     /// Starts the program and waits until it says that it serves.
     pub(crate) fn start(&self) -> Server {
+        self.greeted(1).0
+    }
+
+    /// Starts the program in a house where nobody has been yet: it says where to make the first superuser.
+    pub(crate) fn start_first(&self) -> (Server, String) {
+        let (server, said) = self.greeted(3);
+        let link = said.split_whitespace().find(|word| word.contains("/first-run?key="));
+        let link = link.unwrap_or_else(|| panic!("no link in {said:?}")).to_owned();
+        (server, link)
+    }
+
+    /// Starts the program and reads its first lines.
+    fn greeted(&self, lines_wanted: usize) -> (Server, String) {
         let mut child = self.spawn();
         let mut lines = BufReader::new(child.stdout.take().expect("piped"));
-        let mut first = String::new();
-        lines.read_line(&mut first).expect("a line");
-        let Some(address) = first.trim_end().strip_prefix("Ondol serves http://") else {
+        let mut said = String::new();
+        for _ in 0..lines_wanted {
+            lines.read_line(&mut said).expect("a line");
+        }
+        let first = said.lines().next().unwrap_or_default();
+        let Some(address) = first.strip_prefix("Ondol serves http://") else {
             panic!("the first line is {first:?}; the log:\n{}", self.log());
         };
         let address = address.to_owned();
         // read on, or the program would wait for somebody to listen
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-        Server { child, address }
+        (Server { child, address }, said)
     }
 
     /// What the program had to say so far.
@@ -136,12 +152,22 @@ impl Drop for Server {
     }
 }
 
-/// The folder of the JavaScript application, its packages installed.
-pub(crate) fn app() -> PathBuf {
+/// Runs a script of the JavaScript application to its end, which must be a good one; how many checks were well.
+pub(crate) fn run_app(script: &str, settings: &[(&str, String)], house: &House) -> usize {
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/app");
-    let installed = app.join("node_modules/pocketbase").exists();
-    assert!(installed, "the packages of tests/app are missing: `cargo x test` installs them");
-    app
+    let is_installed = app.join("node_modules/pocketbase").exists();
+    assert!(is_installed, "the packages of tests/app are missing: `cargo x test` installs them");
+    let done = Command::new("node")
+        .arg(script)
+        .current_dir(app)
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .output()
+        .expect("node is there; `cargo x test` installs it");
+    let told = String::from_utf8_lossy(&done.stdout);
+    let (good, bad): (Vec<&str>, Vec<&str>) = told.lines().partition(|line| line.starts_with("ok "));
+    let aside = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{}\n{aside}\nthe server's log:\n{}", bad.join("\n"), house.log());
+    good.len()
 }
 
 fn ondol(folder: &Path) -> Command {
