@@ -5,15 +5,31 @@ use super::floors::{is_key, line_of};
 use super::plan::{PLAN, Plan};
 use super::tree::Tree;
 
-/// Every foreign crate has a line, and is used by its owners only.
+/// Every foreign crate has a line, is used by its owners only, and every owner named does use it.
 pub(super) fn check(tree: &Tree, plan: &Plan) -> Vec<Fault> {
     let mut faults = Vec::new();
+    let mut uses: Vec<(String, String)> = Vec::new();
     for package in tree.metadata.workspace_packages() {
         let manifest = tree.relative(package.manifest_path.as_str());
         for dependency in package.dependencies.iter().filter(|one| one.path.is_none()) {
-            if let Some(what) = refusal(plan, &package.name, &dependency.name) {
+            let (user, foreign) = (package.name.to_string(), dependency.name.clone());
+            if let Some(what) = refusal(plan, &user, &foreign) {
                 faults.push(Fault::new(&manifest, line_of(tree, &manifest, dependency), what));
             }
+            uses.push((user, foreign));
+        }
+    }
+    for (foreign, (owners, line)) in &plan.owners {
+        let users: Vec<&String> =
+            uses.iter().filter(|(_, used)| used == foreign).map(|(user, _)| user).collect();
+        if users.is_empty() {
+            let what = format!("nobody uses `{foreign}`; take its line away here and in Cargo.toml");
+            faults.push(Fault::new(PLAN, *line, what));
+            continue;
+        }
+        for owner in owners.iter().filter(|owner| *owner != "*" && !users.contains(owner)) {
+            let what = format!("`{owner}` owns `{foreign}` but does not use it; take the name away");
+            faults.push(Fault::new(PLAN, *line, what));
         }
     }
     faults.extend(unlisted(tree, plan));
@@ -75,5 +91,16 @@ mod tests {
         let house = House::new().plan(FLOORS, &owners);
         house.tells("crates/hall/Cargo.toml:8: `regex` has no owner");
         house.tells("Cargo.toml:10: `regex` has no owner");
+    }
+
+    #[test]
+    fn an_owner_that_does_not_use_its_crate_is_refused() {
+        let owners = OWNERS.replace("regex  hall", "regex  hall porch");
+        House::new().plan(FLOORS, &owners).tells("`porch` owns `regex` but does not use it");
+    }
+
+    #[test]
+    fn a_line_for_a_crate_that_nobody_uses_is_refused() {
+        House::new().plan(FLOORS, &format!("{OWNERS}openssl  *\n")).tells("nobody uses `openssl`");
     }
 }
