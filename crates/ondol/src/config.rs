@@ -246,4 +246,25 @@ mod tests {
                 ondol.toml:3: unclosed table, expected `]`"#]],
         );
     }
+
+    #[test]
+    fn the_page_shows_every_setting_with_its_default() {
+        let page = include_str!("../../../docs/command.md");
+        let block =
+            page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+        let mut shown = Config::parse("docs/command.md", block).expect("reads");
+        shown.service.clear();
+        assert_eq!(format!("{shown:#?}"), format!("{:#?}", Config::new(DIR)));
+        let words = [
+            keys::keys::<Top>(),
+            keys::keys::<LogConfig>(),
+            keys::keys::<StoreSection>(),
+            keys::keys::<identity::Config>(),
+        ];
+        for word in words.into_iter().flatten() {
+            let is_shown =
+                block.lines().any(|line| line.split('=').next().is_some_and(|key| key.trim() == *word));
+            assert!(is_shown, "{word} is missing in docs/command.md");
+        }
+    }
 }

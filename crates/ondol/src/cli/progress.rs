@@ -3,7 +3,9 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 
 /// Time between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -21,7 +23,7 @@ pub(super) struct Progress {
 impl Progress {
     /// A job on so many rows.
     pub(super) fn rows(what: &'static str, total: u64) -> Progress {
-        let look = "{msg} {bar:30} {human_pos} of {human_len} rows, {per_sec}, {eta} left";
+        let look = "{msg} {bar:30} {human_pos} of {human_len} rows, {rate} a second, {eta} left";
         Progress::new(what, total, false, look)
     }
 
@@ -33,7 +35,13 @@ impl Progress {
 
     fn new(what: &'static str, total: u64, is_bytes: bool, look: &str) -> Progress {
         let bar = stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(look).expect("the template is one of ours");
+            let style = ProgressStyle::with_template(look).expect("the template is one of ours").with_key(
+                "rate",
+                |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+                    // whatever can't be written to a text in memory has no second try
+                    let _ = write!(to, "{}", HumanCount(state.per_sec() as u64));
+                },
+            );
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
             bar.with_style(style).with_message(what)
         });
