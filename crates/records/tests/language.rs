@@ -100,12 +100,18 @@ fn catalog() -> Catalog {
     )
 }
 
-/// The stored body: without the id, and without what is empty.
+/// The stored body: without the id, without what is empty, and with some single choices and lists in the form of an
+/// older shape.
 fn body(record: &Map<String, Value>) -> String {
+    let older = |key: &str, value: &Value| match value {
+        Value::String(text) if key == "author" || key == "team" => Value::from(vec!["older", text]),
+        Value::Array(all) if (key == "tags" || key == "likes") && all.len() == 1 => all[0].clone(),
+        other => other.clone(),
+    };
     let is_empty =
         |value: &Value| *value == "" || *value == 0 || *value == false || *value == Value::Array(vec![]);
     let kept = record.iter().filter(|(key, value)| *key != "id" && !is_empty(value));
-    Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect()).to_string()
+    Value::Object(kept.map(|(key, value)| (key.clone(), older(key, value))).collect()).to_string()
 }
 
 struct World {

@@ -41,7 +41,9 @@ pub enum Scalar {
     Bool,
     /// Any JSON; absent is NULL.
     Json,
-    /// A list of texts; absent is `[]`.
+    /// A text where older rows may hold a list, of which the last counts; absent, or of an empty list, is `''`.
+    One,
+    /// A list of texts where older rows may hold a single one; absent, or `''`, is `[]`.
     List,
 }
 

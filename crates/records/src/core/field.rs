@@ -222,6 +222,7 @@ impl Field {
             FieldKind::Number { .. } => Scalar::Number,
             FieldKind::Bool => Scalar::Bool,
             FieldKind::Json { .. } | FieldKind::GeoPoint => Scalar::Json,
+            FieldKind::Select { .. } | FieldKind::File(_) | FieldKind::Relation { .. } => Scalar::One,
             _ => Scalar::Text,
         }
     }

@@ -384,7 +384,7 @@ pub(super) fn json_list(texts: &[String]) -> Value {
 
 fn affinity(field: &Field, modifier: Option<Modifier>) -> Affinity {
     match (modifier, field.scalar()) {
-        (None, Scalar::Text) => Affinity::Text,
+        (None, Scalar::Text | Scalar::One) => Affinity::Text,
         (None, Scalar::Number | Scalar::Bool) => Affinity::Number,
         _ => Affinity::Nothing,
     }

@@ -213,11 +213,15 @@ impl<'a> Resolver<'a> {
             return self.account().map_or(Value::Null, |account| constant::text(&account.row.id));
         }
         match (self.account_field(field), field.scalar()) {
-            (None | Some(Json::Null), Scalar::Text) => constant::text(""),
+            (None | Some(Json::Null), Scalar::Text | Scalar::One) => constant::text(""),
             (None | Some(Json::Null), Scalar::Number) => Value::Int(0),
             (None | Some(Json::Null), Scalar::Bool) => Value::Bool(false),
             (None | Some(Json::Null), Scalar::List) => constant::text("[]"),
             (None, Scalar::Json) => Value::Null,
+            (Some(Json::Array(all)), Scalar::One) => {
+                all.last().map_or_else(|| constant::text(""), constant::of_json)
+            }
+            (Some(Json::String(one)), Scalar::List) if one.is_empty() => constant::text("[]"),
             (Some(Json::String(one)), Scalar::List) => super::path::json_list(std::slice::from_ref(one)),
             (Some(json), _) => constant::of_json(json),
         }

@@ -248,25 +248,38 @@ impl Writer {
                 self.push(")");
             }
             Column::Field(key, scalar) => {
-                let Some(absent) = absent(*scalar) else { return self.extract(alias, key) };
-                let optional = alias.filter(|alias| self.optional.contains(alias));
+                let may_miss = |alias: &Alias| *scalar != Scalar::Json && self.optional.contains(alias);
+                let optional = alias.filter(may_miss);
                 if optional.is_some() {
                     self.push("iif(");
                     self.plain(optional, "id");
                     self.push(" IS NULL,NULL,");
                 }
-                self.push("coalesce(");
-                self.extract(alias, key);
-                self.push(absent);
-                self.push(if optional.is_some() { "))" } else { ")" });
+                self.field(alias, key, *scalar);
+                self.push(if optional.is_some() { ")" } else { "" });
             }
         }
     }
 
-    fn extract(&mut self, alias: Option<Alias>, key: &str) {
-        self.push("json_extract(");
-        self.plain(alias, "body");
-        let _ = write!(self.text, ",'$.{key}')");
+    /// A field's value, with what an absent one counts as. The text is the same in indexes, or they would not serve.
+    fn field(&mut self, alias: Option<Alias>, key: &str, scalar: Scalar) {
+        let body = alias.map_or_else(|| "body".to_owned(), |alias| format!("t{}.body", alias.0));
+        let whole = format!("json_extract({body},'$.{key}')");
+        let _ = match scalar {
+            Scalar::Text => write!(self.text, "coalesce({whole},'')"),
+            Scalar::Number | Scalar::Bool => write!(self.text, "coalesce({whole},0)"),
+            Scalar::Json => write!(self.text, "{whole}"),
+            Scalar::One => write!(
+                self.text,
+                "CASE json_type({body},'$.{key}') WHEN 'array' \
+                 THEN coalesce(json_extract({body},'$.{key}[#-1]'),'') ELSE coalesce({whole},'') END"
+            ),
+            Scalar::List => write!(
+                self.text,
+                "CASE json_type({body},'$.{key}') WHEN 'array' THEN {whole} \
+                 ELSE iif(coalesce({whole},'')='','[]',json_array({whole})) END"
+            ),
+        };
     }
 
     fn plain(&mut self, alias: Option<Alias>, name: &str) {
@@ -305,16 +318,6 @@ impl Writer {
             Value::Text(text) => write!(self.text, "'{}'", text.replace('\'', "''")),
             _ => write!(self.text, "NULL"),
         };
-    }
-}
-
-/// What stands behind the first argument of `coalesce`.
-fn absent(scalar: Scalar) -> Option<&'static str> {
-    match scalar {
-        Scalar::Text => Some(",''"),
-        Scalar::Number | Scalar::Bool => Some(",0"),
-        Scalar::List => Some(",'[]'"),
-        Scalar::Json => None,
     }
 }
 

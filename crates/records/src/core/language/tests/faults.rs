@@ -9,14 +9,14 @@ fn clients_see_only_what_they_may_list() {
     check_client(
         "author.email = 'x'",
         expect![[r#"
-         WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 WHERE coalesce(json_extract(t1.body,'$.email'),'')=? AND coalesce(json_extract(t1.body,'$.emailVisibility'),0)=1 AND t1.id=coalesce(json_extract(t0.body,'$.author'),''))
-        [Text("x")]"#]],
+             WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 WHERE coalesce(json_extract(t1.body,'$.email'),'')=? AND coalesce(json_extract(t1.body,'$.emailVisibility'),0)=1 AND t1.id=CASE json_type(t0.body,'$.author') WHEN 'array' THEN coalesce(json_extract(t0.body,'$.author[#-1]'),'') ELSE coalesce(json_extract(t0.body,'$.author'),'') END)
+            [Text("x")]"#]],
     );
     check_client(
         "author.team.name = 'x'",
         expect![[r#"
-         WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 JOIN "r_r_teams" t2 ON t2.id=coalesce(json_extract(t1.body,'$.team'),'') WHERE coalesce(json_extract(t2.body,'$.name'),'')=? AND (0 OR coalesce(json_extract(t2.body,'$.owner'),'')=?) AND t1.id=coalesce(json_extract(t0.body,'$.author'),''))
-        [Text("x"), Text("kim")]"#]],
+             WHERE EXISTS (SELECT 1 FROM "r_r_users" t1 JOIN "r_r_teams" t2 ON t2.id=CASE json_type(t1.body,'$.team') WHEN 'array' THEN coalesce(json_extract(t1.body,'$.team[#-1]'),'') ELSE coalesce(json_extract(t1.body,'$.team'),'') END WHERE coalesce(json_extract(t2.body,'$.name'),'')=? AND (0 OR CASE json_type(t2.body,'$.owner') WHEN 'array' THEN coalesce(json_extract(t2.body,'$.owner[#-1]'),'') ELSE coalesce(json_extract(t2.body,'$.owner'),'') END=?) AND t1.id=CASE json_type(t0.body,'$.author') WHEN 'array' THEN coalesce(json_extract(t0.body,'$.author[#-1]'),'') ELSE coalesce(json_extract(t0.body,'$.author'),'') END)
+            [Text("x"), Text("kim")]"#]],
     );
     check_client("secret = 'x'", expect![[r#"unknown field "secret" at 1"#]]);
     check_client("author.tokenKey ~ 'x'", expect![[r#"unknown field "tokenKey" at 1"#]]);
@@ -123,9 +123,9 @@ fn faults_of_special_names_say_what_there_is() {
         (
             "author.posts_via_editors.editors.name = 1",
             expect![[r#"
-             WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t11 LEFT JOIN "r_r_users" t6 ON t6.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_posts" t7 ON EXISTS (SELECT 1 FROM json_each(t7.body,'$.editors') t8 WHERE t8.value IS t6.id) LEFT JOIN json_each(t7.body,'$.editors') t9 ON 1 LEFT JOIN "r_r_users" t10 ON t10.id=t9.value WHERE NOT (iif(t10.id IS NULL,NULL,coalesce(json_extract(t10.body,'$.name'),'')) IS NULL) AND iif(t10.id IS NULL,NULL,coalesce(json_extract(t10.body,'$.name'),'')) IS NOT ?))
-             AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=coalesce(json_extract(t0.body,'$.author'),'') LEFT JOIN "r_r_posts" t2 ON EXISTS (SELECT 1 FROM json_each(t2.body,'$.editors') t3 WHERE t3.value IS t1.id) JOIN json_each(t2.body,'$.editors') t4 ON 1 JOIN "r_r_users" t5 ON t5.id=t4.value WHERE coalesce(json_extract(t5.body,'$.name'),'')=?)
-            [Text("1.0"), Text("1.0")]"#]],
+                 WHERE NOT (EXISTS (SELECT 1 FROM (SELECT 1) t11 LEFT JOIN "r_r_users" t6 ON t6.id=CASE json_type(t0.body,'$.author') WHEN 'array' THEN coalesce(json_extract(t0.body,'$.author[#-1]'),'') ELSE coalesce(json_extract(t0.body,'$.author'),'') END LEFT JOIN "r_r_posts" t7 ON EXISTS (SELECT 1 FROM json_each(t7.body,'$.editors') t8 WHERE t8.value IS t6.id) LEFT JOIN json_each(t7.body,'$.editors') t9 ON 1 LEFT JOIN "r_r_users" t10 ON t10.id=t9.value WHERE NOT (iif(t10.id IS NULL,NULL,coalesce(json_extract(t10.body,'$.name'),'')) IS NULL) AND iif(t10.id IS NULL,NULL,coalesce(json_extract(t10.body,'$.name'),'')) IS NOT ?))
+                 AND EXISTS (SELECT 1 FROM (SELECT 1) LEFT JOIN "r_r_users" t1 ON t1.id=CASE json_type(t0.body,'$.author') WHEN 'array' THEN coalesce(json_extract(t0.body,'$.author[#-1]'),'') ELSE coalesce(json_extract(t0.body,'$.author'),'') END LEFT JOIN "r_r_posts" t2 ON EXISTS (SELECT 1 FROM json_each(t2.body,'$.editors') t3 WHERE t3.value IS t1.id) JOIN json_each(t2.body,'$.editors') t4 ON 1 JOIN "r_r_users" t5 ON t5.id=t4.value WHERE coalesce(json_extract(t5.body,'$.name'),'')=?)
+                [Text("1.0"), Text("1.0")]"#]],
         ),
         (" // nothing", expect!["nothing but blanks or comments at 1"]),
     ] {
