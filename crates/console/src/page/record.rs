@@ -192,7 +192,7 @@ impl View {
         if self.is_new() {
             return look.lang.new_record_in(&self.collection.name);
         }
-        cell::title(&Value::Object(self.record.clone()), self.id())
+        cell::title(&self.collection, &self.record, self.id())
     }
 
     fn id(&self) -> &str {
