@@ -8,6 +8,7 @@ use base::secret::Secret;
 use identity::superusers;
 use maud::{Markup, html};
 
+use crate::address;
 use crate::form::Form;
 use crate::frame;
 use crate::look::Look;
@@ -108,7 +109,8 @@ fn page(look: Look, key: &str, email: &str, faults: &Fields) -> Markup {
             button type="submit" { (words.first_run_make) }
         }
     };
-    frame::outside(look, "/_/sign-in", words.first_run, &content)
+    let here = address::with_query("/_/first-run", &[("key", key)]);
+    frame::outside(look, &here, words.first_run, &content)
 }
 
 fn fault(look: Look, faults: &Fields, name: &str) -> Markup {
