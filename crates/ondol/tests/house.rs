@@ -25,3 +25,6 @@ mod killed_at_random_moments;
 
 #[path = "house/hostile.rs"]
 mod hostile;
+
+#[path = "house/newcomer.rs"]
+mod newcomer;

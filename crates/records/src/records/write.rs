@@ -33,8 +33,7 @@ impl Records {
         draft: Draft,
         shape: &Shape,
     ) -> Result<Written, Error> {
-        let turn = self.turn();
-        let collection = turn.find(collection)?;
+        let (turn, collection) = self.turn_on(collection).await?;
         Gate::of(&collection.rules.create, request).text()?;
         let id = turn.new_id(&collection, &draft)?;
         let ready = turn.ready(request, &collection, &id, draft).await?;
@@ -51,8 +50,7 @@ impl Records {
         draft: Draft,
         shape: &Shape,
     ) -> Result<Written, Error> {
-        let turn = self.turn();
-        let collection = turn.find(collection)?;
+        let (turn, collection) = self.turn_on(collection).await?;
         let rule = Gate::of(&collection.rules.update, request).text()?;
         turn.check_before_files(request, &collection, id, rule, &draft).await?;
         let ready = turn.ready(request, &collection, id, draft).await?;
@@ -64,8 +62,7 @@ impl Records {
 
     /// Deletes a record with what depends on it, by the delete rule.
     pub async fn delete(&self, request: &Request, collection: &str, id: &str) -> Result<(), Error> {
-        let turn = self.turn();
-        let collection = turn.find(collection)?;
+        let (turn, collection) = self.turn_on(collection).await?;
         Gate::of(&collection.rules.delete, request).text()?;
         let (request, id, inside) = (request.clone(), id.to_owned(), turn.clone());
         let leftovers: Leftovers = self
