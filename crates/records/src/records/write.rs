@@ -99,9 +99,9 @@ impl Turn {
 
     /// The id of a new record: the one that was sent, or a new one. One that files can't be laid under is refused here.
     pub(super) fn new_id(&self, collection: &Collection, draft: &Draft) -> Result<String, Error> {
-        match draft.values.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()) {
+        match draft.values.get("id").map(value::text).filter(|id| !id.is_empty()) {
             None => Ok(value::new_id(collection, self.now, &mut chance)),
-            Some(id) if is_plain(id) => Ok(id.to_owned()),
+            Some(id) if is_plain(&id) => Ok(id),
             Some(_) => {
                 let fault = Fields::one(
                     "id",
