@@ -9,7 +9,7 @@ use identity::superusers;
 use maud::{Markup, html};
 
 use crate::address;
-use crate::form::Form;
+use crate::form::{Form, Outside};
 use crate::frame;
 use crate::look::Look;
 use crate::page::sign_in;
@@ -30,7 +30,7 @@ pub(crate) async fn show(State(shared): State<Shared>, visitor: Visitor) -> Resu
 pub(crate) async fn submit(
     State(shared): State<Shared>,
     visitor: Visitor,
-    form: Form,
+    Outside(form): Outside,
 ) -> Result<Response, Refusal> {
     let key = form.get("key");
     if let Some(refused) = closed(&shared, &visitor, key).await? {

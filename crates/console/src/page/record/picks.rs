@@ -23,12 +23,12 @@ pub(crate) async fn pick(
 ) -> Result<Response, Refusal> {
     let collection = session.collection(&name)?;
     let field = collection.field(&field).ok_or_else(Refusal::missing)?;
-    let FieldKind::Relation { collection: target, max, .. } = &field.kind else {
+    let FieldKind::Relation { collection: target, .. } = &field.kind else {
         return Err(Refusal::missing());
     };
     let target = session.collection(target)?;
     let found = found(&session, &target, session.visitor.query.get("q")).await?;
-    Ok(web::reply::html(control::options(field, *max > 1, &found, &[]).into_string()))
+    Ok(web::reply::html(control::options(session.look(), field, &found, &[]).into_string()))
 }
 
 /// The offers of all pickers of a form.
