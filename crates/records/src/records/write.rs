@@ -251,6 +251,9 @@ impl Turn {
         if self.fetch(tx, collection, request, id, rule).await?.is_none() {
             return Err(Error::missing());
         }
+        if collection.is_superusers() && tx.count(&Select::table(&collection.table())).await? < 2 {
+            return Err(Error::refused(Kind::Invalid, "You can't delete the only existing superuser."));
+        }
         self.cascade(tx, collection, id).await
     }
 
