@@ -94,8 +94,13 @@ impl Front {
                 (Body::new(body), Some(progress))
             }
         };
-        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let (method, uri, begun) = (head.method.clone(), head.uri.clone(), Instant::now());
         let mut response = self.route(Request::from_parts(head, body), progress).await;
+        let took = begun.elapsed();
+        if took > self.config.slow_time.0 {
+            let (path, status, ms) = (uri.path(), response.status().as_u16(), took.as_millis());
+            tracing::warn!(%method, path, %address, status, ms, "slow request");
+        }
         if let Some(cause) = response.extensions_mut().remove::<Cause>() {
             tell(&mut response, &cause, &method, &uri, address);
         }
