@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::dialect::sqlite;
@@ -63,6 +64,8 @@ fn connect(place: &Place, more: OpenFlags) -> Result<Connection, Error> {
 
 fn tune(db: &mut Connection) -> rusqlite::Result<()> {
     sqlite::prepare_connection(db)?;
+    // else SQLite prepares a statement again whenever a LIMIT is bound anew: a fifth of the CPU of a list
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.busy_handler(Some(|tries| {
         std::thread::sleep(BUSY_STEP);
         tries < BUSY_TRIES

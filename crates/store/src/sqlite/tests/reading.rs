@@ -1,6 +1,9 @@
 //! The slow lane, and those who follow the log.
 
+use rusqlite::StatementStatus;
+
 use super::*;
+use crate::query::Select;
 use crate::sqlite::{Place, Readers};
 
 /// The readers of a database of their own, of which every read is slow that takes 1,000 steps.
@@ -166,4 +169,25 @@ fn trimming_goes_in_small_steps_and_never_takes_the_newest_row() {
     assert_eq!(left(), 7);
     assert!(!crate::sqlite::log::trim(&db, 0, 6).unwrap());
     assert_eq!(left(), 10);
+}
+
+#[tokio::test]
+async fn a_statement_that_is_bound_anew_is_not_prepared_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(&dir, |_| {}).await;
+    let prepared_again = store.write(|tx| {
+        Box::pin(async move {
+            let select = |limit| Select { limit: Some(limit), ..Select::table(&table()) };
+            for limit in [10, 20, 30] {
+                tx.select(&select(limit)).await?;
+            }
+            let sql = crate::dialect::sqlite::select(&select(40)).text;
+            let statement = tx.link().unwrap().db.prepare_cached(&sql).unwrap();
+            Ok::<_, Error>((
+                statement.get_status(StatementStatus::Run),
+                statement.get_status(StatementStatus::RePrepare),
+            ))
+        })
+    });
+    assert_eq!(prepared_again.await.unwrap(), (3, 0));
 }
