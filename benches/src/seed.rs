@@ -85,7 +85,7 @@ pub(crate) fn fill_ondol(program: &Path, dir: &Path, size: Size) -> Result<()> {
     }
     file.flush()?;
     let mut import = Command::new(program);
-    import.arg("import").arg(&path).args(["--into", "posts", "--id-from", "id", "--dir"]).arg(dir);
+    import.arg("import").arg(&path).args(["--into", "posts", "--dir"]).arg(dir);
     feed(&mut import, "")
 }
 

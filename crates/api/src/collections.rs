@@ -59,7 +59,8 @@ pub(crate) async fn view(
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
     Caller::superuser(&service, &head).await?;
-    wire(&*service.records.collection(&name).await?.ok_or_else(Problem::missing)?)
+    let catalog = service.records.catalog();
+    wire(catalog.find(&name).ok_or_else(Problem::missing)?)
 }
 
 /// `POST /api/collections`.

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
 use maud::Markup;
 use records::core::collection::Collection;
@@ -12,7 +11,7 @@ use records::{Authenticate, Principal};
 use serde_json::{Map, Value};
 
 use crate::address;
-use crate::cookie::{self, Life};
+use crate::cookie;
 use crate::form::Form;
 use crate::frame::{Frame, Said, SideLink};
 use crate::look::Look;
@@ -142,14 +141,8 @@ impl Session {
         Frame { look: self.look(), email, links, path: self.visitor.path.clone(), said }
     }
 
-    /// A whole page in the frame. It renews the token, so that whoever is at work is not put out in the middle of it.
+    /// A whole page in the frame.
     pub(crate) fn page(&self, title: &str, here: Option<&str>, content: &Markup) -> axum::response::Response {
-        let page = crate::frame::page(&self.frame(), title, here, content);
-        let mut response = web::reply::html(page.into_string());
-        if let Ok(token) = self.shared.identity.sign_in_token(&self.who) {
-            let value = cookie::set(COOKIE, &token, Life::Session, self.visitor.is_https);
-            response.headers_mut().append(SET_COOKIE, value);
-        }
-        response
+        web::reply::html(crate::frame::page(&self.frame(), title, here, content).into_string())
     }
 }

@@ -6,6 +6,5 @@ mod docs;
 mod files;
 mod hostile;
 mod house;
-mod mutants;
 mod realtime;
 mod records;

@@ -8,8 +8,7 @@ use base::secret::Secret;
 use identity::superusers;
 use maud::{Markup, html};
 
-use crate::address;
-use crate::form::{Form, Outside};
+use crate::form::Form;
 use crate::frame;
 use crate::look::Look;
 use crate::page::sign_in;
@@ -30,7 +29,7 @@ pub(crate) async fn show(State(shared): State<Shared>, visitor: Visitor) -> Resu
 pub(crate) async fn submit(
     State(shared): State<Shared>,
     visitor: Visitor,
-    Outside(form): Outside,
+    form: Form,
 ) -> Result<Response, Refusal> {
     let key = form.get("key");
     if let Some(refused) = closed(&shared, &visitor, key).await? {
@@ -109,8 +108,7 @@ fn page(look: Look, key: &str, email: &str, faults: &Fields) -> Markup {
             button type="submit" { (words.first_run_make) }
         }
     };
-    let here = address::with_query("/_/first-run", &[("key", key)]);
-    frame::outside(look, &here, words.first_run, &content)
+    frame::outside(look, "/_/sign-in", words.first_run, &content)
 }
 
 fn fault(look: Look, faults: &Fields, name: &str) -> Markup {

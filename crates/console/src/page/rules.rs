@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use base::error::{Fault, Fields, Kind};
 use maud::{Markup, html};
 use records::core::collection::Collection;
-use records::core::field::{Field, FieldKind};
+use records::core::field::FieldKind;
 use serde_json::{Map, json};
 
 use crate::address;
@@ -142,8 +142,9 @@ fn help(look: Look, collection: &Collection) -> Markup {
     let words = look.words();
     let names =
         collection.fields.iter().filter(|f| !matches!(f.kind, FieldKind::Password { .. })).take(NAMES_MAX);
-    let own = collection.fields.iter().find(|f| matches!(f.kind, FieldKind::Relation { .. })).map(own);
-    let own = own.or_else(|| collection.is_auth().then(|| "id = @request.auth.id".to_owned()));
+    let owner =
+        collection.fields.iter().find(|f| matches!(f.kind, FieldKind::Relation { .. }) && !f.is_many());
+    let owner = owner.map_or("id", |field| &field.name);
     html! {
         details.gap {
             summary { (words.rules_names) }
@@ -155,15 +156,10 @@ fn help(look: Look, collection: &Collection) -> Markup {
             }
             p.examples.gap {
                 span { code { "@request.auth.id != \"\"" } " " (words.rule_example_signed_in) }
-                @if let Some(own) = own { span { code { (own) } " " (words.rule_example_own) } }
+                span { code { (owner) " = @request.auth.id" } " " (words.rule_example_own) }
             }
         }
     }
-}
-
-/// "The record is related to whoever asks."
-fn own(field: &Field) -> String {
-    format!("{} {} @request.auth.id", field.name, if field.is_many() { "?=" } else { "=" })
 }
 
 /// Who may do a thing, in words: for the API page.

@@ -41,7 +41,8 @@ impl Records {
         collection: &str,
         rows: Vec<Map<String, Value>>,
     ) -> Result<Vec<Fate>, Error> {
-        let (turn, collection) = self.turn_on(collection).await?;
+        let turn = self.turn();
+        let collection = turn.find(collection)?;
         if !request.is_superuser() {
             Gate::Shut.text()?;
         }
