@@ -59,8 +59,7 @@ pub(crate) async fn view(
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
     Caller::superuser(&service, &head).await?;
-    let catalog = service.records.catalog();
-    wire(catalog.find(&name).ok_or_else(Problem::missing)?)
+    wire(&*service.records.collection(&name).await?.ok_or_else(Problem::missing)?)
 }
 
 /// `POST /api/collections`.

@@ -19,16 +19,15 @@ const FILE_BYTES_DEFAULT: u64 = 5 << 20;
 
 impl Inner {
     /// The collection of a path, if there is one whose rule lets this caller try; before any body is read.
-    pub(crate) fn target(
+    pub(crate) async fn target(
         &self,
         caller: &Caller,
         name: &str,
         rule: impl Fn(&Collection) -> bool,
     ) -> Result<Arc<Collection>, Problem> {
-        let catalog = self.records.catalog();
-        let collection = catalog.find(name).ok_or_else(no_collection)?;
-        if rule(collection) || caller.request.is_superuser() {
-            return Ok(collection.clone());
+        let collection = self.records.collection(name).await?.ok_or_else(no_collection)?;
+        if rule(&collection) || caller.request.is_superuser() {
+            return Ok(collection);
         }
         Err(Problem::forbidden("Only superusers can perform this action."))
     }

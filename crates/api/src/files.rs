@@ -87,7 +87,7 @@ async fn find(
     record: &str,
     name: String,
 ) -> Result<Found, Problem> {
-    let collection = service.records.catalog().find(collection).ok_or_else(Problem::missing)?.clone();
+    let collection = service.records.collection(collection).await?.ok_or_else(Problem::missing)?;
     let row = service.records.find(&collection, record).await?.ok_or_else(Problem::missing)?;
     let values = service.records.values(&collection, &row);
     let options = field_of(&collection, &values, &name).ok_or_else(Problem::missing)?.clone();

@@ -66,7 +66,7 @@ pub(crate) async fn create(
     let (head, body) = request.into_parts();
     let mut caller = Caller::of(&service, &head).await?;
     service.limiter.check_action(&name, "create", caller.address)?;
-    let collection = service.target(&caller, &name, |c| c.rules.create.is_some())?;
+    let collection = service.target(&caller, &name, |c| c.rules.create.is_some()).await?;
     let draft = service.draft(&mut caller, &collection, &head.headers, body).await?;
     let written = service.records.create(&caller.request, &name, draft, &caller.shape()).await?;
     Ok(reply::json_text(written.json))
@@ -81,7 +81,7 @@ pub(crate) async fn update(
     let (head, body) = request.into_parts();
     let mut caller = Caller::of(&service, &head).await?;
     service.limiter.check_action(&name, "update", caller.address)?;
-    let collection = service.target(&caller, &name, |c| c.rules.update.is_some())?;
+    let collection = service.target(&caller, &name, |c| c.rules.update.is_some()).await?;
     let draft = service.draft(&mut caller, &collection, &head.headers, body).await?;
     let written = service.records.update(&caller.request, &name, &id, draft, &caller.shape()).await?;
     Ok(reply::json_text(written.json))

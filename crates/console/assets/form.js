@@ -69,19 +69,6 @@ for (const search of document.querySelectorAll("input[data-pick]")) {
   });
 }
 
-// A single pick can be taken back by clicking it again.
-document.addEventListener("pointerdown", (event) => {
-  const radio = event.target.closest?.("label")?.querySelector("input[type=radio][data-free]");
-  if (radio?.checked) {
-    event.preventDefault();
-    radio.closest("label").addEventListener("click", (click) => { click.preventDefault(); radio.checked = false; }, { once: true });
-  }
-});
-
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", () => navigator.clipboard?.writeText(button.dataset.copy));
-}
-
 const guarded = document.querySelector("form[data-guarded]");
 if (guarded) {
   let isChanged = guarded.hasAttribute("data-changed");

@@ -58,11 +58,26 @@ fn digest(text: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
     fn the_style_sheet_asks_nobody_else_for_anything() {
         assert!(!CSS.contains("http") && !CSS.contains("@import") && !CSS.contains("url("));
+    }
+
+    #[test]
+    fn every_module_can_be_read() {
+        for asset in ASSETS.iter().filter(|asset| asset.media == JS) {
+            let node =
+                Command::new("node").args(["--input-type=module", "--check"]).stdin(Stdio::piped()).spawn();
+            // where there is no node, the browser's walk through the console finds it out
+            let Ok(mut node) = node else { return };
+            node.stdin.take().expect("piped").write_all(asset.bytes.as_bytes()).expect("node reads");
+            assert!(node.wait().expect("node ends").success(), "{}", asset.name);
+        }
     }
 
     #[test]

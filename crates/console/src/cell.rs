@@ -1,6 +1,8 @@
 //! A value of a record in the grid, short and by the kind of its field.
 
 use maud::{Markup, html};
+use records::core::catalog::Catalog;
+use records::core::collection::Collection;
 use records::core::field::{Field, FieldKind};
 use serde_json::{Map, Value};
 
@@ -18,6 +20,8 @@ const ITEMS_MAX: usize = 3;
 pub(crate) struct Cells<'a> {
     /// Language and theme.
     pub(crate) look: Look,
+    /// All collections, for what related records are called.
+    pub(crate) catalog: &'a Catalog,
     /// The collection's name.
     pub(crate) collection: &'a str,
     /// A token for protected files; may be empty.
@@ -86,13 +90,20 @@ impl Cells<'_> {
                     @match found {
                         Some(other) => {
                             @let of = other.get("collectionName").and_then(Value::as_str).unwrap_or_default();
-                            a.chip href=(address::record(of, id)) title=(id) { (title(other, id)) }
+                            a.chip href=(address::record(of, id)) title=(id) { (self.title(of, other, id)) }
                         },
                         None => span.chip title=(self.look.words().gone_related) { (id) },
                     }
                 }
                 (self.rest(ids.len()))
             }
+        }
+    }
+
+    fn title(&self, collection: &str, record: &Value, id: &str) -> String {
+        match (self.catalog.find(collection), record.as_object()) {
+            (Some(collection), Some(record)) => title(collection, record, id),
+            _ => id.to_owned(),
         }
     }
 
@@ -107,12 +118,27 @@ pub(crate) fn is_picture(name: &str) -> bool {
     matches!(&*ending, "png" | "jpg" | "jpeg" | "gif" | "webp")
 }
 
-/// What a record is called where it is named: the first telling text it has, else its id.
-pub(crate) fn title<'a>(record: &'a Value, id: &'a str) -> String {
-    let telling = ["name", "title", "subject", "label", "username", "email", "slug"];
-    let found =
-        telling.iter().filter_map(|key| record.get(*key)?.as_str()).find(|text| !text.trim().is_empty());
-    short(found.unwrap_or(id))
+/// Names of fields that usually say what a record is called.
+const TELLING: [&str; 7] = ["name", "title", "subject", "label", "username", "email", "slug"];
+
+/// What a record is called where it is named: its presentable fields, else the first telling text, else its id.
+pub(crate) fn title(collection: &Collection, record: &Map<String, Value>, id: &str) -> String {
+    let text =
+        |key: &str| record.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+    let presentable = collection.fields.iter().filter(|field| field.is_presentable);
+    let named: Vec<&str> = presentable.filter_map(|field| text(&field.name)).collect();
+    if !named.is_empty() {
+        return short(&named.join(" · "));
+    }
+    short(TELLING.into_iter().find_map(text).unwrap_or(id))
+}
+
+/// How well a field says what a record is called: the less, the better; `None` when it is no plain text.
+pub(crate) fn tells(field: &Field) -> Option<usize> {
+    let is_text = matches!(&field.kind, FieldKind::Text(_) | FieldKind::Email { .. }) && !field.is_id();
+    let place =
+        TELLING.iter().position(|name| *name == field.name).map_or(TELLING.len() + 1, |place| place + 1);
+    is_text.then_some(if field.is_presentable { 0 } else { place })
 }
 
 /// A value that is one text or a list of them.
@@ -190,6 +216,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::sample;
 
     #[test]
     fn a_glance_at_html_shows_its_words() {
@@ -197,9 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn a_related_record_is_named_by_its_first_telling_text() {
-        assert_eq!(title(&json!({"id": "a", "name": " ", "title": "온돌"}), "a"), "온돌");
-        assert_eq!(title(&json!({"id": "a"}), "a"), "a");
+    fn a_record_is_named_by_what_is_presentable_else_by_its_first_telling_text() {
+        let mut collection = Collection::clone(&sample::collection());
+        let record = json!({"id": "a", "name": " ", "title": "온돌", "contact": "a@b.example"});
+        let record = record.as_object().expect("an object");
+        assert_eq!(title(&collection, record, "a"), "온돌");
+        assert_eq!(title(&collection, &Map::new(), "a"), "a");
+        collection.fields[5].is_presentable = true;
+        assert_eq!(title(&collection, record, "a"), "a@b.example");
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub struct Config {
     /// The key of the one-time link `/_/first-run?key=…`, by which the first superuser is made in a browser. `None`: only
     /// the command makes superusers.
     pub first_run_key: Option<Secret>,
+    /// Bytes of a form from somebody who has not signed in.
+    pub outside_bytes_max: u64,
     /// Bytes of all plain values of one form.
     pub form_bytes_max: u64,
     /// Bytes of one uploaded file.
@@ -24,6 +26,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             first_run_key: None,
+            outside_bytes_max: 64 << 10,
             form_bytes_max: 12 << 20,
             file_bytes_max: 512 << 20,
             form_parts_max: 2000,

@@ -54,7 +54,7 @@ impl Controls<'_> {
             FieldKind::Select { values, max } if *max > 1 => self.group(field, &self.choices(field, values)),
             FieldKind::Select { values, .. } => self.around(field, true, &self.choice(field, values)),
             FieldKind::File(options) => self.group(field, &self.files(field, options)),
-            FieldKind::Relation { max, .. } => self.group(field, &self.related(field, *max > 1)),
+            FieldKind::Relation { .. } => self.group(field, &self.related(field)),
             FieldKind::GeoPoint => self.group(field, &self.point(field)),
             FieldKind::Password { .. } => self.password(field),
             _ => self.around(field, true, &self.plain(field)),

@@ -2,6 +2,7 @@
 //!
 //! The API's own reader makes numbers and JSON of what looks like them; here each control knows what its text means.
 
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use web::Problem;
@@ -59,11 +60,28 @@ impl FromRequest<Shared> for Form {
         if kind.starts_with("multipart/form-data") {
             return multipart(Parts::new(kind, body)?, shared).await;
         }
-        let bytes = web::body::read(body, shared.config.form_bytes_max).await?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| Problem::invalid("The form is no UTF-8."))?;
-        let pairs = web::request::pairs(text).map(|(name, value)| (name.into_owned(), lines(&value)));
-        Ok(Form::of(pairs))
+        urlencoded(body, shared.config.form_bytes_max, shared).await
     }
+}
+
+/// A form from somebody who has not signed in: small, and without files.
+pub(crate) struct Outside(pub(crate) Form);
+
+impl FromRequest<Shared> for Outside {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, shared: &Shared) -> Result<Outside, Refusal> {
+        urlencoded(request.into_body(), shared.config.outside_bytes_max, shared).await.map(Outside)
+    }
+}
+
+async fn urlencoded(body: Body, bytes_max: u64, shared: &Shared) -> Result<Form, Refusal> {
+    let bytes = web::body::read(body, bytes_max).await?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Problem::invalid("The form is no UTF-8."))?;
+    if bytes.iter().filter(|byte| **byte == b'&').count() >= shared.config.form_parts_max {
+        return Err(Problem::invalid("The form has too many parts.").into());
+    }
+    Ok(Form::of(web::request::pairs(text).map(|(name, value)| (name.into_owned(), lines(&value)))))
 }
 
 async fn multipart(mut parts: Parts, shared: &Shared) -> Result<Form, Refusal> {

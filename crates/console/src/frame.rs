@@ -188,14 +188,14 @@ fn links(frame: &Frame, here: Option<&str>, title: &str, system: bool) -> Markup
 fn switches(look: Look, path: &str) -> Markup {
     let words = look.words();
     html! {
-        form.switch method="post" action="/_/look" role="group" aria-label=(words.language) {
+        form.switch method="post" action="/_/look" aria-label=(words.language) {
             input type="hidden" name="back" value=(path);
             @for lang in Lang::ALL {
                 button type="submit" name="lang" value=(lang.code()) lang=(lang.code())
                     aria-pressed=(pressed(lang == look.lang)) { (lang.name()) }
             }
         }
-        form.switch method="post" action="/_/look" role="group" aria-label=(words.theme) {
+        form.switch method="post" action="/_/look" aria-label=(words.theme) {
             input type="hidden" name="back" value=(path);
             @for theme in Theme::ALL {
                 button type="submit" name="theme" value=(theme.code()) aria-pressed=(pressed(theme == look.theme)) {

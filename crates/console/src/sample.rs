@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use maud::Markup;
+use records::core::catalog::Catalog;
 use records::core::collection::{Collection, CollectionKind};
 use records::core::field::{Field, FieldKind, FileOptions, TextOptions};
 use serde_json::{Map, Value, json};
@@ -42,6 +43,12 @@ pub(crate) fn collection() -> Arc<Collection> {
         Field::new("updated", FieldKind::Autodate { on_create: true, on_update: true }),
     ];
     Arc::new(Collection::new("bills00000000aa", "bills", CollectionKind::Base, fields))
+}
+
+/// It and the collection that its relation leads to.
+pub(crate) fn catalog() -> Arc<Catalog> {
+    let people = Collection::new("people", "people", CollectionKind::Base, Vec::new());
+    Arc::new(Catalog::new(vec![collection(), Arc::new(people)]))
 }
 
 /// A record of it, titled as wanted.

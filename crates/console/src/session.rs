@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
 use maud::Markup;
 use records::core::collection::Collection;
@@ -11,7 +12,7 @@ use records::{Authenticate, Principal};
 use serde_json::{Map, Value};
 
 use crate::address;
-use crate::cookie;
+use crate::cookie::{self, Life};
 use crate::form::Form;
 use crate::frame::{Frame, Said, SideLink};
 use crate::look::Look;
@@ -141,8 +142,14 @@ impl Session {
         Frame { look: self.look(), email, links, path: self.visitor.path.clone(), said }
     }
 
-    /// A whole page in the frame.
+    /// A whole page in the frame. It renews the token, so that whoever is at work is not put out in the middle of it.
     pub(crate) fn page(&self, title: &str, here: Option<&str>, content: &Markup) -> axum::response::Response {
-        web::reply::html(crate::frame::page(&self.frame(), title, here, content).into_string())
+        let page = crate::frame::page(&self.frame(), title, here, content);
+        let mut response = web::reply::html(page.into_string());
+        if let Ok(token) = self.shared.identity.sign_in_token(&self.who) {
+            let value = cookie::set(COOKIE, &token, Life::Session, self.visitor.is_https);
+            response.headers_mut().append(SET_COOKIE, value);
+        }
+        response
     }
 }

@@ -3,7 +3,8 @@
 //! A text is one line of the catalogue with both languages beside each other; the macro makes a struct of them, so that
 //! a text without one of its languages does not compile. Texts with numbers or names in them are functions on [`Lang`].
 //!
-//! Invariant: no other file of this crate holds a text for people (names of keys and code apart).
+//! Invariant: no other file of this crate holds a text for people; faults that other files find are told in English with a
+//! code, as the rooms tell theirs, and `faults` has them in Korean.
 
 mod catalogue;
 mod counted;

@@ -30,6 +30,8 @@ pub struct Config {
     pub body_pace_min: Bytes,
     /// Longest time to an answer's head; a body that is still coming in time is not counted against it.
     pub request_time_max: Span,
+    /// A request whose answer's head took longer is logged, with its path and time.
+    pub slow_time: Span,
     /// Longest time for which a client may not take any byte of an answer.
     pub write_stall_max: Span,
     /// Time that a stop gives to requests in flight.
@@ -57,6 +59,7 @@ impl Default for Config {
             body_grace: seconds(10),
             body_pace_min: Bytes(1000),
             request_time_max: seconds(60),
+            slow_time: seconds(3),
             write_stall_max: seconds(30),
             drain_time_max: seconds(10),
             trusted_proxies: Vec::new(),

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,6 +17,8 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::Service;
 use hyper::{Method, Request, StatusCode, Uri};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::body::{Progress, Watched};
 use crate::config::Config;
@@ -24,6 +27,7 @@ use crate::gate;
 use crate::problem::{Cause, Problem};
 use crate::reply::Framed;
 use crate::request::{Address, behind};
+use crate::wire::Watch;
 
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
 #[derive(Clone)]
@@ -90,8 +94,13 @@ impl Front {
                 (Body::new(body), Some(progress))
             }
         };
-        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let (method, uri, begun) = (head.method.clone(), head.uri.clone(), Instant::now());
         let mut response = self.route(Request::from_parts(head, body), progress).await;
+        let took = begun.elapsed();
+        if took > self.config.slow_time.0 {
+            let (path, status, ms) = (uri.path(), response.status().as_u16(), took.as_millis());
+            tracing::warn!(%method, path, %address, status, ms, "slow request");
+        }
         if let Some(cause) = response.extensions_mut().remove::<Cause>() {
             tell(&mut response, &cause, &method, &uri, address);
         }
@@ -207,19 +216,43 @@ struct Panicked(String);
 pub(crate) struct Door {
     pub(crate) front: Front,
     pub(crate) peer: IpAddr,
-    pub(crate) watch: Arc<crate::wire::Watch>,
+    pub(crate) watch: Arc<Watch>,
+    /// Where requests that write run, apart from their connection.
+    tasks: TaskTracker,
+    /// Cuts those off too.
+    hard: CancellationToken,
+}
+
+impl Door {
+    pub(crate) fn new(front: Front, peer: IpAddr, tasks: &TaskTracker, hard: &CancellationToken) -> Door {
+        Door { front, peer, watch: Arc::new(Watch::new()), tasks: tasks.clone(), hard: hard.clone() }
+    }
 }
 
 impl Service<Request<hyper::body::Incoming>> for Door {
     type Response = Response;
     type Error = std::convert::Infallible;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
 
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
         let (front, peer, watch) = (self.front.clone(), self.peer, self.watch.clone());
-        Box::pin(async move {
+        if request.method().is_safe() {
+            return Box::pin(async move {
+                let _open = watch.open();
+                Ok(front.answer(request, peer).await)
+            });
+        }
+        // a write that has begun ends, though its client may go away: what it does in several steps is not left half done
+        let hard = self.hard.clone();
+        let writing = self.tasks.spawn(async move {
             let _open = watch.open();
-            Ok(front.answer(request, peer).await)
+            hard.run_until_cancelled(front.answer(request, peer)).await
+        });
+        Box::pin(async move {
+            match writing.await {
+                Ok(Some(response)) => Ok(response),
+                Ok(None) | Err(_) => Ok(Problem::unavailable("The service is stopping.").into_response()),
+            }
         })
     }
 }

@@ -1,7 +1,6 @@
 //! The accepting loop: connections in, answers out, and a stop that loses nothing.
 
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::front::{Door, Front};
-use crate::wire::{Verdict, Watch, Wire};
+use crate::wire::{Verdict, Wire};
 
 /// The two words that end a service: finish what you do; let go of it.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +52,8 @@ pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
         match accepted {
             Ok((socket, peer)) => match places.clone().try_acquire_owned() {
                 Ok(place) => {
-                    tasks.spawn(connection(socket, peer.ip(), front.clone(), stop.clone(), place));
+                    let door = Door::new(front.clone(), peer.ip(), &tasks, &stop.hard);
+                    tasks.spawn(connection(socket, door, stop.clone(), place));
                 }
                 Err(_) => refuse(socket),
             },
@@ -90,16 +90,14 @@ async fn pause(error: &io::Error) {
     }
 }
 
-async fn connection(socket: TcpStream, peer: IpAddr, front: Front, stop: Stop, _place: OwnedSemaphorePermit) {
+async fn connection(socket: TcpStream, door: Door, stop: Stop, _place: OwnedSemaphorePermit) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "connection lost at once");
         return;
     }
-    let watch = Arc::new(Watch::new());
-    let config = front.shared_config();
+    let (peer, watch, config) = (door.peer, door.watch.clone(), door.front.shared_config());
     let look_every = (config.head_time_max.0.min(config.write_stall_max.0).min(config.idle_time_max.0) / 2)
         .clamp(Duration::from_millis(10), LOOK_EVERY_MAX);
-    let door = Door { front, peer, watch: watch.clone() };
     // `pipeline_flush` stays off: with it hyper takes in an answer without bound when the client doesn't read
     let served = http1::Builder::new()
         .max_buf_size(usize::try_from(config.head_bytes_max.0).unwrap_or(usize::MAX).max(8 << 10))

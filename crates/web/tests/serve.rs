@@ -220,6 +220,30 @@ async fn a_request_that_does_not_end_is_cut_off_after_the_drain_time() {
 }
 
 #[tokio::test]
+async fn a_write_that_has_begun_ends_though_its_client_goes_away() {
+    let (begun, may_end, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begin, go_on, end) = (begun.clone(), may_end.clone(), ended.clone());
+    let write = post(move || async move {
+        begin.notify_one();
+        go_on.notified().await;
+        end.notify_one();
+    });
+    let config = Config { connections_max: 1, ..Config::default() };
+    let server = Server::start(Router::new().route("/", write), config).await;
+    let mut socket = server.connect().await;
+    socket.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").await.expect("sent");
+    begun.notified().await;
+    drop(socket);
+    // its place is free once the server has seen that it is gone
+    while server.tell(b"GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.contains(" 503 ") {
+    }
+    may_end.notify_one();
+    tokio::time::timeout(PATIENCE, ended.notified()).await.expect("it ends");
+    server.stop.soft.cancel();
+    server.ended().await;
+}
+
+#[tokio::test]
 async fn a_body_that_dawdles_is_cut_off() {
     let config = Config { body_grace: SHORT, ..Config::default() };
     let server = Server::plain(config).await;

@@ -49,6 +49,7 @@ export default [
     ["place", { lon: 181, lat: 0 }, "validation_invalid_longitude"],
     ["place", { lon: 0, lat: -91 }, "validation_invalid_latitude"],
     ["id", "short", "validation_min_text_constraint"],
+    ["id", 15, "validation_min_text_constraint"],
     ["id", "UPPERCASE-12345", "validation_invalid_format"],
   ]),
 

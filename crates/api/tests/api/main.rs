@@ -6,5 +6,6 @@ mod docs;
 mod files;
 mod hostile;
 mod house;
+mod mutants;
 mod realtime;
 mod records;

@@ -5,6 +5,7 @@ use records::core::field::Field;
 
 use crate::address;
 use crate::control::{Controls, id, name};
+use crate::look::Look;
 
 /// A record that can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub(crate) struct Pick {
 }
 
 impl Controls<'_> {
-    pub(super) fn related(&self, field: &Field, is_many: bool) -> Markup {
+    pub(super) fn related(&self, field: &Field) -> Markup {
         let words = self.look.words();
         let chosen = self.chosen(field);
         let nobody = Vec::new();
@@ -32,21 +33,28 @@ impl Controls<'_> {
                     data-pick=(address::collection(&self.collection.name, &below)) data-list=(list);
                 button.secondary type="submit" name="_do" value="find" formnovalidate { (words.find) }
             }
-            div.picks id=(list) { (options(field, is_many, picks, &chosen)) }
+            div.picks id=(list) { (options(self.look, field, picks, &chosen)) }
             @if picks.is_empty() { p.hint { (words.no_results) } }
         }
     }
 }
 
-/// The boxes of the records that can be chosen.
-pub(crate) fn options(field: &Field, is_many: bool, picks: &[Pick], chosen: &[String]) -> Markup {
+/// The boxes of the records that can be chosen; of a single one that may be missing, also "none".
+pub(crate) fn options(look: Look, field: &Field, picks: &[Pick], chosen: &[String]) -> Markup {
+    let is_many = field.is_many();
     html! {
         @for pick in picks {
             label.check {
                 input type=(if is_many { "checkbox" } else { "radio" }) name=(name(field)) value=(pick.id)
-                    checked[chosen.contains(&pick.id)] data-free;
+                    checked[chosen.contains(&pick.id)];
                 span { (pick.title) }
                 @if pick.title != pick.id { code.id { (pick.id) } }
+            }
+        }
+        @if !is_many && !field.is_required {
+            label.check {
+                input type="radio" name=(name(field)) value="" checked[chosen.is_empty()];
+                span.soft { (look.words().nothing) }
             }
         }
     }

@@ -127,6 +127,10 @@ fn who_reads(look: Look, rule: Option<&str>) -> Markup {
 /// A time as records show it, short; a script turns it into the reader's own zone.
 pub(crate) fn moment(text: &str) -> Markup {
     let short = text.get(..16).unwrap_or(text);
+    if let Some(day) = text.strip_suffix(" 00:00:00.000Z") {
+        // a calendar day: it is the same day in every zone
+        return html! { time datetime=(day) title=(text) { (day) } };
+    }
     html! { @if !text.is_empty() { time datetime=(text.replacen(' ', "T", 1)) { (short) } } }
 }
 

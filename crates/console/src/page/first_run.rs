@@ -8,7 +8,8 @@ use base::secret::Secret;
 use identity::superusers;
 use maud::{Markup, html};
 
-use crate::form::Form;
+use crate::address;
+use crate::form::{Form, Outside};
 use crate::frame;
 use crate::look::Look;
 use crate::page::sign_in;
@@ -29,7 +30,7 @@ pub(crate) async fn show(State(shared): State<Shared>, visitor: Visitor) -> Resu
 pub(crate) async fn submit(
     State(shared): State<Shared>,
     visitor: Visitor,
-    form: Form,
+    Outside(form): Outside,
 ) -> Result<Response, Refusal> {
     let key = form.get("key");
     if let Some(refused) = closed(&shared, &visitor, key).await? {
@@ -108,7 +109,8 @@ fn page(look: Look, key: &str, email: &str, faults: &Fields) -> Markup {
             button type="submit" { (words.first_run_make) }
         }
     };
-    frame::outside(look, "/_/sign-in", words.first_run, &content)
+    let here = address::with_query("/_/first-run", &[("key", key)]);
+    frame::outside(look, &here, words.first_run, &content)
 }
 
 fn fault(look: Look, faults: &Fields, name: &str) -> Markup {

@@ -8,12 +8,14 @@ use axum::extract::Path;
 use axum::response::Response;
 use base::error::{Fault, Kind};
 use maud::{Markup, html};
+use records::core::catalog::Catalog;
 use records::core::collection::Collection;
 use records::core::field::{Field, FieldKind};
 use records::{ListQuery, Shape};
 use serde_json::{Map, Value};
 
 use crate::address;
+use crate::cell;
 use crate::frame::{self, Tab};
 use crate::icon::Icon;
 use crate::look::Look;
@@ -41,6 +43,7 @@ struct View {
     pages: u64,
     fault: Option<String>,
     file_token: String,
+    catalog: Arc<Catalog>,
 }
 
 /// `GET /_/collections/NAME?page=&sort=&filter=&column=`.
@@ -87,8 +90,17 @@ impl View {
             shape: Shape { expand: expand.join(","), fields: String::new() },
         };
         let file_token = if has_protected(&collection) { session.file_token()? } else { String::new() };
-        let mut view =
-            View { collection, asked, records: Vec::new(), total: 0, pages: 1, fault: None, file_token };
+        let catalog = shared.records.catalog();
+        let mut view = View {
+            collection,
+            asked,
+            records: Vec::new(),
+            total: 0,
+            pages: 1,
+            fault: None,
+            file_token,
+            catalog,
+        };
         match shared.records.list(&session.asks("GET", Map::new()), &view.collection.name, &query).await {
             Ok(page) => {
                 view.total = page.total.unwrap_or_default();
@@ -152,13 +164,13 @@ fn usual_order(collection: &Collection) -> String {
     collection.fields.iter().find(made).map_or_else(|| "-id".to_owned(), |field| format!("-{}", field.name))
 }
 
-/// The columns in their order: what names the record leads (the first telling text, else its id), pictures follow, times
+/// The columns in their order: what names the record leads (the most telling text, else its id), pictures follow, times
 /// and the id come last.
 fn columns<'a>(collection: &'a Collection, chosen: &'a [String]) -> impl Iterator<Item = &'a Field> {
     let is_chosen = |f: &&Field| if chosen.is_empty() { is_usual(f) } else { chosen.contains(&f.name) };
     let mut fields: Vec<&Field> = shown(collection).filter(is_chosen).collect();
-    let lead =
-        fields.iter().copied().find(|f| leads(f)).or_else(|| collection.fields.iter().find(|f| f.is_id()));
+    let telling = fields.iter().copied().filter(|f| cell::tells(f).is_some()).min_by_key(|f| cell::tells(f));
+    let lead = telling.or_else(|| collection.fields.iter().find(|f| f.is_id()));
     fields.retain(|f| lead.is_none_or(|lead| lead.id != f.id));
     fields.sort_by_key(|f| match f.kind {
         FieldKind::File(_) => 1,
@@ -182,14 +194,6 @@ fn is_usual(field: &Field) -> bool {
     !matches!(field.kind, FieldKind::Json { .. }) && field.name != "emailVisibility"
 }
 
-fn leads(field: &Field) -> bool {
-    match &field.kind {
-        FieldKind::Text(options) => !options.is_primary,
-        FieldKind::Email { .. } => true,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +215,7 @@ mod tests {
             pages: 31,
             fault,
             file_token: String::new(),
+            catalog: sample::catalog(),
         }
     }
 

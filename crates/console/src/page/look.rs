@@ -5,13 +5,13 @@ use axum::response::Response;
 
 use crate::address;
 use crate::cookie::{self, Life};
-use crate::form::Form;
+use crate::form::Outside;
 use crate::look::{LANG_COOKIE, THEME_COOKIE, Theme};
 use crate::session::Visitor;
 use crate::words::Lang;
 
 /// `POST /_/look`: `lang` or `theme`, and `back`, the page to come back to.
-pub(crate) async fn submit(visitor: Visitor, form: Form) -> Response {
+pub(crate) async fn submit(visitor: Visitor, Outside(form): Outside) -> Response {
     let mut response = web::reply::see_other(address::ours(form.get("back")));
     if let Some(lang) = Lang::from_code(form.get("lang")) {
         let value = cookie::set(LANG_COOKIE, lang.code(), Life::Year, visitor.is_https);

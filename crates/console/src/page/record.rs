@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::address;
 use crate::cell;
 use crate::control::{self, Controls};
+use crate::fault;
 use crate::form::Form;
 use crate::frame::Said;
 use crate::icon::Icon;
@@ -192,7 +193,7 @@ impl View {
         if self.is_new() {
             return look.lang.new_record_in(&self.collection.name);
         }
-        cell::title(&Value::Object(self.record.clone()), self.id())
+        cell::title(&self.collection, &self.record, self.id())
     }
 
     fn id(&self) -> &str {
@@ -211,6 +212,7 @@ impl View {
                     data-changed[self.form.is_some()] novalidate {
                     button.hide type="submit" tabindex="-1" aria-hidden="true" { (words.save) }
                     @if let Some(fault) = &self.fault { p.fault-box role="alert" { (fault) } }
+                    (fault::all(look, &self.faults, |name| self.has_control(name)))
                     @if !self.is_new() { input type="hidden" name="_rev" value=(self.rev); }
                     (self.controls(controls))
                     div.ends.sticky {
@@ -228,6 +230,13 @@ impl View {
                 }
             }
         }
+    }
+
+    /// Whether a fault of this name stands beside a control.
+    fn has_control(&self, name: &str) -> bool {
+        let field = self.collection.field(name);
+        name == "passwordConfirm"
+            || field.is_some_and(|f| control::is_editable(f) && (self.is_new() || !f.is_id()))
     }
 
     fn controls(&self, controls: &Controls<'_>) -> Markup {

@@ -57,8 +57,7 @@ async fn ask(
     let mut named = Vec::with_capacity(ids.len());
     for id in ids {
         if let Some(row) = records.find(collection, id).await? {
-            let values = serde_json::Value::Object(records.values(collection, &row).0);
-            named.push((id.as_str(), cell::title(&values, id)));
+            named.push((id.as_str(), cell::title(collection, &records.values(collection, &row).0, id)));
         }
     }
     if named.is_empty() {

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use base::error::{Fault, Fields, Kind};
 use maud::{Markup, html};
 use records::core::collection::Collection;
-use records::core::field::FieldKind;
+use records::core::field::{Field, FieldKind};
 use serde_json::{Map, json};
 
 use crate::address;
@@ -142,9 +142,8 @@ fn help(look: Look, collection: &Collection) -> Markup {
     let words = look.words();
     let names =
         collection.fields.iter().filter(|f| !matches!(f.kind, FieldKind::Password { .. })).take(NAMES_MAX);
-    let owner =
-        collection.fields.iter().find(|f| matches!(f.kind, FieldKind::Relation { .. }) && !f.is_many());
-    let owner = owner.map_or("id", |field| &field.name);
+    let own = collection.fields.iter().find(|f| matches!(f.kind, FieldKind::Relation { .. })).map(own);
+    let own = own.or_else(|| collection.is_auth().then(|| "id = @request.auth.id".to_owned()));
     html! {
         details.gap {
             summary { (words.rules_names) }
@@ -156,10 +155,15 @@ fn help(look: Look, collection: &Collection) -> Markup {
             }
             p.examples.gap {
                 span { code { "@request.auth.id != \"\"" } " " (words.rule_example_signed_in) }
-                span { code { (owner) " = @request.auth.id" } " " (words.rule_example_own) }
+                @if let Some(own) = own { span { code { (own) } " " (words.rule_example_own) } }
             }
         }
     }
+}
+
+/// "The record is related to whoever asks."
+fn own(field: &Field) -> String {
+    format!("{} {} @request.auth.id", field.name, if field.is_many() { "?=" } else { "=" })
 }
 
 /// Who may do a thing, in words: for the API page.

@@ -12,7 +12,7 @@ use records::core::collection::SUPERUSERS;
 
 use crate::address;
 use crate::cookie::{self, Life};
-use crate::form::Form;
+use crate::form::Outside;
 use crate::frame::{self, Said};
 use crate::look::Look;
 use crate::refusal::Refusal;
@@ -38,7 +38,7 @@ pub(crate) async fn show(State(shared): State<Shared>, visitor: Visitor) -> Resu
 pub(crate) async fn submit(
     State(shared): State<Shared>,
     visitor: Visitor,
-    form: Form,
+    Outside(form): Outside,
 ) -> Result<Response, Refusal> {
     let (email, to) = (form.get("email").trim(), form.get("to"));
     let words = visitor.words();

@@ -90,7 +90,7 @@ catalogue! {
     none_found_lead: "Try other words, or clear the filter.", "다른 낱말로 찾거나 필터를 지워 보세요.";
     export: "Export (JSON lines)", "내보내기 (JSON Lines)";
     no_fields: "First add the fields that a record has.", "먼저 레코드에 담을 필드를 더해 주세요.";
-    columns: "Columns", "열";
+    columns: "Columns", "열 고르기";
     columns_apply: "Apply", "적용";
     select_all: "Select all on this page", "이 쪽 모두 선택";
     select_row: "Select", "선택";

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
@@ -24,6 +25,7 @@ pub(crate) struct House {
     _dir: tempfile::TempDir,
     pub(crate) records: Records,
     front: Front,
+    clock: Clock,
     cookies: String,
 }
 
@@ -54,12 +56,12 @@ impl House {
         let store = Store::open(store::Config::new(dir.path()), clock.clone()).expect("a store");
         let records = Records::open(store, clock.clone(), Limits::default()).await.expect("records");
         let web = web::Config::default();
-        let limiter = Arc::new(Limiter::new(&web, clock));
+        let limiter = Arc::new(Limiter::new(&web, clock.clone()));
         let identity = Identity::new(identity::Config::default(), records.clone(), limiter.clone());
         let config = Config { first_run_key: Some(Secret::new("the-key")), ..Config::default() };
         let console = Service::new(config, Means { records: records.clone(), identity, limiter });
         let front = Front::new(console.router(), Arc::new(web));
-        House { _dir: dir, records, front, cookies: String::new() }
+        House { _dir: dir, records, front, clock, cookies: String::new() }
     }
 
     /// A service with a superuser, who has signed in.
@@ -70,6 +72,12 @@ impl House {
         assert_eq!((reply.status, reply.location()), (StatusCode::SEE_OTHER, "/_/collections"));
         house.keep(&reply);
         house
+    }
+
+    /// Lets time pass.
+    pub(crate) fn hours_pass(&self, hours: i64) {
+        let Clock::Manual(at) = &self.clock else { unreachable!("the clock stands still") };
+        at.fetch_add(hours * 3_600_000, Ordering::SeqCst);
     }
 
     pub(crate) fn keep(&mut self, reply: &Reply) {

@@ -170,6 +170,29 @@ async fn signing_in_of_accounts_is_set() {
 }
 
 #[tokio::test]
+async fn whoever_has_not_signed_in_may_send_little() {
+    let house = House::new().await;
+    let long = "x".repeat(100_000);
+    assert_eq!(house.post("/_/sign-in", &[("email", &long)]).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let many = vec![("a", ""); 3000];
+    assert_eq!(house.post("/_/look", &many).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(house.post("/_/new", &[("name", &long)]).await.location(), "/_/sign-in");
+}
+
+#[tokio::test]
+async fn a_page_renews_the_session_of_whoever_looks_at_it() {
+    let mut house = House::signed_in().await;
+    for _ in 0..3 {
+        house.hours_pass(20);
+        let page = house.get("/_/collections").await;
+        assert_eq!(page.status, StatusCode::OK);
+        house.keep(&page);
+    }
+    house.hours_pass(24 * 30);
+    assert_eq!(house.get("/_/collections").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_session() {
     let mut house = House::signed_in().await;
     let left = house.post("/_/sign-out", &[]).await;

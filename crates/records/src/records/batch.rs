@@ -34,6 +34,10 @@ impl Records {
         if steps.len() > most {
             return Err(Error::refused(Kind::Invalid, format!("A batch has at most {most} requests.")));
         }
+        for step in &steps {
+            // known now, it is in the turn's catalog too
+            self.collection(&step.collection).await?;
+        }
         let turn = self.turn();
         let mut prepared = Vec::with_capacity(steps.len());
         let mut shapes = Vec::with_capacity(steps.len());
@@ -53,7 +57,9 @@ impl Records {
 
 impl Turn {
     async fn prepare_step(&self, request: &Request, collection: &str, act: Act) -> Result<Prepared, Error> {
-        let collection = self.find(collection)?;
+        let found = self.catalog.find(collection).cloned();
+        let collection =
+            found.ok_or_else(|| Error::refused(Kind::NotFound, "Missing collection context."))?;
         let rules = &collection.rules;
         match act {
             Act::Create(draft) => {

@@ -41,8 +41,7 @@ impl Records {
         collection: &str,
         rows: Vec<Map<String, Value>>,
     ) -> Result<Vec<Fate>, Error> {
-        let turn = self.turn();
-        let collection = turn.find(collection)?;
+        let (turn, collection) = self.turn_on(collection).await?;
         if !request.is_superuser() {
             Gate::Shut.text()?;
         }

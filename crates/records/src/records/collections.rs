@@ -69,7 +69,7 @@ impl Records {
     pub async fn create_collection(&self, sent: &Map<String, Value>) -> Result<Arc<Collection>, Error> {
         let (sent, name) = (sent.clone(), wanted_name(sent));
         self.change(move |planner, tx| Box::pin(async move { planner.create(tx, &sent).await })).await?;
-        self.named(&name)
+        self.named(&name).await
     }
 
     /// Changes a collection.
@@ -78,16 +78,16 @@ impl Records {
         name_or_id: &str,
         sent: &Map<String, Value>,
     ) -> Result<Arc<Collection>, Error> {
-        let (sent, before) = (sent.clone(), self.named(name_or_id)?);
+        let (sent, before) = (sent.clone(), self.named(name_or_id).await?);
         let id = before.id.clone();
         self.change(move |planner, tx| Box::pin(async move { planner.update(tx, &before.id, &sent).await }))
             .await?;
-        self.named(&id)
+        self.named(&id).await
     }
 
     /// Deletes a collection with its records and files.
     pub async fn delete_collection(&self, name_or_id: &str) -> Result<(), Error> {
-        let collection = self.named(name_or_id)?;
+        let collection = self.named(name_or_id).await?;
         let id = collection.id.clone();
         self.change(move |planner, tx| Box::pin(async move { planner.delete(tx, &id).await })).await?;
         Ok(self.store().files().remove_table(collection.table().as_str()).await?)
@@ -114,7 +114,7 @@ impl Records {
     /// Deletes all records of a collection, with cascades and files: so many per transaction that other writes need not
     /// wait long. Broken off, it has deleted some and can be asked again.
     pub async fn truncate_collection(&self, name_or_id: &str) -> Result<(), Error> {
-        let collection = self.named(name_or_id)?;
+        let collection = self.named(name_or_id).await?;
         if collection.is_superusers() {
             return Err(Error::refused(Kind::Invalid, "Superusers are deleted one by one, never all."));
         }
@@ -142,8 +142,26 @@ impl Records {
         }
     }
 
-    fn named(&self, name_or_id: &str) -> Result<Arc<Collection>, Error> {
-        self.catalog().find(name_or_id).cloned().ok_or_else(Error::missing)
+    async fn named(&self, name_or_id: &str) -> Result<Arc<Collection>, Error> {
+        self.collection(name_or_id).await?.ok_or_else(Error::missing)
+    }
+
+    /// A collection by name or id, also one that another process has only just made: following the log tells of it a
+    /// moment later, but who made it may ask for it at once.
+    pub async fn collection(&self, name_or_id: &str) -> Result<Option<Arc<Collection>>, Error> {
+        let known = self.catalog().find(name_or_id).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let mut newest = Select::table(&Table::new(COLLECTIONS));
+        newest.order = vec![Order { by: Expr::Column(MAIN, Column::Rev), descending: true }];
+        newest.limit = Some(1);
+        let newest = self.store().reader().await?.select(&newest).await?.pop();
+        if newest.is_some_and(|row| row.rev > self.catalog().rev()) {
+            let _changing = self.inner.changing.lock().await;
+            self.reload().await?;
+        }
+        Ok(self.catalog().find(name_or_id).cloned())
     }
 
     /// Runs a change of collections in a transaction, then reads them anew.
@@ -436,5 +454,6 @@ async fn read(conn: &mut Conn) -> Result<Catalog, Error> {
     let rows = conn.select(&select).await?;
     let read = |row: &store::Row| change::from_stored(&row.id, &row.body).map(Arc::new);
     let all = rows.iter().map(read).collect::<Result<_, _>>();
-    all.map(Catalog::new).map_err(|fault| Error::refused(Kind::Internal, fault))
+    let rev = rows.iter().map(|row| row.rev).max().unwrap_or(0);
+    all.map(|all| Catalog::new(all).at(rev)).map_err(|fault| Error::refused(Kind::Internal, fault))
 }

@@ -18,8 +18,7 @@ use crate::request::Request;
 impl Records {
     /// One page of a collection, by its list rule.
     pub async fn list(&self, request: &Request, collection: &str, query: &ListQuery) -> Result<Page, Error> {
-        let turn = self.turn();
-        let collection = turn.find(collection)?;
+        let (turn, collection) = self.turn_on(collection).await?;
         let rule = Gate::of(&collection.rules.list, request).text()?;
         let (page, page_size) = place(self, query);
         let mut select = turn.selection(&collection, request, rule, query)?;
@@ -43,8 +42,7 @@ impl Records {
         id: &str,
         shape: &Shape,
     ) -> Result<String, Error> {
-        let turn = self.turn();
-        let collection = turn.find(collection)?;
+        let (turn, collection) = self.turn_on(collection).await?;
         let rule = Gate::of(&collection.rules.view, request).text()?;
         let mut conn = self.store().reader().await?;
         let row = turn.fetch(&mut conn, &collection, request, id, rule).await?.ok_or_else(Error::missing)?;

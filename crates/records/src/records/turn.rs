@@ -55,20 +55,19 @@ impl<'a> Gate<'a> {
 }
 
 impl Records {
+    /// A turn on a collection, by name or id.
+    pub(super) async fn turn_on(&self, name_or_id: &str) -> Result<(Turn, Arc<Collection>), Error> {
+        let found = self.collection(name_or_id).await?;
+        let missing = || Error::refused(Kind::NotFound, "Missing collection context.");
+        Ok((self.turn(), found.ok_or_else(missing)?))
+    }
+
     pub(super) fn turn(&self) -> Turn {
         Turn { records: self.clone(), catalog: self.catalog(), now: self.clock().now() }
     }
 }
 
 impl Turn {
-    /// A collection by name or id.
-    pub(super) fn find(&self, name_or_id: &str) -> Result<Arc<Collection>, Error> {
-        self.catalog
-            .find(name_or_id)
-            .cloned()
-            .ok_or_else(|| Error::refused(Kind::NotFound, "Missing collection context."))
-    }
-
     /// What the language can refer to.
     pub(super) fn scope<'a>(&'a self, collection: &'a Collection, request: &'a Request) -> Scope<'a> {
         Scope {

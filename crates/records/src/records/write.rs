@@ -33,8 +33,7 @@ impl Records {
         draft: Draft,
         shape: &Shape,
     ) -> Result<Written, Error> {
-        let turn = self.turn();
-        let collection = turn.find(collection)?;
+        let (turn, collection) = self.turn_on(collection).await?;
         Gate::of(&collection.rules.create, request).text()?;
         let id = turn.new_id(&collection, &draft)?;
         let ready = turn.ready(request, &collection, &id, draft).await?;
@@ -51,8 +50,7 @@ impl Records {
         draft: Draft,
         shape: &Shape,
     ) -> Result<Written, Error> {
-        let turn = self.turn();
-        let collection = turn.find(collection)?;
+        let (turn, collection) = self.turn_on(collection).await?;
         let rule = Gate::of(&collection.rules.update, request).text()?;
         turn.check_before_files(request, &collection, id, rule, &draft).await?;
         let ready = turn.ready(request, &collection, id, draft).await?;
@@ -64,8 +62,7 @@ impl Records {
 
     /// Deletes a record with what depends on it, by the delete rule.
     pub async fn delete(&self, request: &Request, collection: &str, id: &str) -> Result<(), Error> {
-        let turn = self.turn();
-        let collection = turn.find(collection)?;
+        let (turn, collection) = self.turn_on(collection).await?;
         Gate::of(&collection.rules.delete, request).text()?;
         let (request, id, inside) = (request.clone(), id.to_owned(), turn.clone());
         let leftovers: Leftovers = self
@@ -102,9 +99,9 @@ impl Turn {
 
     /// The id of a new record: the one that was sent, or a new one. One that files can't be laid under is refused here.
     pub(super) fn new_id(&self, collection: &Collection, draft: &Draft) -> Result<String, Error> {
-        match draft.values.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()) {
+        match draft.values.get("id").map(value::text).filter(|id| !id.is_empty()) {
             None => Ok(value::new_id(collection, self.now, &mut chance)),
-            Some(id) if is_plain(id) => Ok(id.to_owned()),
+            Some(id) if is_plain(&id) => Ok(id),
             Some(_) => {
                 let fault = Fields::one(
                     "id",
@@ -253,6 +250,9 @@ impl Turn {
         let rule = Gate::of(&collection.rules.delete, request).text()?;
         if self.fetch(tx, collection, request, id, rule).await?.is_none() {
             return Err(Error::missing());
+        }
+        if collection.is_superusers() && tx.count(&Select::table(&collection.table())).await? < 2 {
+            return Err(Error::refused(Kind::Invalid, "You can't delete the only existing superuser."));
         }
         self.cascade(tx, collection, id).await
     }

@@ -79,3 +79,13 @@ async fn a_truncation_leaves_the_collection_and_nothing_in_it() {
     house.records.truncate_collection("a").await.unwrap();
     assert_eq!(house.count("a").await, 0);
 }
+
+#[tokio::test]
+async fn a_collection_that_another_process_has_just_made_is_found_at_once() {
+    let house = House::new().await;
+    let other = house.of_another_process().await;
+    let sent = json!({ "name": "bills", "type": "base", "fields": [{ "name": "no", "type": "text" }], "listRule": "" });
+    other.create_collection(&object(sent)).await.map_err(told).unwrap();
+    assert!(house.listed(&guest(), "bills", "", "no").await.is_empty());
+    assert!(house.records.collection("none").await.unwrap().is_none());
+}

@@ -10,7 +10,7 @@ use store::{Config, Store};
 
 pub(crate) struct House {
     pub(crate) records: Records,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 pub(crate) fn object(value: Value) -> Map<String, Value> {
@@ -27,7 +27,14 @@ impl House {
         let clock = Clock::manual(Timestamp::parse("2026-11-22 03:00:00Z").unwrap());
         let store = Store::open(Config::new(dir.path()), clock.clone()).unwrap();
         let records = Records::open(store, clock, limits).await.unwrap();
-        House { records, _dir: dir }
+        House { records, dir }
+    }
+
+    /// The same folder as another process would have it open.
+    pub(crate) async fn of_another_process(&self) -> Records {
+        let clock = self.records.clock().clone();
+        let store = Store::open(Config::new(self.dir.path()), clock.clone()).unwrap();
+        Records::open(store, clock, Limits::default()).await.unwrap()
     }
 
     pub(crate) async fn collection(&self, sent: Value) {

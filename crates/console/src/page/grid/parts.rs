@@ -117,7 +117,12 @@ impl View {
 
     fn row(&self, look: Look, fields: &[&Field], record: &Map<String, Value>) -> Markup {
         let words = look.words();
-        let cells = Cells { look, collection: &self.collection.name, file_token: &self.file_token };
+        let cells = Cells {
+            look,
+            catalog: &self.catalog,
+            collection: &self.collection.name,
+            file_token: &self.file_token,
+        };
         let id = record.get("id").and_then(Value::as_str).unwrap_or_default();
         let open = address::record(&self.collection.name, id);
         html! {

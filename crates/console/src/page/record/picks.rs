@@ -23,12 +23,12 @@ pub(crate) async fn pick(
 ) -> Result<Response, Refusal> {
     let collection = session.collection(&name)?;
     let field = collection.field(&field).ok_or_else(Refusal::missing)?;
-    let FieldKind::Relation { collection: target, max, .. } = &field.kind else {
+    let FieldKind::Relation { collection: target, .. } = &field.kind else {
         return Err(Refusal::missing());
     };
     let target = session.collection(target)?;
     let found = found(&session, &target, session.visitor.query.get("q")).await?;
-    Ok(web::reply::html(control::options(field, *max > 1, &found, &[]).into_string()))
+    Ok(web::reply::html(control::options(session.look(), field, &found, &[]).into_string()))
 }
 
 /// The offers of all pickers of a form.
@@ -71,7 +71,7 @@ async fn chosen(session: &Session, target: &Collection, ids: &[String]) -> Resul
     let mut picks = Vec::with_capacity(ids.len());
     for id in ids {
         let row = records.find(target, id).await?;
-        let title = row.map(|row| cell::title(&Value::Object(records.values(target, &row).0), id));
+        let title = row.map(|row| cell::title(target, &records.values(target, &row).0, id));
         picks.push(Pick { id: id.clone(), title: title.unwrap_or_else(|| id.clone()) });
     }
     Ok(picks)
@@ -89,9 +89,9 @@ async fn found(session: &Session, target: &Collection, text: &str) -> Result<Vec
     };
     let page = shared.records.list(&session.asks("GET", Map::new()), &target.name, &query).await?;
     let read = |item: &String| {
-        let record: Value = serde_json::from_str(item).ok()?;
+        let record: Map<String, Value> = serde_json::from_str(item).ok()?;
         let id = record.get("id")?.as_str()?.to_owned();
-        Some(Pick { title: cell::title(&record, &id), id })
+        Some(Pick { title: cell::title(target, &record, &id), id })
     };
     Ok(page.items.iter().filter_map(read).collect())
 }
