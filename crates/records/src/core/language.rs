@@ -156,7 +156,11 @@ impl<'a> Query<'a> {
         if operand.known().is_some() {
             return Err(Wrong::new(format!("{name:?} is the same for all records"), at, "; sort by a field"));
         }
-        Ok(operand.expr)
+        let Some(guard) = operand.guard else { return Ok(operand.expr) };
+        // what may not be known has no place of its own in the order
+        let alias = self.resolver.fresh();
+        let known = Select { alias, filter: Some(guard), ..Select::all(Source::Nothing) };
+        Ok(Expr::First(Box::new(known), Box::new(operand.expr)))
     }
 
     fn condition(&mut self, base: &Base<'a>, text: &str) -> Result<Expr, Wrong> {
@@ -169,13 +173,30 @@ impl<'a> Query<'a> {
     fn tree(&mut self, base: &Base<'a>, tree: &Tree<'_>) -> Result<Expr, Wrong> {
         match tree {
             Tree::Term(term) => {
-                let left = self.side(base, &term.left)?;
-                let right = self.side(base, &term.right)?;
+                let mut left = self.side(base, &term.left)?;
+                let mut right = self.side(base, &term.right)?;
+                self.guard_all_rows([&mut left, &mut right])?;
                 Ok(compare(&left, term.sign, &right, &mut || self.resolver.fresh()))
             }
             Tree::All(all) => Ok(all_of(self.trees(base, all)?)),
             Tree::Any(any) => Ok(any_of(self.trees(base, any)?)),
         }
+    }
+
+    /// Where all rows of a side must fit, those that a client may not list don't count either.
+    fn guard_all_rows(&mut self, sides: [&mut operand::Operand; 2]) -> Result<(), Wrong> {
+        let mut all: Vec<_> = sides.into_iter().filter_map(|side| side.many.as_mut()).collect();
+        for (collection, alias) in std::mem::take(&mut self.resolver.unguarded_of_all) {
+            let is_its = |many: &&mut &mut operand::Many| many.joins.iter().any(|join| join.alias == alias);
+            let Some(many) = all.iter_mut().find(is_its) else { continue };
+            let (base, rule) = self.resolver.list_rule(collection, alias);
+            // what the rule joins, it joins beside these rows
+            let beside = std::mem::replace(&mut self.resolver.joins, std::mem::take(&mut many.joins));
+            let guard = self.listed(&base, rule);
+            many.joins = std::mem::replace(&mut self.resolver.joins, beside);
+            many.guards.push(guard?);
+        }
+        Ok(())
     }
 
     fn trees(&mut self, base: &Base<'a>, trees: &[Tree<'_>]) -> Result<Vec<Expr>, Wrong> {
@@ -193,16 +214,20 @@ impl<'a> Query<'a> {
     /// is in others. A missing row (no id) is nobody's secret.
     fn add_list_rules(&mut self) -> Result<(), Fault> {
         while let Some((base, rule)) = self.resolver.next_list_rule() {
-            let condition = self.condition(&base, rule).map_err(|_| {
-                Fault::new(format!(
-                    "the list rule of {:?} is faulty; a superuser can mend it",
-                    base.collection.name
-                ))
-            })?;
-            let is_missing = Expr::IsNull(Box::new(column(base.alias, Column::Id)));
-            self.all.push(any_of(vec![is_missing, condition]));
+            let listed = self.listed(&base, rule).map_err(|wrong| Fault::new(wrong.what))?;
+            self.all.push(listed);
         }
         Ok(())
+    }
+
+    /// That a row is missing or fits a list rule.
+    fn listed(&mut self, base: &Base<'a>, rule: &str) -> Result<Expr, Wrong> {
+        let condition = self.condition(base, rule).map_err(|_| {
+            let name = &base.collection.name;
+            Wrong::new(format!("the list rule of {name:?} is faulty; a superuser can mend it"), 0, "")
+        })?;
+        let is_missing = Expr::IsNull(Box::new(column(base.alias, Column::Id)));
+        Ok(any_of(vec![is_missing, condition]))
     }
 }
 

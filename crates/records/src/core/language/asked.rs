@@ -1,5 +1,7 @@
 //! `@request.*`: what is known of the request.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value as Json};
 use store::query::{Column, Compare, Expr, Join, Source, Value};
 
@@ -93,12 +95,10 @@ impl<'a> Resolver<'a> {
         let Some(target) = self.find(target) else {
             return Err(Wrong::new(format!("the collection of {:?} is gone, named", field.name), at, ""));
         };
-        let mut ids: Vec<String> = Vec::new();
-        for id in items(sent).iter().filter_map(Json::as_str).filter(|id| !id.is_empty()) {
-            if !ids.iter().any(|known| known == id) {
-                ids.push(id.to_owned());
-            }
-        }
+        let mut known = HashSet::new();
+        let sent = items(sent);
+        let sent = sent.iter().filter_map(Json::as_str).filter(|id| !id.is_empty());
+        let ids: Vec<String> = sent.filter(|id| known.insert(*id)).map(str::to_owned).collect();
         let mut path = self.path(base, Place::Row(base.alias), target, "b".to_owned(), at);
         path.is_lenient = true;
         path.is_many = field.is_many();
@@ -132,7 +132,7 @@ impl<'a> Resolver<'a> {
         operand.nothing = Nothing::Never;
         if field.is_many() {
             let all = self.fresh();
-            operand.many = Some(Many { joins: vec![join(all)], value: column(all, Column::Element) });
+            operand.many = Some(Many::new(vec![join(all)], column(all, Column::Element)));
         }
         Ok(operand)
     }

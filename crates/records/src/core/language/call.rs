@@ -3,7 +3,7 @@
 use store::query::{Expr, Func};
 
 use super::constant::Affinity;
-use super::operand::{Nothing, Operand};
+use super::operand::{Nothing, Operand, all_of};
 use super::resolve::{Base, Resolver};
 use super::token::{Literal, Wrong};
 
@@ -36,7 +36,7 @@ impl<'a> Resolver<'a> {
             let what = format!("geoDistance with {} arguments", arguments.len());
             return Err(Wrong::new(what, at, "; it takes longitude, latitude, longitude, latitude"));
         }
-        let mut values = Vec::with_capacity(4);
+        let (mut values, mut guards) = (Vec::with_capacity(4), Vec::new());
         for (argument, at) in arguments {
             if matches!(argument, Literal::Text(_)) {
                 return Err(Wrong::new(
@@ -45,10 +45,13 @@ impl<'a> Resolver<'a> {
                     "; use a number or a field",
                 ));
             }
-            values.push(self.literal(base, argument, *at)?.expr);
+            let operand = self.literal(base, argument, *at)?;
+            values.push(operand.expr);
+            guards.extend(operand.guard);
         }
         let distance = Operand::new(Expr::Call(Func::GeoDistance, values), Affinity::Nothing);
-        Ok(Operand { nothing: Nothing::Itself, is_loose: true, ..distance })
+        let guard = (!guards.is_empty()).then(|| all_of(guards));
+        Ok(Operand { nothing: Nothing::Itself, is_loose: true, guard, ..distance })
     }
 
     fn strftime(

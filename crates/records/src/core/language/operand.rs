@@ -53,6 +53,14 @@ pub(super) struct Operand {
 pub(super) struct Many {
     pub(super) joins: Vec<Join>,
     pub(super) value: Expr,
+    /// What holds of the rows that count: others say nothing to whoever asks.
+    pub(super) guards: Vec<Expr>,
+}
+
+impl Many {
+    pub(super) fn new(joins: Vec<Join>, value: Expr) -> Many {
+        Many { joins, value, guards: Vec::new() }
+    }
 }
 
 impl Operand {
@@ -97,22 +105,20 @@ impl Operand {
 pub(super) fn compare(left: &Operand, sign: Sign, right: &Operand, fresh: &mut dyn FnMut() -> Alias) -> Expr {
     let mut all = vec![single(left, sign.compare, right)];
     if !sign.any && (left.many.is_some() || right.many.is_some()) {
-        let (mut joins, mut sides) = (Vec::new(), [left.clone(), right.clone()]);
+        let (mut joins, mut failing, mut sides) = (Vec::new(), Vec::new(), [left.clone(), right.clone()]);
         let is_against_one = left.many.is_none() || right.many.is_none();
         for side in &mut sides {
             if let Some(many) = side.many.take() {
                 joins.extend(many.joins);
+                failing.extend(many.guards);
                 *side = side.at(&many.value);
             } else if is_against_one {
                 side.nothing = side.nothing.beside_many();
             }
         }
-        let opposite = Select {
-            alias: fresh(),
-            joins,
-            filter: Some(fails(&sides[0], sign.compare, &sides[1])),
-            ..Select::all(Source::Nothing)
-        };
+        failing.push(fails(&sides[0], sign.compare, &sides[1]));
+        let opposite =
+            Select { alias: fresh(), joins, filter: Some(all_of(failing)), ..Select::all(Source::Nothing) };
         all.push(Expr::Not(Box::new(Expr::Exists(Box::new(opposite)))));
     }
     all.extend([&left.guard, &right.guard].into_iter().flatten().cloned());

@@ -110,7 +110,7 @@ impl<'a> Resolver<'a> {
                 }
             };
             match &field.kind {
-                FieldKind::Json { .. } | FieldKind::GeoPoint => return self.json(&path, field, rest),
+                FieldKind::Json { .. } | FieldKind::GeoPoint => return self.json(base, &path, field, rest),
                 _ if i >= HOPS_MAX => return Err(too_far(path.at)),
                 // the relation's value is the id: no row needs to be read
                 FieldKind::Relation { .. } if !field.is_many() && *next == "id" && rest.len() == 1 => {
@@ -248,19 +248,26 @@ impl<'a> Resolver<'a> {
         }))
     }
 
-    /// All rows at the end of a way, apart from the shared ones.
-    fn all_rows(&mut self, path: &Path<'a>) -> (Vec<Join>, Place) {
+    /// All rows at the end of a way, apart from the shared ones. For a client those count that it may list.
+    fn all_rows(&mut self, base: &Base<'a>, path: &Path<'a>) -> (Vec<Join>, Place) {
         let (mut joins, mut place) = (Vec::new(), path.start);
         for (hop, target) in &path.hops {
             let (more, alias) = self.emit(hop, place, target, None);
             joins.extend(more);
+            self.guard_list_of_all(base, target, alias);
             place = Place::Row(alias);
         }
         (joins, place)
     }
 
     /// A step into a JSON field.
-    fn json(&mut self, path: &Path<'a>, field: &'a Field, steps: &[&str]) -> Result<Operand, Wrong> {
+    fn json(
+        &mut self,
+        base: &Base<'a>,
+        path: &Path<'a>,
+        field: &'a Field,
+        steps: &[&str],
+    ) -> Result<Operand, Wrong> {
         if let Some(step) = steps.iter().find(|step| step.contains(':')) {
             return Err(Wrong::new(format!("a modifier inside JSON ({step:?})"), path.at, ""));
         }
@@ -275,8 +282,8 @@ impl<'a> Resolver<'a> {
         operand.nothing = Nothing::Itself;
         operand.is_loose = true;
         if path.is_many {
-            let (joins, place) = self.all_rows(path);
-            operand.many = Some(Many { joins, value: inside(self, place) });
+            let (joins, place) = self.all_rows(base, path);
+            operand.many = Some(Many::new(joins, inside(self, place)));
         }
         Ok(operand)
     }
@@ -309,18 +316,17 @@ impl<'a> Resolver<'a> {
         operand.is_loose = is_json || modifier == Some(Modifier::Length);
         operand.is_data = matches!(path.place, Place::Account) && !is_each;
         if path.is_many {
-            let (mut joins, mut place) = self.all_rows(&path);
+            let (mut joins, mut place) = self.all_rows(base, &path);
+            let guards = mail_guard(base, path.collection, field, place).into_iter().collect();
             if is_each {
                 let list = self.read(place, field);
                 let alias = self.fresh();
                 joins.push(Join { alias, source: Source::Each(list), on: Expr::And(Vec::new()) });
                 place = Place::Row(alias);
             }
-            operand.many = Some(Many { joins, value: self.value(place, field, modifier, path.at)? });
+            operand.many = Some(Many { joins, value: self.value(place, field, modifier, path.at)?, guards });
         }
-        if let (Place::Row(alias), false, true) = (path.place, base.sees_hidden, path.collection.is_auth()) {
-            operand.guard = mail_guard(path.collection, field, alias);
-        }
+        operand.guard = mail_guard(base, path.collection, field, path.place);
         Ok(operand)
     }
 
@@ -391,8 +397,12 @@ fn affinity(field: &Field, modifier: Option<Modifier>) -> Affinity {
 }
 
 /// Addresses that are not public can't be found by filters.
-fn mail_guard(collection: &Collection, field: &Field, alias: Alias) -> Option<Expr> {
-    let shown = collection.field("emailVisibility").filter(|_| field.name == "email")?;
+fn mail_guard(base: &Base<'_>, collection: &Collection, field: &Field, place: Place) -> Option<Expr> {
+    let Place::Row(alias) = place else { return None };
+    if base.sees_hidden || !collection.is_auth() || field.name != "email" {
+        return None;
+    }
+    let shown = collection.field("emailVisibility")?;
     Some(same(column(alias, shown.column()), Expr::Value(Value::Bool(true))))
 }
 

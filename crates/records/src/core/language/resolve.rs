@@ -35,6 +35,8 @@ pub(super) struct Resolver<'a> {
     /// Collections that a client's filter has come to and whose list rule still has to be added.
     unguarded: Vec<(&'a Collection, Alias)>,
     guarded: Vec<Alias>,
+    /// The same of rows that stand for all rows of a side, whose list rule belongs beside them.
+    pub(super) unguarded_of_all: Vec<(&'a Collection, Alias)>,
     account_body: OnceCell<Map<String, Json>>,
 }
 
@@ -48,6 +50,7 @@ impl<'a> Resolver<'a> {
             last_space: 0,
             unguarded: Vec::new(),
             guarded: Vec::new(),
+            unguarded_of_all: Vec::new(),
             account_body: OnceCell::new(),
         }
     }
@@ -60,9 +63,14 @@ impl<'a> Resolver<'a> {
     /// A joined row of which the list rule must hold, and the rule; none when all have been given.
     pub(super) fn next_list_rule(&mut self) -> Option<(Base<'a>, &'a str)> {
         let (collection, alias) = self.unguarded.pop()?;
+        Some(self.list_rule(collection, alias))
+    }
+
+    /// The list rule of a row, and what its names refer to.
+    pub(super) fn list_rule(&mut self, collection: &'a Collection, alias: Alias) -> (Base<'a>, &'a str) {
         self.last_space += 1;
         let base = Base { collection, alias, space: self.last_space, sees_hidden: true };
-        Some((base, collection.rules.list.as_deref().unwrap_or_default()))
+        (base, collection.rules.list.as_deref().unwrap_or_default())
     }
 
     /// A collection by name or id.
@@ -122,6 +130,14 @@ impl<'a> Resolver<'a> {
         }
         self.guarded.push(alias);
         Ok(())
+    }
+
+    /// Notes the same of a row that stands for all rows of a side. That there is a list rule was seen before.
+    pub(super) fn guard_list_of_all(&mut self, base: &Base<'a>, collection: &'a Collection, alias: Alias) {
+        let has_rule = collection.rules.list.as_deref().is_some_and(|rule| !rule.is_empty());
+        if has_rule && !base.sees_hidden {
+            self.unguarded_of_all.push((collection, alias));
+        }
     }
 
     /// A value as written, or what a name stands for.
