@@ -70,7 +70,13 @@ impl Turn {
                 Gate::of(&rules.update, request).text()?;
                 self.ready(request, &collection, &id, draft).await.map(Prepared::Update)
             }
-            Act::Upsert(draft) => self.ready_new(request, &collection, draft).await.map(Prepared::Upsert),
+            Act::Upsert(draft) => {
+                // who may do neither has no password hashed and no file laid down
+                if Gate::of(&rules.update, request).text().is_err() {
+                    Gate::of(&rules.create, request).text()?;
+                }
+                self.ready_new(request, &collection, draft).await.map(Prepared::Upsert)
+            }
             Act::Delete(id) => {
                 Gate::of(&rules.delete, request).text()?;
                 Ok(Prepared::Delete(collection, id))

@@ -11,7 +11,7 @@ use store::{Row, Tx};
 
 use crate::core::account::{self, Access};
 use crate::core::collection::Collection;
-use crate::core::field::FieldKind;
+use crate::core::field::{Field, FieldKind};
 use crate::core::value::{self, Values};
 use crate::error::Error;
 use crate::records::bulk::keep_dates;
@@ -123,11 +123,18 @@ impl Turn {
         rule: &str,
         draft: &Draft,
     ) -> Result<(), Error> {
-        if draft.uploads.is_empty() {
+        let is_password = |f: &Field| matches!(f.kind, FieldKind::Password { .. });
+        let sends = |name: &str| draft.values.contains_key(name);
+        let hashes =
+            collection.fields.iter().any(|f| is_password(f) && sends(&f.name)) || sends("oldPassword");
+        if draft.uploads.is_empty() && !hashes {
             return Ok(());
         }
-        let request = Request { body: draft.values.clone(), ..request.clone() };
         let mut conn = self.records.store().reader().await?;
+        let row = conn.get(&collection.table(), id).await?.ok_or_else(Error::missing)?;
+        let before = value::read(collection, id, &row.body);
+        let body = value::resolve_modifiers(collection, &before, &draft.values);
+        let request = Request { body, ..request.clone() };
         match self.fetch(&mut conn, collection, &request, id, rule).await? {
             Some(_) => Ok(()),
             None => Err(Error::missing()),
@@ -271,7 +278,8 @@ impl Turn {
             let Some(target) = self.catalog.find(target) else { continue };
             let value = after.0.get(&field.name);
             let old = before.and_then(|before| before.0.get(&field.name));
-            if value == old {
+            // of more than the field takes, none is looked up
+            if value == old || faults.0.contains_key(&field.name) {
                 continue;
             }
             for id in texts(value).filter(|id| !id.is_empty() && !texts(old).any(|known| known == *id)) {
