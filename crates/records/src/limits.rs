@@ -22,6 +22,8 @@ pub struct Limits {
     pub expand_depth_max: usize,
     /// Records fetched by one expanded relation of one page.
     pub expand_records_max: usize,
+    /// Bytes of all expanded records of one page, each as often as it is shown.
+    pub expand_bytes_max: usize,
     /// Back-related records of one record in `expand`.
     pub expand_back_max: usize,
     /// Bytes of one stored body.
@@ -48,6 +50,7 @@ impl Default for Limits {
             sort_terms_max: 8,
             expand_depth_max: 6,
             expand_records_max: 10_000,
+            expand_bytes_max: 32 << 20,
             expand_back_max: 1000,
             body_bytes_max: 10 << 20,
             batch_requests_max: 50,

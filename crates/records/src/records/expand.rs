@@ -158,6 +158,8 @@ impl Turn {
             });
         }
         let texts = self.with_relations(conn, request, &relation.target, &distinct, below).await?;
+        let bytes = related.iter().flatten().map(|row| texts[places[&row.id]].len()).sum::<usize>();
+        self.check_bytes(bytes + parts.iter().map(String::len).sum::<usize>())?;
         for (part, rows) in parts.iter_mut().zip(&related).filter(|(_, rows)| !rows.is_empty()) {
             let mut texts = rows.iter().map(|row| texts[places[&row.id]].as_str());
             if !part.is_empty() {
@@ -209,17 +211,20 @@ impl Turn {
             gate => gate.text()?,
         };
         let mut known: HashMap<String, Option<Arc<Row>>> = HashMap::new();
-        let mut all = Vec::with_capacity(rows.len());
+        let (mut all, mut back) = (Vec::with_capacity(rows.len()), 0);
         for row in rows {
             let found = match &relation.way {
                 Way::Back(field) => {
-                    self.referring(conn, request, &relation.target, field, &row.id, rule).await?
+                    let found = self.referring(conn, request, &relation.target, field, &row.id, rule).await?;
+                    back += found.len();
+                    self.check_size(back)?;
+                    found
                 }
                 Way::Forward(field) => {
                     let mut found = Vec::new();
                     for id in ids(collection, field, row) {
                         if !known.contains_key(&id) {
-                            self.check_size(known.len())?;
+                            self.check_size(known.len() + 1)?;
                             let row = self.fetch(conn, &relation.target, request, &id, rule).await?;
                             known.insert(id.clone(), row.map(Arc::new));
                         }
@@ -235,10 +240,22 @@ impl Turn {
 
     fn check_size(&self, records: usize) -> Result<(), Error> {
         let most = self.records.limits().expand_records_max;
-        if records < most {
+        if records <= most {
             return Ok(());
         }
         let message = format!("`expand` would need more than {most} records; ask for a smaller page.");
+        Err(Error::refused(Kind::Invalid, message))
+    }
+
+    /// A record that is shown a thousand times takes a thousand times its place.
+    fn check_bytes(&self, bytes: usize) -> Result<(), Error> {
+        let most = self.records.limits().expand_bytes_max;
+        if bytes <= most {
+            return Ok(());
+        }
+        let message = format!(
+            "`expand` would make more than {most} bytes; ask for a smaller page or follow fewer relations."
+        );
         Err(Error::refused(Kind::Invalid, message))
     }
 
