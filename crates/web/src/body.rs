@@ -57,8 +57,14 @@ pub async fn json<T: DeserializeOwned>(body: Body, limit: u64) -> Result<T, Prob
     parse(&read(body, limit).await?)
 }
 
+/// Values in one request's JSON or form: one of them takes many times more memory than its two bytes on the wire.
+pub const VALUES_MAX: usize = 300_000;
+
 /// Reads JSON; the message names line and column of a fault.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if values(bytes) > VALUES_MAX {
+        return Err(too_many());
+    }
     serde_json::from_slice(bytes).map_err(|fault| {
         let place = format!("line {}, column {}", fault.line(), fault.column());
         let what = match fault.classify() {
@@ -70,6 +76,26 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         };
         Problem::invalid(format!("The request's JSON can't be read at {place}: {what}."))
     })
+}
+
+/// The refusal of more values than [`VALUES_MAX`].
+pub(crate) fn too_many() -> Problem {
+    let message = format!("The request has more than {VALUES_MAX} values.");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+}
+
+/// How many values a JSON text has at most: every one but the first stands behind a sign.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut is_text, mut rest) = (1, false, json.iter());
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'"' => is_text = !is_text,
+            b'\\' if is_text => drop(rest.next()),
+            b',' | b'[' | b'{' | b':' if !is_text => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 /// Why a body was cut off by us.
@@ -190,6 +216,16 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_values_than_the_limit_are_refused_before_they_are_read() {
+        let many = format!("[{}0]", "0,".repeat(VALUES_MAX));
+        assert_eq!(parse::<serde_json::Value>(many.as_bytes()).unwrap_err().status, 413);
+        // signs in a text are no values
+        let text = format!("{{\"a\":\"{}\\\",{}\"}}", "[,{:".repeat(VALUES_MAX), "\\\\,".repeat(10));
+        assert_eq!(values(text.as_bytes()), 3);
+        assert!(parse::<serde_json::Value>(text.as_bytes()).is_ok());
+    }
 
     #[tokio::test]
     async fn a_body_of_several_pieces_is_put_together() {

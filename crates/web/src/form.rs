@@ -1,5 +1,6 @@
 //! What a client sent, whether as JSON, as a form or as multipart: values, and files that have arrived on disk.
 
+use std::collections::HashSet;
 use std::str;
 
 use axum::body::Body;
@@ -90,7 +91,10 @@ fn json(bytes: &Bytes) -> Result<Form, Problem> {
 fn urlencoded(bytes: &Bytes) -> Result<Form, Problem> {
     let text = str::from_utf8(bytes).map_err(|_| Problem::invalid("The request's form is no UTF-8."))?;
     let mut values = Values::default();
-    for (name, value) in request::pairs(text) {
+    for (count, (name, value)) in request::pairs(text).enumerate() {
+        if count >= body::VALUES_MAX {
+            return Err(body::too_many());
+        }
         values.add(name.into_owned(), value.into_owned());
     }
     Ok(Form { values: values.finish()?, uploads: Vec::new() })
@@ -151,7 +155,7 @@ async fn file(parts: &mut Parts, left: &mut u64, limits: &Limits, files: &Files)
 #[derive(Default)]
 struct Values {
     plain: Map<String, Value>,
-    repeated: Vec<String>,
+    repeated: HashSet<String>,
     json: Vec<String>,
 }
 
@@ -169,7 +173,7 @@ impl Values {
             Some(Value::Array(list)) if self.repeated.contains(&name) => list.push(value),
             Some(one) => {
                 *one = Value::Array(vec![one.take(), value]);
-                self.repeated.push(name);
+                self.repeated.insert(name);
             }
         }
     }
