@@ -122,7 +122,10 @@ impl Fault for Error {
             Error::Engine(_) | Error::Broken { .. } | Error::Access { .. } | Error::Damaged { .. } => {
                 "Something went wrong.".into()
             }
-            other => other.to_string(),
+            // names of indexes and files are ours alone
+            Error::Unique { .. } => "a value that must be unique is there already".into(),
+            Error::Locked { .. } | Error::Newer { .. } => "the database can't be used now".into(),
+            Error::Full | Error::Busy | Error::Slow { .. } | Error::Gone => self.to_string(),
         }
     }
 }

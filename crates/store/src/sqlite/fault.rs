@@ -31,10 +31,16 @@ impl Place {
             (ffi::SQLITE_INTERRUPT, _) => self.slow(),
             (ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB, _) => Error::Damaged { path: path() },
             (ffi::SQLITE_CANTOPEN | ffi::SQLITE_READONLY | ffi::SQLITE_PERM | ffi::SQLITE_AUTH, _) => {
-                Error::Access { path: path(), source: std::io::Error::other(error) }
+                Error::Access { path: path(), source: self.why_shut(error) }
             }
             _ => Error::Engine(error),
         }
+    }
+
+    /// Why the file can't be used: what the system says of it, which the engine keeps to itself.
+    fn why_shut(&self, error: rusqlite::Error) -> std::io::Error {
+        let opened = std::fs::OpenOptions::new().append(true).open(&self.path);
+        opened.err().unwrap_or_else(|| std::io::Error::other(error))
     }
 
     /// The read was broken off.
