@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use base::error::Fields;
 use percent_encoding::percent_decode_str;
@@ -47,7 +47,14 @@ pub(crate) async fn run(
     let mut steps = Vec::with_capacity(asked.len());
     for (place, asked) in asked.into_iter().enumerate() {
         let uploads = uploads.remove(&place).unwrap_or_default();
-        steps.push(step(asked, uploads).map_err(|fault| failed(place, &fault))?);
+        let step = step(asked, uploads).and_then(|step| {
+            service.count(&step.collection, action(&step.act), caller.address).map(|()| step)
+        });
+        match step {
+            Ok(step) => steps.push(step),
+            Err(fault) if fault.status == StatusCode::TOO_MANY_REQUESTS => return Err(fault),
+            Err(fault) => return Err(failed(place, &fault)),
+        }
     }
     let done = service.records.batch(&caller.request, steps).await?;
     Ok(reply::json_text(answers(&done)))
@@ -115,6 +122,15 @@ fn step(asked: Asked, uploads: Vec<Upload>) -> Result<Step, Problem> {
         _ => return Err(unknown()),
     };
     Ok(Step { collection: collection.clone(), act, shape })
+}
+
+/// What a request of a batch counts as: the same as by itself.
+fn action(act: &Act) -> &'static str {
+    match act {
+        Act::Create(_) | Act::Upsert(_) => "create",
+        Act::Update(..) => "update",
+        Act::Delete(_) => "delete",
+    }
 }
 
 /// The failure of one request, in the form that the client finds it.

@@ -78,6 +78,13 @@ impl Caller {
 }
 
 impl Inner {
+    /// Counts one request of an action on a collection, whether it is called by its name or its id.
+    pub(crate) fn count(&self, collection: &str, action: &str, address: IpAddr) -> Result<(), Problem> {
+        let catalog = self.records.catalog();
+        let name = catalog.find(collection).map_or(collection, |found| found.name.as_str());
+        self.limiter.check_action(name, action, address)
+    }
+
     /// Whether any rule of any collection asks for headers; found out once per state of the collections.
     fn asks_headers(&self) -> bool {
         let catalog = self.records.catalog();

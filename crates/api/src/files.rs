@@ -55,7 +55,7 @@ pub(crate) async fn download(
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
     let mut caller = Caller::of(&service, &head).await?;
-    service.limiter.check_action(&collection, "file", caller.address)?;
+    service.count(&collection, "file", caller.address)?;
     let found = find(&service, &mut caller, &collection, &record, name).await?;
     let (files, table) = (service.records.store().files(), found.collection.table());
     let original =

@@ -31,7 +31,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
     let caller = Caller::of(&service, &head).await?;
-    service.limiter.check_action(&collection, "list", caller.address)?;
+    service.count(&collection, "list", caller.address)?;
     let query = ListQuery {
         page: caller.number("page")?,
         page_size: caller.number("perPage")?,
@@ -52,7 +52,7 @@ pub(crate) async fn view(
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
     let caller = Caller::of(&service, &head).await?;
-    service.limiter.check_action(&collection, "view", caller.address)?;
+    service.count(&collection, "view", caller.address)?;
     let record = service.records.view(&caller.request, &collection, &id, &caller.shape()).await?;
     Ok(reply::json_text(record))
 }
@@ -65,7 +65,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let mut caller = Caller::of(&service, &head).await?;
-    service.limiter.check_action(&name, "create", caller.address)?;
+    service.count(&name, "create", caller.address)?;
     let collection = service.target(&caller, &name, |c| c.rules.create.is_some()).await?;
     let draft = service.draft(&mut caller, &collection, &head.headers, body).await?;
     let written = service.records.create(&caller.request, &name, draft, &caller.shape()).await?;
@@ -80,7 +80,7 @@ pub(crate) async fn update(
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let mut caller = Caller::of(&service, &head).await?;
-    service.limiter.check_action(&name, "update", caller.address)?;
+    service.count(&name, "update", caller.address)?;
     let collection = service.target(&caller, &name, |c| c.rules.update.is_some()).await?;
     let draft = service.draft(&mut caller, &collection, &head.headers, body).await?;
     let written = service.records.update(&caller.request, &name, &id, draft, &caller.shape()).await?;
@@ -95,7 +95,7 @@ pub(crate) async fn delete(
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
     let caller = Caller::of(&service, &head).await?;
-    service.limiter.check_action(&collection, "delete", caller.address)?;
+    service.count(&collection, "delete", caller.address)?;
     service.records.delete(&caller.request, &collection, &id).await?;
     Ok(reply::no_content())
 }
