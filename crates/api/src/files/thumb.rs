@@ -132,17 +132,37 @@ fn make(path: &Path, size: Size, pixels_max: u64) -> image::ImageResult<Option<V
 fn shrink(picture: &DynamicImage, size: Size) -> DynamicImage {
     let (width, height) = (picture.width(), picture.height());
     let (new_width, new_height) = scaled(width, height, size);
-    let scaled = picture.resize_exact(new_width, new_height, FilterType::Triangle);
-    if size.width == 0 || size.height == 0 || size.fit == Fit::Inside {
-        return scaled;
+    let fills = size.width > 0 && size.height > 0 && size.fit != Fit::Inside;
+    if !fills {
+        return picture.resize_exact(new_width.min(SIDE_MAX), new_height.min(SIDE_MAX), FilterType::Triangle);
     }
-    let (over_x, over_y) = (new_width - size.width, new_height - size.height);
-    let (x, y) = match size.fit {
+    if new_width > SIDE_MAX || new_height > SIDE_MAX {
+        return cut(picture, size).resize_exact(size.width, size.height, FilterType::Triangle);
+    }
+    let scaled = picture.resize_exact(new_width, new_height, FilterType::Triangle);
+    let (x, y) = corner(new_width - size.width, new_height - size.height, size.fit);
+    scaled.crop_imm(x, y, size.width, size.height)
+}
+
+/// Where the part that is kept begins, of what stands over.
+fn corner(over_x: u32, over_y: u32, fit: Fit) -> (u32, u32) {
+    match fit {
         Fit::Top => (over_x / 2, 0),
         Fit::Bottom => (over_x / 2, over_y),
         Fit::Centre | Fit::Inside => (over_x / 2, over_y / 2),
+    }
+}
+
+/// The part of a long and narrow picture that fills its frame: cut out before it is scaled, because scaled as a whole
+/// it would be very large.
+fn cut(picture: &DynamicImage, size: Size) -> DynamicImage {
+    let kept = |side: u64, by: u32, of: u32| {
+        u32::try_from((side * u64::from(by)).div_ceil(u64::from(of))).unwrap_or(u32::MAX)
     };
-    scaled.crop_imm(x, y, size.width, size.height)
+    let width = kept(picture.height().into(), size.width, size.height).clamp(1, picture.width());
+    let height = kept(width.into(), size.height, size.width).clamp(1, picture.height());
+    let (x, y) = corner(picture.width() - width, picture.height() - height, size.fit);
+    picture.crop_imm(x, y, width, height)
 }
 
 /// Width and height before anything is cut off.
@@ -204,6 +224,17 @@ mod tests {
         ] {
             let small = shrink(&picture, Size::parse(size).expect("a size"));
             assert_eq!((small.width(), small.height()), (width, height), "{size}");
+        }
+    }
+
+    #[test]
+    fn a_long_and_narrow_picture_makes_no_large_small_one() {
+        for (width, height) in [(1, 60_000), (60_000, 1)] {
+            let picture = DynamicImage::new_luma8(width, height);
+            for size in ["4096x4096", "4096x0", "0x4096", "4096x4096t", "4096x1"] {
+                let small = shrink(&picture, Size::parse(size).expect("a size"));
+                assert!(small.width() <= SIDE_MAX && small.height() <= SIDE_MAX, "{size}");
+            }
         }
     }
 
