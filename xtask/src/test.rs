@@ -17,13 +17,14 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
         package: "sqlite3",
         why: "reads a store's file from outside",
     },
+    Need { name: "curl", probe: "command -v curl", package: "curl", why: "follows the README" },
     Need {
         name: "chromium",
         probe: "command -v chromium",
