@@ -8,6 +8,8 @@ pub struct Limits {
     pub page_size_max: u64,
     /// Records on a page when the request doesn't say.
     pub page_size_default: u64,
+    /// Bytes of the stored bodies of one page.
+    pub page_bytes_max: usize,
     /// Characters of a filter.
     pub filter_length_max: usize,
     /// Comparisons in a filter or rule.
@@ -43,6 +45,7 @@ impl Default for Limits {
         Limits {
             page_size_max: 1000,
             page_size_default: 30,
+            page_bytes_max: 32 << 20,
             filter_length_max: 3500,
             filter_terms_max: 200,
             filter_depth_max: 32,

@@ -53,6 +53,12 @@ impl Conn {
         self.run(move |db| rows::select(db, &sql)).await
     }
 
+    /// The same; `None` when their bodies are longer than `bytes_max` together.
+    pub async fn page(&mut self, select: &Select, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
+        let sql = sqlite::select(select);
+        self.run(move |db| rows::page(db, &sql, bytes_max)).await
+    }
+
     /// How many rows a selection has, without its limit and offset.
     pub async fn count(&mut self, select: &Select) -> Result<u64, Error> {
         let sql = sqlite::count(select);

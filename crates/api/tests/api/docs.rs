@@ -44,7 +44,7 @@ fn every_limit_is_documented_with_its_default() {
         replays_at_once_max, heartbeat, unsubscribed_time_max, listen_time_max, recheck_every
     } besides {});
     rows!(docs, "records", records::Limits {
-        page_size_max, page_size_default, filter_length_max, filter_terms_max, filter_depth_max, joins_max,
+        page_size_max, page_size_default, page_bytes_max as bytes, filter_length_max, filter_terms_max, filter_depth_max, joins_max,
         sort_terms_max, expand_depth_max, expand_records_max, expand_bytes_max as bytes,
         expand_back_max, body_bytes_max as bytes,
         batch_requests_max, cascade_records_max, password_hashes_max, password_queue_max

@@ -51,7 +51,10 @@ fn superusers_are_listed_and_the_last_one_stays() {
     );
     assert_eq!(run(dir.path(), &["superuser", "delete", "a@example.com"]).0, 0);
     let (code, _, stderr) = run(dir.path(), &["superuser", "delete", "b@example.com"]);
-    assert_eq!((code, stderr.as_str()), (1, "ondol: You can't delete the only existing superuser.\n"));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (1, "ondol: The only superuser stays. Make another one before you delete this one.\n")
+    );
 }
 
 #[test]

@@ -25,13 +25,24 @@ impl Records {
         select.limit = Some(page_size);
         select.offset = (page - 1).saturating_mul(page_size);
         let mut conn = self.store().reader().await?;
-        let rows: Vec<_> = conn.select(&select).await?.into_iter().map(Arc::new).collect();
+        let rows = self.page(&mut conn, &select).await?;
         let total = match query.skips_total {
             true => None,
             false => Some(total(&mut conn, &select, rows.len()).await?),
         };
         let items = turn.present(&mut conn, request, &collection, &rows, &query.shape).await?;
         Ok(Page { page, page_size, total, items })
+    }
+
+    /// The rows of one page, within its limit of bytes.
+    async fn page(&self, conn: &mut Conn, select: &Select) -> Result<Vec<Arc<Row>>, Error> {
+        let most = self.limits().page_bytes_max;
+        let rows = conn.page(select, most).await?.ok_or_else(|| {
+            let message =
+                format!("This page would be longer than {most} bytes. Ask for fewer records with perPage.");
+            Error::refused(Kind::Invalid, message)
+        })?;
+        Ok(rows.into_iter().map(Arc::new).collect())
     }
 
     /// One record's JSON text, by the view rule.

@@ -259,7 +259,10 @@ impl Turn {
             return Err(Error::missing());
         }
         if collection.is_superusers() && tx.count(&Select::table(&collection.table())).await? < 2 {
-            return Err(Error::refused(Kind::Invalid, "You can't delete the only existing superuser."));
+            return Err(Error::refused(
+                Kind::Invalid,
+                "The only superuser stays. Make another one before you delete this one.",
+            ));
         }
         self.cascade(tx, collection, id).await
     }

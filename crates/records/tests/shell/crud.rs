@@ -125,3 +125,16 @@ async fn a_field_comes_is_renamed_and_goes_without_touching_a_record() {
     let after = house.records.find(house.records.catalog().find("posts").unwrap(), &id).await.unwrap();
     assert_eq!(before, after);
 }
+
+#[tokio::test]
+async fn a_page_of_more_bytes_than_its_limit_is_refused_before_it_is_read() {
+    let house = House::with(records::Limits { page_bytes_max: 1000, ..Default::default() }).await;
+    house.open_collection("notes", json!([{ "name": "text", "type": "text" }])).await;
+    for _ in 0..3 {
+        house.create(&guest(), "notes", json!({ "text": "글".repeat(150) })).await.unwrap();
+    }
+    let ask = |page_size| ListQuery { page_size, ..ListQuery::default() };
+    assert_eq!(house.records.list(&guest(), "notes", &ask(2)).await.unwrap().items.len(), 2);
+    let text = told(house.records.list(&guest(), "notes", &ask(3)).await.unwrap_err());
+    assert!(text.starts_with("400") && text.contains("perPage"), "{text}");
+}

@@ -39,13 +39,23 @@ pub(crate) fn delete(db: &Connection, table: &Table, id: &str) -> rusqlite::Resu
 
 /// The rows of a selection: columns id, rev, shape, body.
 pub(crate) fn select(db: &Connection, sql: &Sql) -> rusqlite::Result<Vec<Row>> {
+    Ok(page(db, sql, usize::MAX)?.unwrap_or_default())
+}
+
+/// The same; `None` when their bodies are longer than that together.
+pub(crate) fn page(db: &Connection, sql: &Sql, bytes_max: usize) -> rusqlite::Result<Option<Vec<Row>>> {
     let mut statement = bound(db, sql)?;
     let mut rows = statement.raw_query();
-    let mut found = Vec::new();
+    let (mut found, mut bytes) = (Vec::new(), 0_usize);
     while let Some(row) = rows.next()? {
-        found.push(Row { id: row.get(0)?, rev: row.get(1)?, shape: row.get(2)?, body: row.get(3)? });
+        let row = Row { id: row.get(0)?, rev: row.get(1)?, shape: row.get(2)?, body: row.get(3)? };
+        bytes = bytes.saturating_add(row.body.len());
+        if bytes > bytes_max {
+            return Ok(None);
+        }
+        found.push(row);
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// The one number that a question gives.
