@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 
 use crate::refusal::Refusal;
 use crate::search;
+
+/// Records that are read at once: few, so that large ones stay within the limit of a page's bytes.
+const PAGE: u64 = 100;
 use crate::session::Session;
 
 /// Where the export stands.
@@ -58,7 +61,7 @@ impl Export {
         if self.is_done {
             return Ok(None);
         }
-        let page_size = self.records.limits().page_size_max;
+        let page_size = PAGE.min(self.records.limits().page_size_max);
         let query = ListQuery {
             page_size,
             sort: "id".to_owned(),
