@@ -23,11 +23,5 @@ mod console_in_chromium;
 #[path = "house/killed_at_random_moments.rs"]
 mod killed_at_random_moments;
 
-#[path = "house/fuzz.rs"]
-mod fuzz;
-
-#[path = "house/hostile.rs"]
-mod hostile;
-
 #[path = "house/newcomer.rs"]
 mod newcomer;

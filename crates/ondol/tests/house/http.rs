@@ -28,29 +28,17 @@ impl Client {
     /// Sends one request; its status and the JSON of its answer (null where there is none).
     pub(crate) fn ask(&mut self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let (status, bytes) = self.send(method, path, "application/json", body.as_bytes())?;
-        Ok((status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? }))
-    }
-
-    /// Sends one request as it is; its status and the bytes of its answer.
-    pub(crate) fn send(
-        &mut self,
-        method: &str,
-        path: &str,
-        kind: &str,
-        body: &[u8],
-    ) -> Result<(u16, Vec<u8>)> {
-        let head = format!(
+        let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: house\r\nAuthorization: {}\r\n\
-             Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.token,
             body.len()
         );
-        self.stream.get_mut().write_all(&[head.as_bytes(), body].concat())?;
+        self.stream.get_mut().write_all(request.as_bytes())?;
         let (status, length) = read_head(&mut self.stream)?;
         let mut bytes = vec![0; length];
         self.stream.read_exact(&mut bytes)?;
-        Ok((status, bytes))
+        Ok((status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? }))
     }
 }
 

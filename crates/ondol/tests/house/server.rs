@@ -4,10 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
 use tempfile::TempDir;
-
-use crate::http::Client;
 
 /// The superuser of every house.
 pub(crate) const EMAIL: &str = "root@example.com";
@@ -121,20 +118,6 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// The most memory that it ever held.
-    pub(crate) fn memory_kb_max(&self) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Linux tells");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the high water mark");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
-    }
-
-    pub(crate) fn is_healthy(&self) -> bool {
-        let health =
-            Client::new(&self.address, "").and_then(|mut c| c.ask("GET", "/api/health", &Value::Null));
-        health.is_ok_and(|(status, _)| status == 200)
     }
 
     /// Kills it as a lost machine would: without a word, at once.
