@@ -1,6 +1,5 @@
 //! The handle: proves tokens for the other rooms and issues new ones.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,14 +177,12 @@ impl Identity {
     }
 }
 
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Principal>>, Error>> + Send + 'a>>;
-
 impl Authenticate for Identity {
-    fn principal<'a>(&'a self, token: &'a str) -> Answer<'a> {
+    fn principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
         Box::pin(async move { Ok(self.prove(token, Purpose::Auth).await?.map(|proven| proven.principal)) })
     }
 
-    fn file_principal<'a>(&'a self, token: &'a str) -> Answer<'a> {
+    fn file_principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
         Box::pin(async move { Ok(self.prove(token, Purpose::File).await?.map(|proven| proven.principal)) })
     }
 }

@@ -17,4 +17,4 @@ mod request;
 pub use error::Error;
 pub use limits::Limits;
 pub use records::{Act, Draft, Fate, ListQuery, Page, Records, Shape, Step, Upload, Written};
-pub use request::{Authenticate, Context, Principal, Request};
+pub use request::{Authenticate, Context, Found, Principal, Request};

@@ -73,17 +73,14 @@ impl Request {
     }
 }
 
+/// A look-up of an account that is under way.
+pub type Found<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Principal>>, Error>> + Send + 'a>>;
+
 /// Finds out who a token belongs to. Implemented by the room `identity`; the other rooms only see this.
 pub trait Authenticate: Send + Sync + 'static {
     /// The account of a sign-in token; `None` for a token that is not (or no longer) valid.
-    fn principal<'a>(
-        &'a self,
-        token: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Arc<Principal>>, Error>> + Send + 'a>>;
+    fn principal<'a>(&'a self, token: &'a str) -> Found<'a>;
 
     /// The account of a file token (short-lived, in an address).
-    fn file_principal<'a>(
-        &'a self,
-        token: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Arc<Principal>>, Error>> + Send + 'a>>;
+    fn file_principal<'a>(&'a self, token: &'a str) -> Found<'a>;
 }

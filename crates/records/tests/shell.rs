@@ -1,4 +1,5 @@
 //! The shell of `records` on a true store in a folder of its own.
+#![expect(clippy::unwrap_used, reason = "in a test a fault is to be seen where it happens")]
 
 #[path = "shell/collections.rs"]
 mod collections;

@@ -1,7 +1,6 @@
 //! A house to test in: a store, its records, the room behind the front, and people with tokens.
 
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use api::{Means, Service};
@@ -33,8 +32,6 @@ pub(crate) struct House {
 /// A token is `COLLECTION/ID`, or [`ROOT`].
 struct Tokens(Records);
 
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Principal>>, Error>> + Send + 'a>>;
-
 impl Tokens {
     async fn find(&self, token: &str) -> Result<Option<Arc<Principal>>, Error> {
         let catalog = self.0.catalog();
@@ -51,11 +48,11 @@ impl Tokens {
 }
 
 impl Authenticate for Tokens {
-    fn principal<'a>(&'a self, token: &'a str) -> Answer<'a> {
+    fn principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
         Box::pin(self.find(token))
     }
 
-    fn file_principal<'a>(&'a self, token: &'a str) -> Answer<'a> {
+    fn file_principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
         Box::pin(async move {
             match token.strip_prefix("file:") {
                 Some(token) => self.find(token).await,
