@@ -67,6 +67,19 @@ pub struct Request {
 }
 
 impl Request {
+    /// The same request with another body; the old one is not copied for it.
+    #[must_use]
+    pub fn with_body(&self, body: Map<String, Value>) -> Request {
+        Request {
+            context: self.context,
+            method: self.method.clone(),
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            body,
+            auth: self.auth.clone(),
+        }
+    }
+
     /// True when a superuser asks.
     pub fn is_superuser(&self) -> bool {
         self.auth.as_ref().is_some_and(|a| a.is_superuser())

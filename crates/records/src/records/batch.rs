@@ -10,7 +10,7 @@ use crate::core::collection::Collection;
 use crate::error::Error;
 use crate::records::cascade::Leftovers;
 use crate::records::ready::Ready;
-use crate::records::turn::{Gate, Turn};
+use crate::records::turn::{Gate, Turn, no_collection};
 use crate::records::{Act, Draft, Records, Shape, Step, Written};
 use crate::request::Request;
 
@@ -58,8 +58,7 @@ impl Records {
 impl Turn {
     async fn prepare_step(&self, request: &Request, collection: &str, act: Act) -> Result<Prepared, Error> {
         let found = self.catalog.find(collection).cloned();
-        let collection =
-            found.ok_or_else(|| Error::refused(Kind::NotFound, "Missing collection context."))?;
+        let collection = found.ok_or_else(no_collection)?;
         let rules = &collection.rules;
         match act {
             Act::Create(draft) => {

@@ -43,7 +43,7 @@ impl Turn {
         draft: Draft,
     ) -> Result<Ready, Error> {
         let mut sent = draft.values;
-        let request = Request { body: sent.clone(), ..request.clone() };
+        let request = request.with_body(sent.clone());
         let hashes = self.hash(collection, &sent).await?;
         let proven = self.prove(collection, id, &sent).await?;
         let named = name(collection, &mut sent, draft.uploads);

@@ -58,8 +58,7 @@ impl Records {
     /// A turn on a collection, by name or id.
     pub(super) async fn turn_on(&self, name_or_id: &str) -> Result<(Turn, Arc<Collection>), Error> {
         let found = self.collection(name_or_id).await?;
-        let missing = || Error::refused(Kind::NotFound, "Missing collection context.");
-        Ok((self.turn(), found.ok_or_else(missing)?))
+        Ok((self.turn(), found.ok_or_else(no_collection)?))
     }
 
     pub(super) fn turn(&self) -> Turn {
@@ -116,6 +115,11 @@ impl Turn {
         select.limit = Some(1);
         Ok(conn.select(&select).await?.pop())
     }
+}
+
+/// There is no collection of that name or id.
+pub(super) fn no_collection() -> Error {
+    Error::refused(Kind::NotFound, "Missing collection context.")
 }
 
 /// A client's filter or sort that can't be read.

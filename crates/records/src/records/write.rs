@@ -134,7 +134,7 @@ impl Turn {
         let row = conn.get(&collection.table(), id).await?.ok_or_else(Error::missing)?;
         let before = value::read(collection, id, &row.body);
         let body = value::resolve_modifiers(collection, &before, &draft.values);
-        let request = Request { body, ..request.clone() };
+        let request = request.with_body(body);
         match self.fetch(&mut conn, collection, &request, id, rule).await? {
             Some(_) => Ok(()),
             None => Err(Error::missing()),
@@ -238,8 +238,8 @@ impl Turn {
         if rule.is_empty() {
             return Ok(());
         }
-        let mut request = ready.request.clone();
-        request.body = value::resolve_modifiers(&ready.collection, before, &request.body);
+        let body = value::resolve_modifiers(&ready.collection, before, &ready.request.body);
+        let request = ready.request.with_body(body);
         match self.fetch(tx, &ready.collection, &request, &ready.id, rule).await? {
             Some(_) => Ok(()),
             None => Err(Error::missing()),
