@@ -26,7 +26,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 
 /// Fills the store, or runs the statements and prints a [`Sample`] as a line of JSON.
 pub(crate) async fn run(task: Task) -> Result<()> {
-    let store = Store::open(Config::new(&task.dir), Clock::System)?;
+    let store = Store::open(Config::new(&task.dir), Clock::System).await?;
     store.claim()?;
     match task.operation {
         None => fill(&store, task.size).await?,

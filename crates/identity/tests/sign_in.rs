@@ -33,7 +33,7 @@ struct Fixture {
 async fn fixture() -> Fixture {
     let dir = tempfile::tempdir().expect("a folder");
     let clock = Clock::manual(START);
-    let store = Store::open(store::Config::new(dir.path()), clock.clone()).expect("a store");
+    let store = Store::open(store::Config::new(dir.path()), clock.clone()).await.expect("a store");
     let records = Records::open(store, clock.clone(), Limits::default()).await.expect("records");
     let web = web::Config {
         rates: vec![Allowance {

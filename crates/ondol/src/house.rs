@@ -37,7 +37,7 @@ impl House {
     pub async fn open(config: Config) -> Result<House, Failure> {
         let (listener, address) = bind(&config.listen).await?;
         let clock = Clock::System;
-        let store = Store::open(config.store, clock.clone())?;
+        let store = Store::open(config.store, clock.clone()).await?;
         store.claim()?;
         let records = Records::open(store.clone(), clock.clone(), config.records).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));

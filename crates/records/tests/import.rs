@@ -12,7 +12,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 async fn open(dir: &tempfile::TempDir) -> Records {
-    let store = Store::open(Config::new(dir.path()), Clock::System).expect("the folder is ours");
+    let store = Store::open(Config::new(dir.path()), Clock::System).await.expect("the folder is ours");
     Records::open(store, Clock::System, Limits::default()).await.expect("the store is new")
 }
 

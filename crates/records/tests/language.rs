@@ -125,7 +125,7 @@ impl World {
     async fn new() -> World {
         let table: Value = serde_json::from_str(include_str!("language/table.json")).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(Config::new(dir.path()), Clock::System).unwrap();
+        let store = Store::open(Config::new(dir.path()), Clock::System).await.unwrap();
         let catalog = catalog();
         for collection in catalog.all() {
             let (place, rows) = (collection.table(), table["records"][&collection.name].as_array());

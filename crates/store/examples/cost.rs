@@ -25,7 +25,9 @@ fn main() {
     let scratch = tempfile::tempdir().unwrap();
     let dir = kept.unwrap_or_else(|| scratch.path().to_owned());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(measure(Store::open(Config::new(&dir), Clock::System).unwrap(), records));
+    runtime.block_on(async {
+        measure(Store::open(Config::new(&dir), Clock::System).await.unwrap(), records).await
+    });
     println!("peak memory: {} KiB", memory("VmHWM:"));
 }
 

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 
 use crate::conn::Conn;
 use crate::error::Error;
+use crate::live::{Live, News};
 use crate::row::Row;
-use crate::sqlite::{Live, News};
 
 /// Changes that a tail which lags reads from the log at once.
 const READ_MAX: usize = 500;
@@ -26,6 +26,26 @@ pub enum ChangeKind {
     Update,
     /// It was deleted.
     Delete,
+}
+
+impl ChangeKind {
+    /// As it stands in the log.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            ChangeKind::Create => "create",
+            ChangeKind::Update => "update",
+            ChangeKind::Delete => "delete",
+        }
+    }
+
+    /// Reads its word.
+    pub(crate) fn of(word: &str) -> ChangeKind {
+        match word {
+            "create" => ChangeKind::Create,
+            "delete" => ChangeKind::Delete,
+            _ => ChangeKind::Update,
+        }
+    }
 }
 
 /// One change.
@@ -48,6 +68,14 @@ pub struct Change {
     /// The record after the change, or as it last was when deleted. Of an older change that is read back from the log:
     /// the record as it is by now (or last was); never `None` unless a truncation took it away.
     pub row: Option<Arc<Row>>,
+}
+
+/// What reading the log gives.
+pub(crate) enum Entry {
+    /// In order; none when there is nothing after the position.
+    Changes(Vec<Change>),
+    /// The log does not reach back (or not yet forward) to the position.
+    Gone,
 }
 
 /// Follows the change log from a position on.

@@ -1,3 +1,7 @@
 //! Queries as SQL text, one file per engine.
 
 pub mod sqlite;
+
+pub use sqlite::Sql;
+pub mod mariadb;
+pub mod postgres;

@@ -19,27 +19,28 @@
 //! database, and the writer looks for commits that others made.
 //!
 //! Map, in reading order: `fault` (what SQLite says, as our errors), `link` (a connection and its leash), `open` (the
-//! file's making and checking), `rows`, `log`, `schema` (the statements), `readers` (the pool and the slow lane), `live`
-//! (what was just committed), `job` (a write that waits), `writer` (the thread).
+//! file's making and checking), `rows`, `log`, `schema` (the statements), `readers` (the pool and the slow lane), `tx`
+//! (the writer's transaction), `job` (a write that waits), `writer` (the thread), `engine` (all of it).
 
+mod engine;
 mod fault;
 mod job;
 mod link;
-mod live;
 pub(crate) mod log;
 mod open;
 mod readers;
 pub(crate) mod rows;
 pub(crate) mod schema;
+mod tx;
 mod writer;
 
+pub(crate) use engine::Engine;
 pub(crate) use fault::Place;
 pub(crate) use job::{Job, Work};
 pub(crate) use link::Link;
-pub(crate) use live::{Live, News};
-pub(crate) use log::Entry;
 pub(crate) use open::prepare;
 pub(crate) use readers::Readers;
+pub(crate) use tx::Tx;
 pub(crate) use writer::{Message, Shared, Writer};
 
 #[cfg(test)]

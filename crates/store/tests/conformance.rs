@@ -310,7 +310,7 @@ macro_rules! sqlite {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
                     let dir = tempfile::tempdir().unwrap();
-                    let store = super::Store::open(super::Config::new(dir.path()), super::Clock::manual(super::NOW));
+                    let store = super::Store::open(super::Config::new(dir.path()), super::Clock::manual(super::NOW)).await;
                     super::$name(store.unwrap()).await;
                 }
             )*

@@ -9,9 +9,9 @@ use store::files::{Arrived, Files};
 use store::{Config, Store};
 use tempfile::TempDir;
 
-fn opened() -> (TempDir, Store) {
+async fn opened() -> (TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(Config::new(dir.path()), Clock::System).unwrap();
+    let store = Store::open(Config::new(dir.path()), Clock::System).await.unwrap();
     (dir, store)
 }
 
@@ -33,7 +33,7 @@ fn is_gone(path: &Path) -> bool {
 
 #[tokio::test]
 async fn a_kept_file_is_found_with_its_bytes() {
-    let (dir, store) = opened();
+    let (dir, store) = opened().await;
     let files = store.files();
     let file = arrived(files, "사진의 바이트").await;
     assert_eq!(file.size(), "사진의 바이트".len() as u64);
@@ -45,7 +45,7 @@ async fn a_kept_file_is_found_with_its_bytes() {
 
 #[tokio::test]
 async fn bytes_can_be_read_before_the_file_is_kept() {
-    let (_dir, store) = opened();
+    let (_dir, store) = opened().await;
     let mut file = arrived(store.files(), "GIF89a").await;
     file.finish().await.unwrap();
     assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "GIF89a");
@@ -53,7 +53,7 @@ async fn bytes_can_be_read_before_the_file_is_kept() {
 
 #[tokio::test]
 async fn a_file_that_nobody_keeps_leaves_nothing() {
-    let (dir, store) = opened();
+    let (dir, store) = opened().await;
     let file = arrived(store.files(), "x").await;
     assert_eq!(arriving(&dir), 1);
     drop(file);
@@ -62,7 +62,7 @@ async fn a_file_that_nobody_keeps_leaves_nothing() {
 
 #[tokio::test]
 async fn what_arrived_for_an_earlier_server_is_cleared_away_and_what_arrives_now_is_not() {
-    let (dir, store) = opened();
+    let (dir, store) = opened().await;
     let mine = arrived(store.files(), "mine").await;
     std::fs::write(dir.path().join("storage/.arriving/leftover"), "x").unwrap();
     store.claim().unwrap();
@@ -72,7 +72,7 @@ async fn what_arrived_for_an_earlier_server_is_cleared_away_and_what_arrives_now
 
 #[tokio::test]
 async fn a_removed_file_takes_what_was_made_from_it_and_leaves_its_neighbours() {
-    let (dir, store) = opened();
+    let (dir, store) = opened().await;
     let files = store.files();
     for name in ["a.png", "b.png"] {
         files.keep(arrived(files, name).await, "posts", "r1", name).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_removed_file_takes_what_was_made_from_it_and_leaves_its_neighbours() 
 
 #[tokio::test]
 async fn the_files_of_a_record_and_of_a_table_go_together() {
-    let (dir, store) = opened();
+    let (dir, store) = opened().await;
     let files = store.files();
     for record in ["r1", "r2"] {
         files.keep(arrived(files, "x").await, "posts", record, "a").await.unwrap();
@@ -105,7 +105,7 @@ async fn the_files_of_a_record_and_of_a_table_go_together() {
 
 #[tokio::test]
 async fn no_name_leads_out_of_its_folder() {
-    let (dir, store) = opened();
+    let (dir, store) = opened().await;
     let files = store.files();
     files.keep(arrived(files, "x").await, "posts", "r1", "a").await.unwrap();
     std::fs::write(dir.path().join("secret"), "x").unwrap();

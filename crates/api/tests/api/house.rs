@@ -71,7 +71,7 @@ impl House {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings = store::Config::new(folder.path());
         change(&mut settings);
-        let store = Store::open(settings, Clock::System).expect("opens");
+        let store = Store::open(settings, Clock::System).await.expect("opens");
         let records = Records::open(store, Clock::System, Limits::default()).await.expect("opens");
         let web = web::Config::default();
         let limiter = Arc::new(Limiter::new(&web, Clock::System));

@@ -53,7 +53,7 @@ impl House {
     pub(crate) async fn new() -> House {
         let dir = tempfile::tempdir().expect("a folder");
         let clock = Clock::manual(Timestamp(1_800_000_000_000));
-        let store = Store::open(store::Config::new(dir.path()), clock.clone()).expect("a store");
+        let store = Store::open(store::Config::new(dir.path()), clock.clone()).await.expect("a store");
         let records = Records::open(store, clock.clone(), Limits::default()).await.expect("records");
         let web = web::Config::default();
         let limiter = Arc::new(Limiter::new(&web, clock.clone()));

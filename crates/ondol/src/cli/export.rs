@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     let wanted = Export { collection: args.name.clone(), format };
     let done = short(async {
-        let store = Store::open(config.store, Clock::System)?;
+        let store = Store::open(config.store, Clock::System).await?;
         let records = Records::open(store.clone(), Clock::System, config.records).await?;
         let mut out = BufWriter::with_capacity(1 << 16, stdout().lock());
         let done = transfer::export(&records, &wanted, &mut out, &mut |_| {}).await;

@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let signals =
             Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
         let stopped = onlooker.stopped.clone();
-        let store = Store::open(config.store, Clock::System)?;
+        let store = Store::open(config.store, Clock::System).await?;
         let records = Records::open(store.clone(), Clock::System, config.records).await?;
         let loading = transfer::load(&records, &source, &survey, &order, &mut onlooker);
         let done = tokio::select! {

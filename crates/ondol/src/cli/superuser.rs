@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 fn open<T>(place: &Place, work: impl AsyncFnOnce(&Records) -> Result<T, Failure>) -> Result<T, Failure> {
     let config = place.config()?;
     short(async {
-        let store = Store::open(config.store, Clock::System)?;
+        let store = Store::open(config.store, Clock::System).await?;
         let records = Records::open(store.clone(), Clock::System, config.records).await?;
         let done = work(&records).await;
         store.close().await;

@@ -95,7 +95,7 @@ impl Drop for Standing {
 }
 
 async fn first_superuser(config: &Config) {
-    let store = Store::open(config.store.clone(), Clock::System).expect("a store");
+    let store = Store::open(config.store.clone(), Clock::System).await.expect("a store");
     let records = Records::open(store.clone(), Clock::System, config.records.clone()).await.expect("records");
     superusers::create(&records, EMAIL, &Secret::new(PASSWORD)).await.expect("a superuser");
     store.close().await;

@@ -47,20 +47,29 @@ impl Records {
         }
         let mut prepared = Vec::with_capacity(rows.len());
         for row in rows {
-            prepared.push(turn.ready_row(request, &collection, row).await);
+            match turn.ready_row(request, &collection, row).await {
+                Err(fault) if !matches!(fault, Error::Refused { .. }) => return Err(fault),
+                row => prepared.push(row),
+            }
         }
-        let inside = turn.clone();
-        self.store()
-            .write(move |tx| {
-                Box::pin(async move {
-                    let mut fates = Vec::with_capacity(prepared.len());
-                    for row in prepared {
-                        fates.push(inside.import(tx, row).await?);
-                    }
-                    Ok::<_, Error>(fates)
-                })
+        let (inside, prepared) = (turn.clone(), Arc::new(prepared));
+        let rows = Arc::clone(&prepared);
+        let fates = self.store().write(move |tx| {
+            Box::pin(async move {
+                let mut fates = Vec::with_capacity(rows.len());
+                for row in rows.iter().flatten() {
+                    fates.push(inside.import(tx, row).await?);
+                }
+                Ok::<_, Error>(fates)
             })
-            .await
+        });
+        let mut fates = fates.await?.into_iter();
+        let all = Arc::into_inner(prepared).expect("the write has ended and let go of its rows");
+        let fate = |row: Result<Ready, Error>| match row {
+            Ok(_) => fates.next().expect("each row that was ready has its fate"),
+            Err(fault) => Fate::Refused(fault),
+        };
+        Ok(all.into_iter().map(fate).collect())
     }
 }
 
@@ -78,13 +87,15 @@ impl Turn {
     }
 
     /// One row inside the transaction. What is the row's own fault is its fate; anything else ends the transaction.
-    async fn import(&self, tx: &mut Tx, row: Result<Ready, Error>) -> Result<Fate, Error> {
-        let fate = match row {
-            Ok(ready) => self.import_ready(tx, &ready).await,
-            Err(fault) => Err(fault),
-        };
-        match fate {
-            Err(fault @ Error::Refused { .. }) => Ok(Fate::Refused(fault)),
+    async fn import(&self, tx: &mut Tx, ready: &Ready) -> Result<Fate, Error> {
+        if ready.collection.indexes.iter().any(|index| index.is_unique) {
+            tx.mark().await?;
+        }
+        match self.import_ready(tx, ready).await {
+            Err(fault @ Error::Refused { .. }) => {
+                tx.back_to_mark().await?;
+                Ok(Fate::Refused(fault))
+            }
             other => other,
         }
     }

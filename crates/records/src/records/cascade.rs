@@ -111,7 +111,9 @@ impl Turn {
         let mut select = Select::table(&other.table());
         holds(&mut select, field, id);
         select.limit = Some(self.records.limits().cascade_records_max as u64 + 1);
-        for row in tx.select(&select).await? {
+        for found in tx.select(&select).await? {
+            // held from here on, as it is by now
+            let Some(row) = tx.get(&other.table(), &found.id).await? else { continue };
             let mut values = value::read(other, &row.id, &row.body);
             let is_empty = take_out(&mut values, field, id);
             if is_empty && cascades {

@@ -167,13 +167,14 @@ impl Records {
     /// Runs a change of collections in a transaction, then reads them anew.
     async fn change<F>(&self, plan: F) -> Result<(), Error>
     where
-        F: for<'a> FnOnce(&'a mut Planner, &'a mut Tx) -> store::Step<'a, (), Error> + Send + 'static,
+        F: for<'a> FnOnce(&'a mut Planner, &'a mut Tx) -> store::Step<'a, (), Error> + Clone + Send + 'static,
     {
         let _changing = self.inner.changing.lock().await;
         let records = self.clone();
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
+                    tx.alone(COLLECTIONS).await?;
                     let catalog = read(tx).await?;
                     let mut planner = Planner { records, catalog };
                     plan(&mut planner, tx).await
@@ -437,6 +438,7 @@ fn view(collection: &Collection) -> View {
 
 async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
     let collections = Table::new(COLLECTIONS);
+    tx.alone(COLLECTIONS).await?;
     tx.create_table(&collections).await?;
     if !tx.exists(&Select::table(&collections)).await? {
         for first in change::first_collections(now, &mut || base::chance::word(50)) {

@@ -82,7 +82,7 @@ impl Turn {
     async fn commit<T, F>(&self, ready: Ready, write: F) -> Result<(Arc<Ready>, T), Error>
     where
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a Turn, &'a mut Tx, &'a Ready) -> Inside<'a, T> + Send + 'static,
+        F: for<'a> Fn(&'a Turn, &'a mut Tx, &'a Ready) -> Inside<'a, T> + Clone + Send + 'static,
     {
         let ready = Arc::new(ready);
         let (turn, inside) = (self.clone(), ready.clone());
@@ -255,8 +255,14 @@ impl Turn {
         id: &str,
     ) -> Result<Leftovers, Error> {
         let rule = Gate::of(&collection.rules.delete, request).text()?;
-        if self.fetch(tx, collection, request, id, rule).await?.is_none() {
+        // first held, then judged: it stays as the rule has seen it
+        if tx.get(&collection.table(), id).await?.is_none()
+            || self.fetch(tx, collection, request, id, rule).await?.is_none()
+        {
             return Err(Error::missing());
+        }
+        if collection.is_superusers() {
+            tx.alone("superusers").await?;
         }
         if collection.is_superusers() && tx.count(&Select::table(&collection.table())).await? < 2 {
             return Err(Error::refused(
@@ -286,7 +292,7 @@ impl Turn {
                 continue;
             }
             for id in texts(value).filter(|id| !id.is_empty() && !texts(old).any(|known| known == *id)) {
-                if tx.get(&target.table(), id).await?.is_none() {
+                if !tx.keeps(&target.table(), id).await? {
                     let message = format!("There is no record `{id}` in {}.", target.name);
                     faults.add(&field.name, "validation_missing_rel_records", &message);
                 }

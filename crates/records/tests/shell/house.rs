@@ -25,7 +25,7 @@ impl House {
     pub(crate) async fn with(limits: Limits) -> House {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::parse("2026-11-22 03:00:00Z").unwrap());
-        let store = Store::open(Config::new(dir.path()), clock.clone()).unwrap();
+        let store = Store::open(Config::new(dir.path()), clock.clone()).await.unwrap();
         let records = Records::open(store, clock, limits).await.unwrap();
         House { records, dir }
     }
@@ -33,7 +33,7 @@ impl House {
     /// The same folder as another process would have it open.
     pub(crate) async fn of_another_process(&self) -> Records {
         let clock = self.records.clock().clone();
-        let store = Store::open(Config::new(self.dir.path()), clock.clone()).unwrap();
+        let store = Store::open(Config::new(self.dir.path()), clock.clone()).await.unwrap();
         Records::open(store, clock, Limits::default()).await.unwrap()
     }
 

@@ -6,20 +6,12 @@ use std::sync::Arc;
 use base::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::change::{Change, ChangeKind, Position};
+use crate::change::{Change, ChangeKind, Entry, Position};
 use crate::row::{Row, Table};
 use crate::sqlite::rows;
 
 /// Bytes of bodies after which one reading of the log ends early.
 const READ_BYTES_MAX: usize = 4 << 20;
-
-/// Changes that were read from the log.
-pub(crate) enum Entry {
-    /// In order; none when there is nothing after the position.
-    Changes(Vec<Change>),
-    /// The log does not reach back (or not yet forward) to the position.
-    Gone,
-}
 
 /// The newest position; 0 when nothing was ever written.
 pub(crate) fn newest(db: &Connection) -> rusqlite::Result<i64> {
@@ -38,7 +30,7 @@ pub(crate) fn append(db: &Connection, change: &Change) -> rusqlite::Result<()> {
             &*change.write,
             &*change.table,
             &*change.record,
-            word(change.kind),
+            change.kind.word(),
             change.at.0,
             last.map(|row| row.rev),
             last.map(|row| row.shape),
@@ -87,7 +79,7 @@ fn read(db: &Connection, after: i64, limit: usize) -> rusqlite::Result<Entry> {
 fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Change> {
     let text = |index| row.get_ref(index).and_then(|v| Ok(Arc::<str>::from(v.as_str()?)));
     let record = text(4)?;
-    let kind = kind(row.get_ref(5)?.as_str()?);
+    let kind = ChangeKind::of(row.get_ref(5)?.as_str()?);
     let last = match (kind, row.get::<_, Option<String>>(9)?) {
         (ChangeKind::Delete, Some(body)) => {
             Some(Arc::new(Row { id: record.to_string(), rev: row.get(7)?, shape: row.get(8)?, body }))
@@ -175,20 +167,4 @@ pub(crate) fn trim(db: &Connection, keep: u64, step: u64) -> rusqlite::Result<bo
     let until = first_kept.min(oldest.saturating_add(step));
     db.prepare_cached("DELETE FROM change WHERE seq < ?1")?.execute([until])?;
     Ok(until < first_kept)
-}
-
-fn word(kind: ChangeKind) -> &'static str {
-    match kind {
-        ChangeKind::Create => "create",
-        ChangeKind::Update => "update",
-        ChangeKind::Delete => "delete",
-    }
-}
-
-fn kind(word: &str) -> ChangeKind {
-    match word {
-        "create" => ChangeKind::Create,
-        "delete" => ChangeKind::Delete,
-        _ => ChangeKind::Update,
-    }
 }

@@ -37,12 +37,7 @@ pub(crate) fn delete(db: &Connection, table: &Table, id: &str) -> rusqlite::Resu
     db.prepare_cached(&format!("DELETE FROM \"r_{table}\" WHERE id = ?1"))?.execute([id]).map(drop)
 }
 
-/// The rows of a selection: columns id, rev, shape, body.
-pub(crate) fn select(db: &Connection, sql: &Sql) -> rusqlite::Result<Vec<Row>> {
-    Ok(page(db, sql, usize::MAX)?.unwrap_or_default())
-}
-
-/// The same; `None` when their bodies are longer than that together.
+/// The rows of a selection with the columns id, rev, shape, body; `None` when their bodies are longer than that together.
 pub(crate) fn page(db: &Connection, sql: &Sql, bytes_max: usize) -> rusqlite::Result<Option<Vec<Row>>> {
     let mut statement = bound(db, sql)?;
     let mut rows = statement.raw_query();

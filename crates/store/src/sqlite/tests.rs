@@ -24,15 +24,15 @@ fn table() -> Table {
     Table::new("t")
 }
 
-fn open(dir: &TempDir, set: impl FnOnce(&mut Config)) -> Store {
+async fn open(dir: &TempDir, set: impl FnOnce(&mut Config)) -> Store {
     let mut config = Config::new(dir.path());
     set(&mut config);
-    Store::open(config, Clock::System).unwrap()
+    Store::open(config, Clock::System).await.unwrap()
 }
 
 /// A store with one table.
 async fn opened(dir: &TempDir, set: impl FnOnce(&mut Config)) -> Store {
-    let store = open(dir, set);
+    let store = open(dir, set).await;
     store.write(|tx| Box::pin(async move { tx.create_table(&table()).await })).await.unwrap();
     store
 }
@@ -54,8 +54,8 @@ fn ids_on_disk(dir: &TempDir) -> Vec<String> {
 }
 
 /// Runs SQL of a test's own on the writer's connection.
-fn raw(tx: &Tx, sql: &str) {
-    tx.link().unwrap().db.execute_batch(sql).unwrap();
+fn raw(tx: &mut Tx, sql: &str) {
+    tx.as_embedded().unwrap().link().db.execute_batch(sql).unwrap();
 }
 
 /// Keeps the writer busy until the sender is used or dropped; returns once it is.
@@ -65,8 +65,10 @@ async fn hold_writer(store: &Store) -> mpsc::Sender<()> {
     let held_store = store.clone();
     #[expect(clippy::disallowed_methods, reason = "a test needs no tracker")]
     tokio::spawn(async move {
-        let write = held_store.write(|_| {
+        let gate = Arc::new(std::sync::Mutex::new(Some((began, held))));
+        let write = held_store.write(move |_| {
             Box::pin(async move {
+                let (began, held) = gate.lock().unwrap().take().unwrap();
                 began.send(()).unwrap();
                 let _ = held.recv();
                 Ok::<_, Error>(())

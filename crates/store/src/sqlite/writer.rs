@@ -10,8 +10,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::sqlite::{Job, Live};
-use crate::tx::Tx;
+use crate::live::Live;
+use crate::sqlite::{Job, Tx};
+use crate::tx;
 
 /// How often an idle writer looks for commits of other processes.
 const FOREIGN_POLL: Duration = Duration::from_millis(250);
@@ -32,7 +33,7 @@ pub(crate) enum Message {
 
 /// The writer's state.
 pub(crate) struct Writer {
-    tx: Tx,
+    tx: tx::Tx,
     queue: Receiver<Message>,
     shared: Shared,
     group_max: usize,
@@ -61,9 +62,16 @@ impl Writer {
         group_max: usize,
         log_rows_max: u64,
     ) -> Writer {
-        let mut writer =
-            Writer { tx, queue, shared, group_max, log_rows_max, data_version: 0, commits_untrimmed: 0 };
-        writer.data_version = writer.tx.data_version().unwrap_or(0);
+        let mut writer = Writer {
+            tx: tx::Tx::embedded(tx),
+            queue,
+            shared,
+            group_max,
+            log_rows_max,
+            data_version: 0,
+            commits_untrimmed: 0,
+        };
+        writer.data_version = writer.tx().data_version().unwrap_or(0);
         writer
     }
 
@@ -71,13 +79,17 @@ impl Writer {
     pub(crate) fn run(mut self) {
         // a step that panics outside of a job is a mistake in this file; the store goes on
         while catch_unwind(AssertUnwindSafe(|| self.step())).unwrap_or_else(|_| {
-            self.tx.roll_back();
+            self.tx().roll_back();
             true
         }) {}
-        self.tx.checkpoint();
+        self.tx().checkpoint();
         let Writer { tx, shared, .. } = self;
         drop(tx);
         shared.live.close();
+    }
+
+    fn tx(&mut self) -> &mut Tx {
+        self.tx.as_embedded().expect("the writer made it over the embedded engine")
     }
 
     /// Does one group of writes, or what an idle writer does; false when it is time to end.
@@ -98,7 +110,7 @@ impl Writer {
     }
 
     fn group(&mut self, first: Box<dyn Job>) {
-        match self.tx.begin() {
+        match self.tx().begin() {
             Err(error) => return answer_badly(vec![first], &error),
             Ok(newest) => self.shared.live.advance(newest),
         }
@@ -106,7 +118,7 @@ impl Writer {
         let mut next = Some(first);
         while let Some(job) = next.take() {
             self.job(job, &mut done);
-            if !self.tx.is_open() {
+            if !self.tx().is_open() {
                 break;
             }
             if done.len() < self.group_max {
@@ -116,7 +128,7 @@ impl Writer {
                 });
             }
         }
-        match self.tx.commit() {
+        match self.tx().commit() {
             Ok(changes) => {
                 self.shared.live.publish(changes);
                 done.into_iter().for_each(|job| job.answer());
@@ -134,12 +146,12 @@ impl Writer {
 
     /// Runs one job; it is done when it is to be committed, and answered at once when it failed.
     fn job(&mut self, mut job: Box<dyn Job>, done: &mut Vec<Box<dyn Job>>) {
-        self.tx.begin_job();
+        self.tx().begin_job();
         let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&mut self.tx)));
         let end = match outcome {
-            Ok(true) => self.tx.end_job(),
+            Ok(true) => self.tx().end_job(),
             Ok(false) => {
-                self.tx.undo_job();
+                self.tx().undo_job();
                 return job.answer();
             }
             Err(_) => Err(Error::Broken { what: "a write panicked" }),
@@ -147,7 +159,7 @@ impl Writer {
         match end {
             Ok(()) => done.push(job),
             Err(error) => {
-                self.tx.undo_job();
+                self.tx().undo_job();
                 job.fail(error);
                 job.answer();
             }
@@ -155,11 +167,11 @@ impl Writer {
     }
 
     fn look_for_foreign(&mut self) {
-        match self.tx.data_version() {
+        match self.tx().data_version() {
             Ok(version) if version == self.data_version => {}
             Ok(version) => {
                 self.data_version = version;
-                match self.tx.newest() {
+                match self.tx().newest() {
                     Ok(newest) => self.shared.live.advance(newest),
                     Err(error) => tracing::warn!("look for foreign changes: {}", base::error::chain(&error)),
                 }
@@ -174,7 +186,8 @@ impl Writer {
             return;
         }
         self.commits_untrimmed = 0;
-        match self.tx.trim(self.log_rows_max, TRIM_STEP) {
+        let keep = self.log_rows_max;
+        match self.tx().trim(keep, TRIM_STEP) {
             // the next step follows with the next commit or the next idle moment
             Ok(true) => self.commits_untrimmed = TRIM_EVERY,
             Ok(false) => {}

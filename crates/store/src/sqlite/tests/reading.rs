@@ -72,7 +72,7 @@ async fn a_read_inside_a_write_has_the_time_limit_of_reads() {
     let slow = store.write(|tx| {
         Box::pin(async move {
             tx.insert(&table(), "a", 1, "{}".into()).await?;
-            let link = tx.link().unwrap();
+            let link = tx.as_embedded().unwrap().link();
             let slow = link.read(|db| db.query_row(COUNT, [i64::MAX], |_| Ok(())));
             assert!(matches!(slow, Err(Error::Slow { .. })), "{slow:?}");
             Ok::<_, Error>(())
@@ -109,7 +109,7 @@ async fn a_tail_goes_on_after_the_store_was_opened_anew() {
     let position = store.tail(Position(0)).next().await.unwrap()[0].position;
     insert(&store, "b").await.unwrap();
     store.close().await;
-    let store = open(&dir, |_| {});
+    let store = open(&dir, |_| {}).await;
     let mut tail = store.tail(position);
     assert_eq!(&*tail.next().await.unwrap()[0].record, "b");
     insert(&store, "c").await.unwrap();
@@ -120,7 +120,7 @@ async fn a_tail_goes_on_after_the_store_was_opened_anew() {
 async fn commits_of_another_process_are_noticed_while_idle_and_between_own_ones() {
     let dir = tempfile::tempdir().unwrap();
     let server = opened(&dir, |_| {}).await;
-    let guest = open(&dir, |_| {});
+    let guest = open(&dir, |_| {}).await;
     let mut tail = server.tail(Position(0));
     insert(&guest, "a").await.unwrap();
     assert_eq!(&*tail.next().await.unwrap()[0].record, "a");
@@ -154,7 +154,7 @@ async fn a_trimmed_log_keeps_its_newest_rows_and_says_what_is_gone() {
     // what memory still has, the log need not
     assert_eq!(store.tail(Position(0)).next().await.unwrap()[0].position, Position(1));
     store.close().await;
-    let ended = open(&dir, |_| {}).tail(Position(0)).next().await;
+    let ended = open(&dir, |_| {}).await.tail(Position(0)).next().await;
     assert!(matches!(ended, Err(Error::Gone)), "{ended:?}");
 }
 
@@ -182,7 +182,7 @@ async fn a_statement_that_is_bound_anew_is_not_prepared_again() {
                 tx.select(&select(limit)).await?;
             }
             let sql = crate::dialect::sqlite::select(&select(40)).text;
-            let statement = tx.link().unwrap().db.prepare_cached(&sql).unwrap();
+            let statement = tx.as_embedded().unwrap().link().db.prepare_cached(&sql).unwrap();
             Ok::<_, Error>((
                 statement.get_status(StatementStatus::Run),
                 statement.get_status(StatementStatus::RePrepare),

@@ -1,0 +1,243 @@
+//! What both kinds of database server have in common: the records, the change log and the indexes on them.
+//!
+//! Map, in reading order: `link` (the connections, one face for both kinds), `words` (statements in the words of a kind),
+//! `schema` (our tables), `tx` (a transaction), `write` (run, run again, never done twice), `log` (positions and reading),
+//! `follow` (the task that does both), `indexes` (built while others write).
+//!
+//! Invariant: nothing here names a driver.
+
+mod follow;
+mod indexes;
+mod link;
+mod log;
+mod schema;
+mod tx;
+mod words;
+mod write;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::error::chain;
+use base::time::Clock;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::config::{Config, Engine};
+use crate::dialect::{self, Sql};
+use crate::error::Error;
+use crate::live::Live;
+use crate::query::{Select, Value};
+use crate::row::{Row, Table};
+
+pub(crate) use link::{Cells, Link, Pool};
+pub(crate) use tx::Tx;
+
+use tx::Chore;
+use words::{Kind, text};
+
+/// Pause before a read whose server has gone is tried again; it doubles up to [`PAUSE_MAX`].
+const PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(10);
+const PAUSE_MAX: std::time::Duration = std::time::Duration::from_millis(320);
+
+/// A database on a server.
+pub(crate) struct Remote {
+    pool: Arc<Pool>,
+    kind: Kind,
+    config: Config,
+    clock: Clock,
+    live: Arc<Live>,
+    /// Places for writes that run or wait.
+    writes: Semaphore,
+    /// Wakes the follower.
+    woken: Arc<Notify>,
+    indexes: indexes::Known,
+    is_closed: AtomicBool,
+    follower: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Remote {
+    /// Connects, makes our tables where they are missing, and begins to follow the log.
+    pub(crate) async fn open(config: Config, clock: Clock) -> Result<Arc<Remote>, Error> {
+        let kind = match &config.engine {
+            Engine::MariaDb(_) => Kind::MariaDb,
+            _ => Kind::Postgres,
+        };
+        let pool = Arc::new(Pool::open(&config).await?);
+        let writes = Semaphore::new(config.write_queue_max.clamp(1, Semaphore::MAX_PERMITS));
+        let mut remote = Remote {
+            pool,
+            kind,
+            config,
+            clock,
+            live: Arc::new(Live::new(0)),
+            writes,
+            woken: Arc::default(),
+            indexes: indexes::Known::default(),
+            is_closed: AtomicBool::new(false),
+            follower: Mutex::default(),
+        };
+        remote.make().await?;
+        remote.live = Arc::new(Live::new(remote.ends().await?.newest));
+        remote.learn_indexes().await?;
+        let remote = Arc::new(remote);
+        #[expect(clippy::disallowed_methods, reason = "the store keeps the handle and ends the task itself")]
+        let follower = tokio::spawn(follow::run(Arc::downgrade(&remote)));
+        *remote.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower);
+        remote.build_indexes_aside();
+        Ok(remote)
+    }
+
+    /// What was committed of late.
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// A record by id.
+    pub(crate) async fn get(&self, table: &Table, id: &str) -> Result<Option<Row>, Error> {
+        let sql = format!("SELECT id,rev,shape,body FROM {} WHERE id = ?t", words::quoted(table));
+        let sql = self.kind.sql(&sql, vec![text(id)]);
+        Ok(self.patiently(|| self.pool.brief_rows(&sql)).await?.pop())
+    }
+
+    pub(crate) async fn page(&self, select: &Select, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
+        let sql = self.select(select)?;
+        self.patiently(|| self.pool.rows(&sql, bytes_max)).await
+    }
+
+    pub(crate) async fn count(&self, select: &Select) -> Result<i64, Error> {
+        let sql = self.count_of(select)?;
+        Ok(first_int(&self.patiently(|| self.pool.query(&sql)).await?))
+    }
+
+    pub(crate) async fn exists(&self, select: &Select) -> Result<bool, Error> {
+        let sql = self.exists_of(select)?;
+        Ok(first_int(&self.patiently(|| self.pool.query(&sql)).await?) != 0)
+    }
+
+    pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
+        let sql = "SELECT value FROM meta WHERE name = ?t";
+        let sql = self.kind.sql(sql, vec![text(&format!("setting.{name}"))]);
+        Ok(first_text(&self.patiently(|| self.pool.brief(&sql)).await?))
+    }
+
+    /// Waits for what is under way, and closes the connections.
+    pub(crate) async fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.writes.close();
+        self.wake();
+        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(follower) = follower {
+            // what it could say has been logged
+            let _ = follower.await;
+        }
+        self.live.close();
+        self.pool.close();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+
+    /// Tells the follower that there may be news.
+    fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// Asks again while the server is gone, for as long as `Config::outage_wait_max`.
+    async fn patiently<T, A>(&self, mut ask: impl FnMut() -> A) -> Result<T, Error>
+    where
+        A: Future<Output = Result<T, Error>>,
+    {
+        let until = Instant::now() + self.config.outage_wait_max;
+        let mut pause = PAUSE_MIN;
+        loop {
+            match ask().await {
+                Err(Error::Lost { .. }) if Instant::now() + pause < until && !self.is_closed() => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn select(&self, select: &Select) -> Result<Sql, Error> {
+        match self.kind {
+            Kind::Postgres => dialect::postgres::select(select),
+            Kind::MariaDb => dialect::mariadb::select(select, &self.columns()),
+        }
+    }
+
+    fn count_of(&self, select: &Select) -> Result<Sql, Error> {
+        match self.kind {
+            Kind::Postgres => dialect::postgres::count(select),
+            Kind::MariaDb => dialect::mariadb::count(select, &self.columns()),
+        }
+    }
+
+    fn exists_of(&self, select: &Select) -> Result<Sql, Error> {
+        match self.kind {
+            Kind::Postgres => dialect::postgres::exists(select),
+            Kind::MariaDb => dialect::mariadb::exists(select, &self.columns()),
+        }
+    }
+
+    /// Does what waited for a commit. A failure is told in the log only: the write has happened.
+    async fn chore(self: &Arc<Remote>, chore: Chore) {
+        let done = match chore {
+            Chore::BuildIndexes => return self.build_indexes_aside(),
+            Chore::DropTable(table) => self.drop_table(&table).await,
+            Chore::SetView(table, view) => {
+                self.aside(async |link: &mut Link| {
+                    schema::set_view(link, self.kind, &table, view.as_ref()).await
+                })
+                .await
+            }
+        };
+        if let Err(error) = done {
+            tracing::warn!("a table or view was left as it was: {}", chain(&error));
+        }
+    }
+
+    async fn drop_table(&self, table: &Table) -> Result<(), Error> {
+        self.aside(async |link: &mut Link| {
+            schema::set_view(link, self.kind, table, None).await?;
+            link.run(&format!("DROP TABLE IF EXISTS {}", words::quoted(table))).await?;
+            let sql = self.kind.sql("DELETE FROM idx WHERE tbl=?t", vec![text(table.as_str())]);
+            link.execute(&sql).await.map(drop)
+        })
+        .await
+    }
+
+    /// Runs statements each of which is durable by itself.
+    async fn aside<T>(&self, run: impl AsyncFnOnce(&mut Link) -> Result<T, Error>) -> Result<T, Error> {
+        let mut link = self.pool.take().await?;
+        run(&mut link).await
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.pool.close();
+        self.live.close();
+    }
+}
+
+/// The one whole number, or truth, that a question gives.
+fn first_int(found: &[Cells]) -> i64 {
+    match found.first().and_then(|row| row.first()) {
+        Some(Value::Int(number)) => *number,
+        Some(Value::Bool(is_true)) => i64::from(*is_true),
+        _ => 0,
+    }
+}
+
+/// The one text that a question gives.
+fn first_text(found: &[Cells]) -> Option<String> {
+    match found.first()?.first()? {
+        Value::Text(text) => Some(text.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,71 @@
+//! The follower: one task per process that gives out positions, reads what is new, and tells those who follow.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use base::error::chain;
+
+use crate::change::Entry;
+use crate::error::Error;
+use crate::remote::Remote;
+
+/// Changes that are read at once.
+const READ_MAX: usize = 500;
+/// Pause after the log could not be read.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// Rounds between two looks at what is to be trimmed.
+const TRIM_EVERY: u32 = 50;
+
+/// Runs until the store is closed or dropped.
+pub(super) async fn run(remote: Weak<Remote>) {
+    let mut rounds = 0_u32;
+    let mut is_well = true;
+    loop {
+        let Some(remote) = remote.upgrade() else { return };
+        if remote.is_closed() {
+            return remote.live.close();
+        }
+        match remote.round(rounds.is_multiple_of(TRIM_EVERY)).await {
+            Ok(()) => is_well = true,
+            Err(error) => {
+                if is_well && !remote.is_closed() {
+                    tracing::warn!("the change log can't be read: {}", chain(&error));
+                }
+                is_well = false;
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+        }
+        rounds = rounds.wrapping_add(1);
+        let (pool, woken) = (Arc::clone(&remote.pool), Arc::clone(&remote.woken));
+        drop(remote);
+        tokio::select! {
+            () = woken.notified() => {}
+            () = pool.hear() => {}
+        }
+    }
+}
+
+impl Remote {
+    /// Gives out positions, and tells all that is new.
+    async fn round(&self, trims: bool) -> Result<(), Error> {
+        loop {
+            let ends = self.ends().await?;
+            let has_numbered = ends.has_fresh && self.number().await?;
+            if !has_numbered && ends.newest <= self.live.position() {
+                return if trims { self.trim(self.config.change_log_rows_max, ends).await } else { Ok(()) };
+            }
+            self.tell().await?;
+        }
+    }
+
+    async fn tell(&self) -> Result<(), Error> {
+        loop {
+            match self.changes(self.live.position(), READ_MAX).await? {
+                Entry::Changes(changes) if changes.is_empty() => return Ok(()),
+                Entry::Changes(changes) => self.live.publish(changes),
+                // further behind than the log reaches: those who follow learn it when they ask
+                Entry::Gone => return Ok(self.live.advance(self.ends().await?.newest)),
+            }
+        }
+    }
+}

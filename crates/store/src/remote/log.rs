@@ -1,0 +1,216 @@
+//! The change log of a server: giving out positions, and reading.
+//!
+//! Transactions commit in any order, so a change can't know its position when it is written, and a number taken then would
+//! let readers skip what commits late. So positions are given afterwards: whoever holds the lock of `head`'s row numbers
+//! what it sees unnumbered, in the order of `seq`. Of one record that is the order of commits: the later writer took its
+//! `seq` with the record locked, after the earlier one had committed, so whoever sees the later one sees both.
+//!
+//! Any server may give out positions at any time; readers read `pos > p` and skip nothing.
+//!
+//! Invariant: positions are without holes; one that was seen never changes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base::time::Timestamp;
+
+use crate::change::{Change, ChangeKind, Entry, Position};
+use crate::error::Error;
+use crate::query::Value;
+use crate::remote::words::{self, Kind, text};
+use crate::remote::{Cells, Remote, first_int};
+use crate::row::{Row, Table};
+
+/// Changes that are given positions in one transaction.
+const STEP: i64 = 2_000;
+/// Rows of the log that are trimmed at once.
+const TRIM_STEP: i64 = 1_000;
+/// Records that are looked up by one statement; fewer are filled up, so that there are few different statements.
+const LOOK_UP_SIZES: [usize; 3] = [1, 16, 256];
+/// Bytes of bodies after which one reading of the log ends early.
+const READ_BYTES_MAX: usize = 4 << 20;
+
+/// Where the log stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    /// The newest position given.
+    pub(super) newest: i64,
+    /// The oldest position that is still there; above the newest when there is none.
+    oldest: i64,
+    /// There are changes without a position.
+    pub(super) has_fresh: bool,
+}
+
+impl Remote {
+    /// Where the log stands.
+    pub(super) async fn ends(&self) -> Result<Ends, Error> {
+        let sql = "SELECT h.pos, coalesce((SELECT min(pos) FROM \"change\"), h.pos + 1), \
+                   (SELECT count(*) FROM (SELECT 1 AS one FROM \"change\" WHERE pos IS NULL LIMIT 1) f) \
+                   FROM head h WHERE h.id = 1";
+        let found = self.pool.brief(&self.kind.sql(sql, Vec::new())).await?;
+        let row = found.first().ok_or(Error::NoTable)?;
+        Ok(Ends { newest: int(row, 0), oldest: int(row, 1), has_fresh: int(row, 2) != 0 })
+    }
+
+    /// Gives positions to changes that have none; false when there was none.
+    pub(super) async fn number(&self) -> Result<bool, Error> {
+        let mut link = self.pool.take().await?;
+        link.begin().await?;
+        let head = self.kind.sql("SELECT pos FROM head WHERE id = 1 FOR UPDATE", Vec::new());
+        let newest = first_int(&link.query(&head).await?);
+        let numbered = match self.kind {
+            Kind::Postgres => {
+                "UPDATE change c SET pos = ?i + f.k FROM \
+                 (SELECT write_id, i, row_number() OVER (ORDER BY seq) AS k FROM change \
+                  WHERE pos IS NULL ORDER BY seq LIMIT ?i) f \
+                 WHERE c.write_id = f.write_id AND c.i = f.i"
+            }
+            Kind::MariaDb => {
+                "UPDATE \"change\" c JOIN (SELECT write_id, i, row_number() OVER (ORDER BY seq) AS k FROM \"change\" \
+                  WHERE pos IS NULL ORDER BY seq LIMIT ?i) f \
+                 ON c.write_id = f.write_id AND c.i = f.i SET c.pos = ?i + f.k"
+            }
+        };
+        let values = self.kind.either([newest, STEP], [STEP, newest]).map(Value::Int).to_vec();
+        let count = i64::try_from(link.execute(&self.kind.sql(numbered, values)).await?).unwrap_or(STEP);
+        if count == 0 {
+            link.roll_back().await;
+            return Ok(false);
+        }
+        let newest = newest + count;
+        let head = "UPDATE head SET pos = ?i WHERE id = 1";
+        link.execute(&self.kind.sql(head, vec![Value::Int(newest)])).await?;
+        if self.kind == Kind::Postgres {
+            link.query(&self.kind.sql("SELECT pg_notify('ondol', '')::text", Vec::new())).await?;
+        }
+        link.commit().await?;
+        Ok(true)
+    }
+
+    /// Deletes up to a step of the oldest changes, so that the newest `keep` stay.
+    pub(super) async fn trim(&self, keep: u64, ends: Ends) -> Result<(), Error> {
+        let keep = i64::try_from(keep.max(1)).unwrap_or(i64::MAX);
+        let first_kept = ends.newest.saturating_sub(keep - 1);
+        if ends.oldest >= first_kept {
+            return Ok(());
+        }
+        let until = first_kept.min(ends.oldest.saturating_add(TRIM_STEP));
+        let mut link = self.pool.take().await?;
+        link.begin().await?;
+        let gone = "DELETE FROM gone WHERE (tbl, record, write_id, i) IN \
+                    (SELECT tbl, record, write_id, i FROM \"change\" WHERE pos < ?i AND kind = 'delete')";
+        for sql in [gone, "DELETE FROM \"change\" WHERE pos < ?i"] {
+            link.execute(&self.kind.sql(sql, vec![Value::Int(until)])).await?;
+        }
+        link.commit().await
+    }
+
+    /// Changes after a position, each with its record as it is by now or as it last was.
+    pub(crate) async fn changes(&self, after: i64, limit: usize) -> Result<Entry, Error> {
+        let ends = self.ends().await?;
+        if after > ends.newest || after + 1 < ends.oldest {
+            return Ok(Entry::Gone);
+        }
+        let sql = "SELECT pos, epoch, write_id, tbl, record, kind, at FROM \"change\" WHERE pos > ?i \
+                   ORDER BY pos LIMIT ?i";
+        let values = vec![Value::Int(after), Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))];
+        let found = self.pool.query(&self.kind.sql(sql, values)).await?;
+        let mut changes: Vec<Change> = found.iter().map(entry).collect();
+        self.add_records(&mut changes).await?;
+        let mut bytes = 0;
+        let fits = changes.iter().take_while(|change| {
+            let is_within = bytes <= READ_BYTES_MAX;
+            bytes += change.row.as_ref().map_or(0, |row| row.body.len());
+            is_within
+        });
+        let fits = fits.count();
+        changes.truncate(fits);
+        Ok(Entry::Changes(changes))
+    }
+
+    /// Looks up the records of changes, each once.
+    async fn add_records(&self, changes: &mut [Change]) -> Result<(), Error> {
+        let mut tables: HashMap<Arc<str>, HashMap<Arc<str>, Option<Arc<Row>>>> = HashMap::new();
+        for change in changes.iter() {
+            tables.entry(Arc::clone(&change.table)).or_default().insert(Arc::clone(&change.record), None);
+        }
+        for (name, records) in &mut tables {
+            let ids: Vec<Arc<str>> = records.keys().cloned().collect();
+            let mut is_there = true;
+            for ids in ids.chunks(LOOK_UP_SIZES[2]) {
+                match self.look_up(name, ids).await {
+                    Ok(rows) => rows.into_iter().for_each(|row| {
+                        records.insert(Arc::from(row.id.as_str()), Some(Arc::new(row)));
+                    }),
+                    Err(Error::NoTable) => is_there = false,
+                    Err(error) => return Err(error),
+                }
+            }
+            let missing: Vec<Arc<str>> =
+                records.iter().filter(|(_, row)| row.is_none()).map(|(id, _)| Arc::clone(id)).collect();
+            for ids in missing.chunks(LOOK_UP_SIZES[2]).filter(|_| is_there) {
+                for row in self.look_up_gone(name, ids).await? {
+                    records.insert(Arc::from(row.id.as_str()), Some(Arc::new(row)));
+                }
+            }
+        }
+        for change in changes {
+            change.row = tables.get(&change.table).and_then(|of| of.get(&change.record)).cloned().flatten();
+        }
+        Ok(())
+    }
+
+    async fn look_up(&self, table: &str, ids: &[Arc<str>]) -> Result<Vec<Row>, Error> {
+        let (places, values) = filled(ids);
+        let quoted = words::quoted(&Table::new(table));
+        let sql = format!("SELECT id,rev,shape,body FROM {quoted} WHERE id IN {places}");
+        Ok(self.pool.rows(&self.kind.sql(&sql, values), usize::MAX).await?.unwrap_or_default())
+    }
+
+    /// Deleted records as they last were; of one that was deleted twice the last one comes last.
+    async fn look_up_gone(&self, table: &str, ids: &[Arc<str>]) -> Result<Vec<Row>, Error> {
+        let (places, mut values) = filled(ids);
+        values.insert(0, text(table));
+        let sql = format!(
+            "SELECT g.record, g.rev, g.shape, g.body FROM gone g \
+             JOIN \"change\" c ON c.write_id = g.write_id AND c.i = g.i \
+             WHERE g.tbl = ?t AND g.record IN {places} ORDER BY c.seq"
+        );
+        Ok(self.pool.rows(&self.kind.sql(&sql, values), usize::MAX).await?.unwrap_or_default())
+    }
+}
+
+/// Places and values for ids, filled up with the last one to one of few sizes.
+fn filled(ids: &[Arc<str>]) -> (String, Vec<Value>) {
+    let size = LOOK_UP_SIZES.into_iter().find(|size| *size >= ids.len()).unwrap_or(ids.len());
+    let last = ids.last().cloned().unwrap_or_default();
+    let values = ids.iter().cloned().chain(std::iter::repeat(last)).take(size).map(Value::Text).collect();
+    (words::texts(size), values)
+}
+
+fn entry(row: &Cells) -> Change {
+    Change {
+        position: Position(int(row, 0)),
+        epoch: int(row, 1),
+        write: string(row, 2),
+        table: string(row, 3),
+        record: string(row, 4),
+        kind: ChangeKind::of(&string(row, 5)),
+        at: Timestamp(int(row, 6)),
+        row: None,
+    }
+}
+
+fn int(row: &Cells, column: usize) -> i64 {
+    match row.get(column) {
+        Some(Value::Int(number)) => *number,
+        _ => 0,
+    }
+}
+
+fn string(row: &Cells, column: usize) -> Arc<str> {
+    match row.get(column) {
+        Some(Value::Text(text)) => Arc::clone(text),
+        _ => Arc::default(),
+    }
+}

@@ -1,0 +1,340 @@
+//! A transaction on a server, in which each write of a record adds its row to the change log.
+//!
+//! Two transactions that write the same record take turns, because both lock it first; so what was read by id is what is
+//! changed.
+
+use std::sync::Arc;
+
+use base::time::Timestamp;
+
+use crate::change::{ChangeKind, Entry};
+use crate::error::Error;
+use crate::query::{Index, Select, Value, View};
+use crate::remote::words::{self, Kind, text};
+use crate::remote::{Link, Remote, first_int, first_text, schema};
+use crate::row::{Row, Table};
+
+/// The epoch of a database that is not taken over.
+pub(super) const EPOCH: i64 = 1;
+
+/// A transaction.
+pub(crate) struct Tx {
+    pub(super) remote: Arc<Remote>,
+    pub(super) link: Link,
+    write: Arc<str>,
+    changes: i64,
+    at: Timestamp,
+    /// A statement failed so that the transaction can't end well.
+    poison: Option<Error>,
+    /// Tables that this transaction has made.
+    made: Vec<Table>,
+    /// What is done after the commit.
+    pub(super) after: Vec<Chore>,
+}
+
+/// What can't be undone, and so waits for the commit.
+pub(super) enum Chore {
+    DropTable(Table),
+    SetView(Table, Option<View>),
+    BuildIndexes,
+}
+
+impl Tx {
+    pub(super) async fn begin(remote: &Arc<Remote>, write: &Arc<str>) -> Result<Tx, Error> {
+        let mut link = remote.pool.take().await?;
+        link.begin().await?;
+        Ok(Tx {
+            remote: Arc::clone(remote),
+            link,
+            write: Arc::clone(write),
+            changes: 0,
+            at: remote.clock.now(),
+            poison: None,
+            made: Vec::new(),
+            after: Vec::new(),
+        })
+    }
+
+    /// A record by id, locked.
+    pub(crate) async fn get(&mut self, table: &Table, id: &str) -> Result<Option<Row>, Error> {
+        let lock = self.kind().either("FOR NO KEY UPDATE", "FOR UPDATE");
+        let sql = format!("SELECT id,rev,shape,body FROM {} WHERE id = ?t {lock}", words::quoted(table));
+        let sql = self.kind().sql(&sql, vec![text(id)]);
+        let rows = self.link.rows(&sql, usize::MAX).await;
+        Ok(self.heed(rows)?.unwrap_or_default().pop())
+    }
+
+    /// See `Tx::keeps`.
+    pub(crate) async fn keeps(&mut self, table: &Table, id: &str) -> Result<bool, Error> {
+        let lock = self.kind().either("FOR KEY SHARE", "LOCK IN SHARE MODE");
+        let sql = format!("SELECT 1 FROM {} WHERE id = ?t {lock}", words::quoted(table));
+        Ok(!self.query(&sql, vec![text(id)]).await?.is_empty())
+    }
+
+    /// See `Tx::alone`.
+    pub(crate) async fn alone(&mut self, name: &str) -> Result<(), Error> {
+        let done = schema::lock(&mut self.link, self.remote.kind, &format!("alone.{name}")).await;
+        self.heed(done)
+    }
+
+    pub(crate) async fn page(
+        &mut self,
+        select: &Select,
+        bytes_max: usize,
+    ) -> Result<Option<Vec<Row>>, Error> {
+        let sql = self.remote.select(select)?;
+        let rows = self.link.rows(&sql, bytes_max).await;
+        self.heed(rows)
+    }
+
+    pub(crate) async fn count(&mut self, select: &Select) -> Result<i64, Error> {
+        let sql = self.remote.count_of(select)?;
+        let found = self.link.query(&sql).await;
+        Ok(first_int(&self.heed(found)?))
+    }
+
+    pub(crate) async fn exists(&mut self, select: &Select) -> Result<bool, Error> {
+        let sql = self.remote.exists_of(select)?;
+        let found = self.link.query(&sql).await;
+        Ok(first_int(&self.heed(found)?) != 0)
+    }
+
+    pub(crate) async fn changes(&mut self, after: i64, limit: usize) -> Result<Entry, Error> {
+        self.remote.changes(after, limit).await
+    }
+
+    pub(crate) async fn setting(&mut self, name: &str) -> Result<Option<String>, Error> {
+        let sql = "SELECT value FROM meta WHERE name = ?t";
+        let found = self.query(sql, vec![text(&format!("setting.{name}"))]).await?;
+        Ok(first_text(&found))
+    }
+
+    pub(crate) async fn insert(
+        &mut self,
+        table: &Table,
+        id: &str,
+        shape: i64,
+        body: String,
+    ) -> Result<Arc<Row>, Error> {
+        let row = Row { id: id.to_owned(), rev: self.rev_after(0), shape, body };
+        let (values, change) = (row_values(&row), self.change(table, id, ChangeKind::Create));
+        let into = format!("INSERT INTO {}(id,rev,shape,body) VALUES (?t,?i,?i,?j)", words::quoted(table));
+        match self.kind() {
+            Kind::Postgres => {
+                let sql = format!("WITH r AS ({into} RETURNING id) {CHANGE_OF_R}");
+                self.execute(&sql, [values, change].concat()).await?;
+            }
+            Kind::MariaDb => {
+                self.execute(&into, values).await?;
+                self.log(change).await?;
+            }
+        }
+        Ok(Arc::new(row))
+    }
+
+    pub(crate) async fn update(
+        &mut self,
+        table: &Table,
+        id: &str,
+        shape: i64,
+        body: String,
+    ) -> Result<Option<Arc<Row>>, Error> {
+        let change = self.change(table, id, ChangeKind::Update);
+        let quoted = words::quoted(table);
+        let rev = match self.kind() {
+            Kind::Postgres => {
+                let sql = format!(
+                    "WITH r AS (UPDATE {quoted} SET rev=greatest(rev+1,?i),shape=?i,body=?j WHERE id=?t \
+                     RETURNING id,rev), c AS ({CHANGE_OF_R}) SELECT rev FROM r"
+                );
+                let own = vec![Value::Int(self.rev_after(0)), Value::Int(shape), text(&body), text(id)];
+                match self.query(&sql, [own, change].concat()).await?.first().and_then(|row| row.first()) {
+                    Some(Value::Int(rev)) => *rev,
+                    _ => return Ok(None),
+                }
+            }
+            Kind::MariaDb => {
+                let Some(old) = self.get(table, id).await? else { return Ok(None) };
+                let rev = self.rev_after(old.rev);
+                let sql = format!("UPDATE {quoted} SET rev=?i,shape=?i,body=?j WHERE id=?t");
+                let own = vec![Value::Int(rev), Value::Int(shape), text(&body), text(id)];
+                self.execute(&sql, own).await?;
+                self.log(change).await?;
+                rev
+            }
+        };
+        Ok(Some(Arc::new(Row { id: id.to_owned(), rev, shape, body })))
+    }
+
+    pub(crate) async fn delete(&mut self, table: &Table, id: &str) -> Result<Option<Arc<Row>>, Error> {
+        let Some(row) = self.get(table, id).await? else { return Ok(None) };
+        let number = self.changes;
+        let change = self.change(table, id, ChangeKind::Delete);
+        let mut gone = vec![text(&self.write), Value::Int(number), text(table.as_str())];
+        gone.extend(row_values(&row));
+        let sql = "INSERT INTO gone(write_id,i,tbl,record,rev,shape,body) VALUES (?t,?i,?t,?t,?i,?i,?j)";
+        self.execute(sql, gone).await?;
+        self.log(change).await?;
+        self.execute(&format!("DELETE FROM {} WHERE id=?t", words::quoted(table)), vec![text(id)]).await?;
+        Ok(Some(Arc::new(row)))
+    }
+
+    pub(crate) async fn create_table(&mut self, table: &Table) -> Result<(), Error> {
+        let definition = schema::create_table(self.kind(), table);
+        let done = match self.kind() {
+            Kind::Postgres => self.link.run(&definition).await,
+            // a definition there would end this transaction; one of its own is harmless, should this one be undone
+            Kind::MariaDb => match self.remote.pool.take().await {
+                Ok(mut aside) => aside.run(&definition).await,
+                Err(error) => Err(error),
+            },
+        };
+        self.heed(done)?;
+        self.made.push(table.clone());
+        Ok(())
+    }
+
+    pub(crate) async fn drop_table(&mut self, table: &Table) -> Result<(), Error> {
+        self.execute("UPDATE idx SET state='unwanted' WHERE tbl=?t", vec![text(table.as_str())]).await?;
+        self.after.push(Chore::DropTable(table.clone()));
+        Ok(())
+    }
+
+    pub(crate) async fn truncate_table(&mut self, table: &Table) -> Result<(), Error> {
+        self.execute(&format!("DELETE FROM {}", words::quoted(table)), Vec::new()).await.map(drop)
+    }
+
+    pub(crate) async fn set_indexes(&mut self, table: &Table, indexes: &[Index]) -> Result<(), Error> {
+        self.want_indexes(table, indexes).await?;
+        self.after.push(Chore::BuildIndexes);
+        Ok(())
+    }
+
+    pub(crate) async fn set_view(&mut self, table: &Table, view: Option<&View>) -> Result<(), Error> {
+        self.after.push(Chore::SetView(table.clone(), view.cloned()));
+        Ok(())
+    }
+
+    /// See `Tx::mark`. MariaDB undoes a refused statement alone.
+    pub(crate) async fn mark(&mut self) -> Result<(), Error> {
+        match self.kind() {
+            Kind::Postgres => self.execute("SAVEPOINT mark", Vec::new()).await.map(drop),
+            Kind::MariaDb => Ok(()),
+        }
+    }
+
+    /// See `Tx::back_to_mark`.
+    pub(crate) async fn back_to_mark(&mut self) -> Result<(), Error> {
+        match self.kind() {
+            Kind::Postgres => self.execute("ROLLBACK TO SAVEPOINT mark", Vec::new()).await.map(drop),
+            Kind::MariaDb => Ok(()),
+        }
+    }
+
+    pub(crate) async fn set_setting(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let done = schema::put(&mut self.link, self.remote.kind, &format!("setting.{name}"), value).await;
+        self.heed(done)
+    }
+
+    /// What has made this transaction unfit to be committed.
+    pub(super) fn broken(&mut self) -> Option<Error> {
+        self.poison.take()
+    }
+
+    /// Makes the transaction durable, then does what waited for that.
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        self.link.commit().await?;
+        if self.changes > 0 {
+            self.remote.wake();
+        }
+        let remote = Arc::clone(&self.remote);
+        for chore in std::mem::take(&mut self.after) {
+            remote.chore(chore).await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn roll_back(&mut self) {
+        self.link.roll_back().await;
+    }
+
+    pub(super) async fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Vec<Value>>, Error> {
+        let sql = self.kind().sql(sql, values);
+        let found = self.link.query(&sql).await;
+        self.heed(found)
+    }
+
+    pub(super) async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, Error> {
+        let sql = self.kind().sql(sql, values);
+        let done = self.link.execute(&sql).await;
+        self.heed(done)
+    }
+
+    /// Adds a change to the log by itself.
+    async fn log(&mut self, change: Vec<Value>) -> Result<(), Error> {
+        match self.execute(CHANGE, change).await {
+            Err(Error::Unique { .. }) => self.heed(Err(Error::Unique { index: LOG_KEY.into() })),
+            done => done.map(drop),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        self.remote.kind
+    }
+
+    /// Remembers what ends the transaction. What an index refuses is the closure's to judge, but on PostgreSQL too it has
+    /// ended the transaction: a closure that goes on gets errors.
+    fn heed<T>(&mut self, outcome: Result<T, Error>) -> Result<T, Error> {
+        match outcome {
+            // the log's own key: an earlier run of this write, in doubt until now, has been committed
+            Err(Error::Unique { index }) if index == LOG_KEY => {
+                self.poison = Some(Error::Met);
+                Err(Error::Met)
+            }
+            Err(error) => {
+                let is_refusal = matches!(error, Error::Unique { .. } | Error::TooLong { .. } | Error::Nul);
+                if !is_refusal && self.poison.is_none() {
+                    self.poison = Some(error.again());
+                }
+                Err(error)
+            }
+            well => well,
+        }
+    }
+
+    /// The values of the next change.
+    fn change(&mut self, table: &Table, id: &str, kind: ChangeKind) -> Vec<Value> {
+        let number = self.changes;
+        self.changes += 1;
+        vec![
+            text(&self.write),
+            Value::Int(number),
+            Value::Int(EPOCH),
+            text(table.as_str()),
+            text(id),
+            text(kind.word()),
+            Value::Int(self.at.0),
+        ]
+    }
+
+    /// The version of a record that is written now: it grows with time, and in any case above the one before.
+    fn rev_after(&self, before: i64) -> i64 {
+        (before + 1).max(self.at.0.saturating_mul(1_000))
+    }
+
+    /// Whether this transaction has made a table, so that nobody else sees it yet.
+    pub(super) fn has_made(&self, table: &Table) -> bool {
+        self.made.contains(table)
+    }
+}
+
+/// The name of the log's key on PostgreSQL.
+const LOG_KEY: &str = "change_pkey";
+const CHANGE: &str =
+    "INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) VALUES (?t,?i,?i,?t,?t,?t,?i)";
+const CHANGE_OF_R: &str =
+    "INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) SELECT ?t,?i,?i,?t,?t,?t,?i FROM r";
+
+fn row_values(row: &Row) -> Vec<Value> {
+    vec![text(&row.id), Value::Int(row.rev), Value::Int(row.shape), text(&row.body)]
+}

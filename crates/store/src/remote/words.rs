@@ -1,0 +1,81 @@
+//! Our own statements on a server: text with typed places, in the words of one of the two kinds.
+//!
+//! A place is `?t` (text), `?i` (whole number) or `?j` (JSON given as text). What else differs between the kinds stands in
+//! the pairs that [`Kind::either`] chooses from.
+
+use std::sync::Arc;
+
+use crate::dialect::Sql;
+use crate::query::Value;
+use crate::row::Table;
+
+/// The kind of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Postgres,
+    MariaDb,
+}
+
+impl Kind {
+    /// The kind's own of two.
+    pub(crate) fn either<T>(self, postgres: T, mariadb: T) -> T {
+        match self {
+            Kind::Postgres => postgres,
+            Kind::MariaDb => mariadb,
+        }
+    }
+
+    /// A statement with its values, in the order of its places.
+    pub(crate) fn sql(self, text: &str, values: Vec<Value>) -> Sql {
+        let mut printed = String::with_capacity(text.len() + 8 * values.len());
+        let (mut rest, mut places) = (text, 0);
+        while let Some(at) = rest.find('?') {
+            let (before, place) = rest.split_at(at);
+            printed.push_str(before);
+            places += 1;
+            match (self, place.as_bytes().get(1)) {
+                (Kind::MariaDb, _) => printed.push('?'),
+                (Kind::Postgres, Some(b't')) => printed.push_str(&format!("${places}::text")),
+                (Kind::Postgres, Some(b'j')) => printed.push_str(&format!("${places}::text::json")),
+                (Kind::Postgres, _) => printed.push_str(&format!("${places}::bigint")),
+            }
+            rest = &place[2..];
+        }
+        printed.push_str(rest);
+        debug_assert_eq!(places, values.len(), "{text}");
+        Sql { text: printed, values }
+    }
+}
+
+/// A text to be bound.
+pub(super) fn text(text: &str) -> Value {
+    Value::Text(Arc::from(text))
+}
+
+/// The name of a table of records, quoted.
+pub(super) fn quoted(table: &Table) -> String {
+    format!("\"r_{table}\"")
+}
+
+/// A name as it stands in SQL.
+pub(super) fn name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// So many texts in brackets.
+pub(super) fn texts(count: usize) -> String {
+    format!("({})", vec!["?t"; count].join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_printed_as_the_server_wants_them() {
+        let values = || vec![text("a"), Value::Int(1), text("{}")];
+        let of = |kind: Kind| kind.sql("a=?t AND b=?i AND c=?j;", values()).text;
+        assert_eq!(of(Kind::Postgres), "a=$1::text AND b=$2::bigint AND c=$3::text::json;");
+        assert_eq!(of(Kind::MariaDb), "a=? AND b=? AND c=?;");
+    }
+}

@@ -1,0 +1,153 @@
+//! A write on a server: run, run again when it met others or lost its connection, and never done twice.
+//!
+//! A commit whose answer was lost may have happened, now or a moment later. So each write has an id, which is in the key of
+//! its changes in the log. Before it is run again the log is asked for that id; should the first commit still be on its
+//! way, the second run waits at the log's key for it, is refused by it, and finds it then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{chance, id};
+use tokio::time::{Instant, sleep};
+
+use crate::error::Error;
+use crate::query::Value;
+use crate::remote::words::text;
+use crate::remote::{Remote, Tx};
+use crate::store::Step;
+
+/// First pause before a lost connection is tried again; it doubles up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_millis(320);
+/// Longest pause before a write that met others is run again; how long is up to chance.
+const MET_PAUSE_MAX_MS: u64 = 20;
+
+/// How one run of a write ended.
+enum Run<T, E> {
+    /// Durable.
+    Done(T),
+    /// By its own closure, which has left nothing.
+    Refused(E),
+    /// By meeting another transaction; it has left nothing.
+    Met,
+    /// By a lost connection before the commit; it has left nothing.
+    Lost(Error),
+    /// By a lost connection at the commit: done or not.
+    Doubt(T),
+}
+
+/// A write under way.
+struct Course<T> {
+    /// Its id in the change log.
+    write: Arc<str>,
+    until: Instant,
+    pause: Duration,
+    meetings: u32,
+    /// The answer of a run whose commit may have happened.
+    doubted: Option<T>,
+}
+
+impl Remote {
+    /// Does a write: see `Store::write`.
+    pub(crate) async fn write<T, E, F>(self: &Arc<Remote>, write: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'a> FnOnce(&'a mut crate::Tx) -> Step<'a, T, E> + Clone + Send + 'static,
+    {
+        let Ok(_place) = self.writes.try_acquire() else { return Err(Error::Busy.into()) };
+        let mut course = self.course();
+        loop {
+            if course.doubted.is_some() {
+                match self.was_written(&course.write).await {
+                    Ok(true) => return Ok(course.doubted.take().expect("it was there a moment ago")),
+                    Ok(false) => {}
+                    Err(error) => {
+                        course.wait(error).await?;
+                        continue;
+                    }
+                }
+            }
+            match self.run(&course.write, write.clone()).await {
+                Run::Done(answer) => return Ok(answer),
+                Run::Doubt(answer) => course.doubted = Some(answer),
+                Run::Lost(error) => course.wait(error).await?,
+                Run::Met => course.step_aside(self.config.write_tries_max).await?,
+                Run::Refused(error) if course.doubted.is_none() => return Err(error),
+                // refused by what the doubted run has written, perhaps: the log says
+                Run::Refused(error) => match self.was_written(&course.write).await {
+                    Ok(false) => return Err(error),
+                    Ok(true) => {}
+                    Err(error) => course.wait(error).await?,
+                },
+            }
+        }
+    }
+
+    fn course<T>(&self) -> Course<T> {
+        let now = self.clock.now();
+        let write = format!("{}{}", id::make(now), chance::word(4)).into();
+        let until = Instant::now() + self.config.outage_wait_max;
+        Course { write, until, pause: PAUSE_MIN, meetings: 0, doubted: None }
+    }
+
+    /// One run in a transaction of its own.
+    async fn run<T, E, F>(self: &Arc<Remote>, write: &Arc<str>, job: F) -> Run<T, E>
+    where
+        E: From<Error>,
+        F: for<'a> FnOnce(&'a mut crate::Tx) -> Step<'a, T, E>,
+    {
+        let mut tx = match Tx::begin(self, write).await {
+            Ok(tx) => crate::Tx::remote(tx),
+            Err(error @ Error::Lost { .. }) => return Run::Lost(error),
+            Err(error) => return Run::Refused(error.into()),
+        };
+        let outcome = job(&mut tx).await;
+        let tx = tx.as_remote().expect("it was made over a server");
+        match (tx.broken(), outcome) {
+            (Some(Error::Met), _) => Run::Met,
+            (Some(error @ Error::Lost { .. }), _) => Run::Lost(error),
+            (Some(error), Ok(_)) => Run::Refused(error.into()),
+            (_, Err(refused)) => {
+                tx.roll_back().await;
+                Run::Refused(refused)
+            }
+            (None, Ok(answer)) => match tx.commit().await {
+                Ok(()) => Run::Done(answer),
+                Err(Error::Met) => Run::Met,
+                Err(Error::Lost { .. }) => Run::Doubt(answer),
+                Err(error) => Run::Refused(error.into()),
+            },
+        }
+    }
+
+    /// Whether a write is in the log.
+    async fn was_written(&self, write: &str) -> Result<bool, Error> {
+        let sql = self.kind.sql("SELECT count(*) FROM \"change\" WHERE write_id = ?t", vec![text(write)]);
+        let found = self.pool.brief(&sql).await?;
+        Ok(matches!(found.first().and_then(|row| row.first()), Some(Value::Int(count)) if *count > 0))
+    }
+}
+
+impl<T> Course<T> {
+    /// Waits a moment for a server that has gone; an error when that has taken too long.
+    async fn wait(&mut self, error: Error) -> Result<(), Error> {
+        if Instant::now() + self.pause > self.until {
+            return Err(if self.doubted.is_some() { Error::Doubt } else { error });
+        }
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        Ok(())
+    }
+
+    /// Lets those pass that the write has met.
+    async fn step_aside(&mut self, tries_max: u32) -> Result<(), Error> {
+        self.meetings += 1;
+        if self.meetings >= tries_max {
+            return Err(if self.doubted.is_some() { Error::Doubt } else { Error::Met });
+        }
+        let pause = u64::from_le_bytes(chance::bytes()) % MET_PAUSE_MAX_MS;
+        sleep(Duration::from_millis(pause)).await;
+        Ok(())
+    }
+}
