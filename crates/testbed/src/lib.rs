@@ -1,7 +1,8 @@
 //! True servers for tests and benches: PostgreSQL, MariaDB and memcached from Debian's packages, each on a loopback port
 //! and in a temporary folder of its own, and a proxy that breaks connections at a chosen moment.
 //!
-//! Map, in reading order: `program` (where a program lies, as whom it runs), `port` (free ones), `server` (one server
+//! Map, in reading order: `program` (where a program lies, as whom it runs), `port` (free ones), `folder` (where
+//! data lies), `server` (one server
 //! process: started, waited for, stopped, killed, frozen, ended with the test), `postgres`, `mariadb`, `memcached` (what
 //! each of them wants to be told), `database` (a fresh one, dropped at the end), `cutter` (the proxy).
 //! To add a server: a file beside `memcached`, its programs' packages in it, and a line in xtask's list of needs.
@@ -15,6 +16,7 @@
 
 mod cutter;
 mod database;
+mod folder;
 mod mariadb;
 mod memcached;
 mod options;

@@ -8,9 +8,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::database::{Admin, Database};
+use crate::folder;
 use crate::options::{Options, Sync};
 use crate::program::{self, User};
-use crate::server::{self, Kind, Server};
+use crate::server::{Kind, Server};
 use crate::{PASSWORD, USER};
 
 const PACKAGE: &str = "mariadb-server";
@@ -38,18 +39,7 @@ impl MariaDb {
     /// When MariaDB is not on this machine or does not start.
     pub fn start(options: &Options) -> MariaDb {
         let user = User::unless_root("mysql", PACKAGE);
-        let folder = server::folder("mariadb", user);
-        let mut install = user.command(&program::find("mariadb-install-db", PACKAGE), folder.path());
-        install.arg("--no-defaults").arg(datadir(folder.path()));
-        install.args(["--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal"]);
-        install.args(["--innodb-log-file-size=16M", "--innodb-flush-method=nosync"]);
-        program::run(&mut install).unwrap_or_else(|error| panic!("make MariaDB's folder: {error}"));
-        let account = format!(
-            "SET sql_log_bin = 0;\nCREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\n\
-             GRANT ALL ON *.* TO '{USER}'@'%' WITH GRANT OPTION;\n"
-        );
-        let account_file = folder.path().join("account.sql");
-        fs::write(&account_file, account).unwrap_or_else(|error| panic!("write the account's SQL: {error}"));
+        let folder = folder::made("mariadb", user, options.sync, |folder| init(user, folder));
         let mariadbd = program::find("mariadbd", PACKAGE);
         let server = Server::start(Program { mariadbd, user, options: options.clone() }, folder);
         let admin = Admin::mariadb(program::find("mariadb", PACKAGE), server.port);
@@ -108,6 +98,20 @@ impl MariaDb {
     pub fn start_again(&mut self) {
         self.server.start_again();
     }
+}
+
+fn init(user: User, folder: &Path) {
+    let mut install = user.command(&program::find("mariadb-install-db", PACKAGE), folder);
+    install.arg("--no-defaults").arg(datadir(folder));
+    install.args(["--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal"]);
+    install.args(["--innodb-log-file-size=16M", "--innodb-flush-method=nosync"]);
+    program::run(&mut install).unwrap_or_else(|error| panic!("make MariaDB's folder: {error}"));
+    let account = format!(
+        "SET sql_log_bin = 0;\nCREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\n\
+         GRANT ALL ON *.* TO '{USER}'@'%' WITH GRANT OPTION;\n"
+    );
+    fs::write(folder.join("account.sql"), account)
+        .unwrap_or_else(|error| panic!("write the account's SQL: {error}"));
 }
 
 impl Kind for Program {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::options::Options;
+use crate::folder;
+use crate::options::{Options, Sync};
 use crate::program::{self, User};
-use crate::server::{self, Kind, Server};
+use crate::server::{Kind, Server};
 
 const PACKAGE: &str = "memcached";
 const ANSWER_MAX: Duration = Duration::from_secs(2);
@@ -33,7 +34,7 @@ impl Memcached {
     /// When memcached is not on this machine or does not start.
     pub fn start(options: &Options) -> Memcached {
         let user = User::unless_root("memcache", PACKAGE);
-        let folder = server::folder("memcached", user);
+        let folder = folder::made("memcached", user, Sync::Off, |_| {});
         let memcached = program::find("memcached", PACKAGE);
         Memcached { server: Server::start(Program { memcached, user, options: options.clone() }, folder) }
     }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::database::{Admin, Database};
+use crate::folder;
 use crate::options::{Options, Sync};
 use crate::program::{self, User};
-use crate::server::{self, Kind, Server};
+use crate::server::{Kind, Server};
 use crate::{PASSWORD, USER};
 
 const PACKAGE: &str = "postgresql";
@@ -34,15 +35,7 @@ impl Postgres {
     /// When PostgreSQL is not on this machine or does not start.
     pub fn start(options: &Options) -> Postgres {
         let user = User::unless_root("postgres", PACKAGE);
-        let folder = server::folder("postgres", user);
-        let password = folder.path().join("password");
-        fs::write(&password, PASSWORD).unwrap_or_else(|error| panic!("write a password: {error}"));
-        user.own(&password);
-        let mut init = user.command(&program::find("initdb", PACKAGE), folder.path());
-        init.arg("-D").arg(folder.path().join("data")).arg(format!("--username={USER}"));
-        init.arg("--pwfile").arg(&password).args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
-        init.args(["--no-sync", "--no-instructions"]);
-        program::run(&mut init).unwrap_or_else(|error| panic!("make PostgreSQL's folder: {error}"));
+        let folder = folder::made("postgres", user, options.sync, |folder| init(user, folder));
         let program = Program {
             postgres: program::find("postgres", PACKAGE),
             is_ready: program::find("pg_isready", PACKAGE),
@@ -106,6 +99,17 @@ impl Postgres {
     pub fn start_again(&mut self) {
         self.server.start_again();
     }
+}
+
+fn init(user: User, folder: &Path) {
+    let password = folder.join("password");
+    fs::write(&password, PASSWORD).unwrap_or_else(|error| panic!("write a password: {error}"));
+    user.own(&password);
+    let mut init = user.command(&program::find("initdb", PACKAGE), folder);
+    init.arg("-D").arg(folder.join("data")).arg(format!("--username={USER}"));
+    init.arg("--pwfile").arg(&password).args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
+    init.args(["--no-sync", "--no-instructions"]);
+    program::run(&mut init).unwrap_or_else(|error| panic!("make PostgreSQL's folder: {error}"));
 }
 
 impl Kind for Program {

@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::program::User;
-
 /// How long a server may take to answer, or to end, on a busy machine.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -48,14 +46,6 @@ struct Running {
     process: Child,
     guard: Child,
     folder: PathBuf,
-}
-
-/// A temporary folder that belongs to `user`.
-pub(crate) fn folder(name: &str, user: User) -> TempDir {
-    let folder = tempfile::Builder::new().prefix(&format!("testbed-{name}-")).tempdir();
-    let folder = folder.unwrap_or_else(|error| panic!("make a temporary folder: {error}"));
-    user.own(folder.path());
-    folder
 }
 
 impl<K: Kind> Server<K> {
