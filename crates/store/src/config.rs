@@ -32,6 +32,41 @@ pub struct Server {
     pub database: String,
 }
 
+impl Engine {
+    /// Reads `postgres://USER:SECRET@HOST:PORT/DATABASE`, or `mariadb://…`; the secret and the port may be left out. An
+    /// error says what is missing.
+    pub fn from_url(url: &str) -> Result<Engine, String> {
+        let shape = "write it as postgres://USER:SECRET@HOST:PORT/DATABASE or mariadb://…";
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| format!("there is no scheme; {shape}"))?;
+        let (sign_in, place) = rest.rsplit_once('@').ok_or_else(|| format!("there is no user; {shape}"))?;
+        let (user, secret) = match sign_in.split_once(':') {
+            Some((user, secret)) => (user, Some(Secret::new(secret))),
+            None => (sign_in, None),
+        };
+        let (address, database) =
+            place.rsplit_once('/').ok_or_else(|| format!("there is no database; {shape}"))?;
+        let usual = if scheme == "postgres" { 5432 } else { 3306 };
+        let (host, port) = match address.rsplit_once(':') {
+            Some((host, port)) => {
+                (host, port.parse().map_err(|_| format!("{port:?} is not a port; {shape}"))?)
+            }
+            None => (address, usual),
+        };
+        let server = Server {
+            host: host.to_owned(),
+            port,
+            user: user.to_owned(),
+            secret,
+            database: database.to_owned(),
+        };
+        match scheme {
+            "postgres" | "postgresql" => Ok(Engine::Postgres(server)),
+            "mariadb" => Ok(Engine::MariaDb(server)),
+            other => Err(format!("{other:?} is not a server that the store works with; {shape}")),
+        }
+    }
+}
+
 /// Where the data lies, and the store's named limits.
 #[derive(Clone, Debug)]
 pub struct Config {

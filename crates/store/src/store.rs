@@ -100,6 +100,15 @@ impl Store {
         Position(self.live().position())
     }
 
+    /// The position of the newest change that was committed before this was asked, by whomever; followers may be told of
+    /// it a moment later.
+    pub async fn newest(&self) -> Result<Position, Error> {
+        match &self.inner.engine {
+            Engine::Embedded(_) => Ok(self.position()),
+            Engine::Remote(remote) => remote.newest().await.map(Position),
+        }
+    }
+
     /// Follows the change log after a position.
     pub fn tail(&self, after: Position) -> Tail {
         Tail::new(Arc::clone(self.live()), self.conn(), after)

@@ -52,6 +52,16 @@ impl Remote {
         Ok(Ends { newest: int(row, 0), oldest: int(row, 1), has_fresh: int(row, 2) != 0 })
     }
 
+    /// The newest position, after all that is committed by now has one.
+    pub(crate) async fn newest(&self) -> Result<i64, Error> {
+        loop {
+            let ends = self.patiently(|| self.ends()).await?;
+            if !ends.has_fresh || !self.number().await? {
+                return Ok(ends.newest);
+            }
+        }
+    }
+
     /// Gives positions to changes that have none; false when there was none.
     pub(super) async fn number(&self) -> Result<bool, Error> {
         let mut link = self.pool.take().await?;

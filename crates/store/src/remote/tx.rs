@@ -29,7 +29,7 @@ pub(crate) struct Tx {
     /// Tables that this transaction has made.
     made: Vec<Table>,
     /// What is done after the commit.
-    pub(super) after: Vec<Chore>,
+    after: Vec<Chore>,
 }
 
 /// What can't be undone, and so waits for the commit.
@@ -190,11 +190,23 @@ impl Tx {
             },
         };
         self.heed(done)?;
+        let waiting = self.after.len();
+        self.after.retain(|chore| !matches!(chore, Chore::DropTable(dropped) if dropped == table));
+        if self.after.len() < waiting {
+            self.truncate_table(table).await?;
+        }
         self.made.push(table.clone());
         Ok(())
     }
 
     pub(crate) async fn drop_table(&mut self, table: &Table) -> Result<(), Error> {
+        if self.kind() == Kind::Postgres {
+            let dropped =
+                self.link.run(&format!("DROP TABLE IF EXISTS {} CASCADE", words::quoted(table))).await;
+            self.heed(dropped)?;
+            self.execute("DELETE FROM meta WHERE name=?t", vec![text(&format!("view.{table}"))]).await?;
+            return self.execute("DELETE FROM idx WHERE tbl=?t", vec![text(table.as_str())]).await.map(drop);
+        }
         self.execute("UPDATE idx SET state='unwanted' WHERE tbl=?t", vec![text(table.as_str())]).await?;
         self.after.push(Chore::DropTable(table.clone()));
         Ok(())
