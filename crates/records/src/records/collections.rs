@@ -171,13 +171,36 @@ impl Records {
     {
         let _changing = self.inner.changing.lock().await;
         let records = self.clone();
+        let kept = self.store().write(move |tx| {
+            Box::pin(async move {
+                tx.alone(COLLECTIONS).await?;
+                let catalog = read(tx).await?;
+                let mut planner = Planner { records, catalog, kept: Vec::new() };
+                plan(&mut planner, tx).await?;
+                Ok::<_, Error>(planner.kept)
+            })
+        });
+        let kept = kept.await?;
+        self.reload().await?;
+        for (before, after) in kept {
+            if let Err(fault) = self.store().settle(&after.table()).await {
+                let refused = not_unique(fault, &after);
+                if let Some(before) = before {
+                    self.take_back(before, after).await?;
+                }
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes the change of a collection whose data did not fit an index that was built after it.
+    async fn take_back(&self, before: Collection, after: Collection) -> Result<(), Error> {
         self.store()
             .write(move |tx| {
                 Box::pin(async move {
                     tx.alone(COLLECTIONS).await?;
-                    let catalog = read(tx).await?;
-                    let mut planner = Planner { records, catalog };
-                    plan(&mut planner, tx).await
+                    keep(tx, Some(&after), &before).await
                 })
             })
             .await?;
@@ -189,6 +212,8 @@ impl Records {
 struct Planner {
     records: Records,
     catalog: Catalog,
+    /// What was kept: each collection as it was, if it was there, and as it is.
+    kept: Vec<(Option<Collection>, Collection)>,
 }
 
 impl Planner {
@@ -259,6 +284,7 @@ impl Planner {
         after: Collection,
     ) -> Result<(), Error> {
         keep(tx, before, &after).await?;
+        self.kept.push((before.cloned(), after.clone()));
         self.catalog = self.with(after);
         Ok(())
     }
