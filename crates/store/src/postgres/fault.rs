@@ -28,6 +28,7 @@ enum Meaning {
     Nul,
     Slow,
     Full,
+    NoTable,
     Other,
 }
 
@@ -50,6 +51,7 @@ pub(super) fn fault(error: tokio_postgres::Error, server: &str, limit_ms: u64) -
         Meaning::Nul => (Error::Nul, Health::Whole),
         Meaning::Slow => (Error::Slow { limit_ms }, Health::Whole),
         Meaning::Full => (Error::Full, Health::Whole),
+        Meaning::NoTable => (Error::NoTable, Health::Whole),
         Meaning::Other => (Error::engine(error), Health::Whole),
     }
 }
@@ -76,6 +78,7 @@ fn meaning(code: &SqlState, routine: Option<&str>) -> Meaning {
         "22P05" | "22021" => Meaning::Nul,
         "57014" => Meaning::Slow,
         "53100" => Meaning::Full,
+        "42P01" => Meaning::NoTable,
         _ => Meaning::Other,
     }
 }

@@ -47,7 +47,7 @@ enum Stage {
     /// A transaction.
     Open { until: Instant },
     /// A transaction in which a statement failed.
-    Failed(Error),
+    Failed { until: Instant, error: Error },
     /// A statement runs, or ran when its future was dropped, or its answer did not come.
     Busy,
 }
@@ -108,7 +108,7 @@ impl Link {
                 self.stage = Stage::Idle;
                 return Ok(());
             }
-            Stage::Open { .. } | Stage::Failed(_) | Stage::Busy => {}
+            Stage::Open { .. } | Stage::Failed { .. } | Stage::Busy => {}
         }
         let wire = self.wire();
         self.during(wire.run(COMMIT)).await?;
@@ -121,13 +121,22 @@ impl Link {
         match self.stage {
             Stage::Idle | Stage::Busy => {}
             Stage::Begun { .. } => self.stage = Stage::Idle,
-            Stage::Open { .. } | Stage::Failed(_) => {
+            Stage::Open { .. } | Stage::Failed { .. } => {
                 self.stage = Stage::Busy;
                 if self.wire().roll_back().await {
                     self.stage = Stage::Idle;
                 }
             }
         }
+    }
+
+    /// Goes back to a savepoint of the transaction, which goes on although a statement failed after it.
+    pub(crate) async fn back_to(&mut self, savepoint: &str) -> Result<(), Error> {
+        if let Stage::Failed { until, .. } = self.stage {
+            self.stage = Stage::Open { until };
+        }
+        let (wire, back) = (self.wire(), format!("ROLLBACK TO SAVEPOINT {savepoint}"));
+        self.during(wire.run(&back)).await
     }
 
     /// The answer is not read to its end: the connection is closed when this is dropped.
@@ -159,9 +168,9 @@ impl Link {
                 let answer = wire.within(left(until), work).await;
                 self.settle(until, answer)
             }
-            Stage::Failed(error) => {
+            Stage::Failed { until, error } => {
                 let again = error.again();
-                self.stage = Stage::Failed(error);
+                self.stage = Stage::Failed { until, error };
                 Err(again)
             }
             Stage::Busy => Err(Error::Broken { what: "a connection was used after its answer was given up" }),
@@ -177,7 +186,7 @@ impl Link {
             }
             Err(error) => {
                 let error = if matches!(error, Error::Slow { .. }) { self.slow() } else { error };
-                self.stage = Stage::Failed(error.again());
+                self.stage = Stage::Failed { until, error: error.again() };
                 Err(error)
             }
         }
@@ -201,7 +210,7 @@ impl Drop for Link {
         match self.stage {
             Stage::Idle | Stage::Begun { .. } => home.put_back(wire),
             _ if wire.is_closed() => {}
-            Stage::Open { .. } | Stage::Failed(_) if wire.is_live() => {
+            Stage::Open { .. } | Stage::Failed { .. } if wire.is_live() => {
                 self.home.place.spawn(async move {
                     if wire.roll_back().await {
                         home.put_back(wire);

@@ -94,6 +94,17 @@ impl Pool {
         }
     }
 
+    /// The same, of a statement that gives records.
+    pub(crate) async fn brief_rows(&self, sql: &Sql) -> Result<Vec<Row>, Error> {
+        let wire = self.shared.wire().await?;
+        let limit = self.home.place.read_time_max;
+        let rows = match wire.within(limit, wire.rows(sql, usize::MAX)).await {
+            Err(Error::Met) => wire.within(limit, wire.rows(sql, usize::MAX)).await,
+            answer => answer,
+        };
+        Ok(rows?.unwrap_or_default())
+    }
+
     /// The records of a statement; when they are too long, it is broken off and its connection is closed.
     pub(crate) async fn rows(&self, sql: &Sql, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
         let mut link = self.take().await?;

@@ -357,10 +357,8 @@ impl Remote {
     /// Runs a definition that may take as long as it needs, but keeps nobody waiting for the table longer than a moment.
     async fn define(&self, link: &mut Link, sql: &str) -> Result<(), Error> {
         if self.kind == Kind::Postgres {
-            link.run("SET statement_timeout = 0; SET lock_timeout = 0").await?;
-            let done = link.run(sql).await;
-            link.run("RESET statement_timeout; RESET lock_timeout").await?;
-            return done;
+            // no limit of time holds for definitions outside of a transaction
+            return link.run(sql).await;
         }
         let sql = format!("SET STATEMENT max_statement_time=0, lock_wait_timeout=1 FOR {sql}");
         let mut tries = 1;

@@ -128,6 +128,14 @@ impl Link {
         on_server!(Link, self, link => link.run(text).await)
     }
 
+    /// Goes back to a savepoint, though a statement has failed after it.
+    pub(crate) async fn back_to(&mut self, savepoint: &str) -> Result<(), Error> {
+        match self {
+            Link::Postgres(link) => link.back_to(savepoint).await,
+            Link::MariaDb(link) => link.run(&format!("ROLLBACK TO SAVEPOINT {savepoint}")).await,
+        }
+    }
+
     /// Makes the transaction durable. [`Error::Lost`] when it is not known whether it is.
     pub(crate) async fn commit(&mut self) -> Result<(), Error> {
         on_server!(Link, self, link => link.commit().await)

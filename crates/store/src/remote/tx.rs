@@ -230,7 +230,7 @@ impl Tx {
     /// See `Tx::mark`. MariaDB undoes a refused statement alone.
     pub(crate) async fn mark(&mut self) -> Result<(), Error> {
         match self.kind() {
-            Kind::Postgres => self.execute("SAVEPOINT mark", Vec::new()).await.map(drop),
+            Kind::Postgres => self.link.run("SAVEPOINT mark").await,
             Kind::MariaDb => Ok(()),
         }
     }
@@ -238,7 +238,7 @@ impl Tx {
     /// See `Tx::back_to_mark`.
     pub(crate) async fn back_to_mark(&mut self) -> Result<(), Error> {
         match self.kind() {
-            Kind::Postgres => self.execute("ROLLBACK TO SAVEPOINT mark", Vec::new()).await.map(drop),
+            Kind::Postgres => self.link.back_to("mark").await,
             Kind::MariaDb => Ok(()),
         }
     }
