@@ -9,6 +9,7 @@
 use crate::query::Value;
 
 mod joins;
+pub mod mariadb;
 
 mod piece;
 pub mod postgres;

@@ -11,9 +11,9 @@
 //! An index entry of more than 2704 bytes refuses the write with SQLSTATE 54000 (`program_limit_exceeded`), after the
 //! engine's compression; a value that is there already gives 23505.
 
-use super::strict::{self, Engine, MomentWords, Path, PathStep, Words};
-use super::writer::{Flavor, Part, Writer};
 use super::piece::{Piece, fill};
+use super::strict::{self, Engine, MomentWords, Path, PathStep, Words};
+use super::writer::{Flavor, Part, Places, Writer};
 pub use super::{Sql, Unsupported};
 use crate::query::{Alias, Column, Expr, Index, IndexColumn, MAIN, Scalar, Select, Value, View};
 use crate::row::Table;
@@ -90,7 +90,8 @@ pub fn create_view(table: &Table, view: &View) -> Result<String, Unsupported> {
 /// A column of an index; of JSON its three parts.
 fn index_column(writer: &mut Writer<Postgres>, column: &IndexColumn, count: &mut usize) {
     let expr = Expr::Column(MAIN, column.column.clone());
-    let is_json = matches!(column.column, Column::Field(_, Scalar::Json) | Column::Path(..) | Column::Element);
+    let is_json =
+        matches!(column.column, Column::Field(_, Scalar::Json) | Column::Path(..) | Column::Element);
     let parts: &[Part] = if is_json { &[Part::Rank, Part::Number, Part::Text] } else { &[Part::Whole] };
     for part in parts {
         writer.comma(*count);
@@ -111,7 +112,7 @@ fn index_column(writer: &mut Writer<Postgres>, column: &IndexColumn, count: &mut
 }
 
 fn finish(writer: Writer<Postgres>) -> Result<Sql, Unsupported> {
-    writer.finish_places(|at| format!("${at}"))
+    writer.finish_places(Places::Numbered)
 }
 
 /// A text in place of one with U+0000: it sorts as that would, beside the texts that there can be.
@@ -213,7 +214,8 @@ macro_rules! number {
 
 macro_rules! reads_as_number {
     () => {
-        "{0} ~ '^\\s*[-+]?([0-9]{1,100}(\\.[0-9]{0,100})?|\\.[0-9]{1,100})([eE][-+]?1?[0-9]{1,2})?\\s*$'"
+        "{0} ~ '^\\s*[-+]?(([0-9]{1,100}(\\.[0-9]{0,100})?|\\.[0-9]{1,100})([eE][-+]?1?[0-9]{1,2})?\
+         |[0-9](\\.[0-9]{0,20})?[eE][-+]?([12]?[0-9]{1,2}|30[0-7]))\\s*$'"
     };
 }
 
@@ -253,8 +255,9 @@ const WORDS: Words = Words {
     ends_in_escape: "{0} ~ '(^|[^\\\\])(\\\\\\\\)*\\\\$'",
     lower: "lower({0} COLLATE \"C\")",
     concat: ["(", "||", ")"],
-    distance: "12742*asin(least(1,sqrt(power(sin((radians({3})-radians({1}))/2),2)+cos(radians({1}))*\
-               cos(radians({3}))*power(sin((radians({2})-radians({0}))/2),2))))",
+    distance: "(SELECT CASE WHEN h.a>1 THEN 12742*asin(1) ELSE 12742*asin(sqrt(h.a)) END FROM \
+               (SELECT power(sin((p.b-p.a)/2),2)+cos(p.a)*cos(p.b)*power(sin(p.l/2),2) AS a FROM \
+               (SELECT radians({2})-radians({0}) AS l,radians({1}) AS a,radians({3}) AS b) p) h)",
     length: "CASE WHEN json_typeof({0})='array' THEN json_array_length({0}) \
              WHEN coalesce(({0})#>>'{}','')='' THEN 0 ELSE 1 END",
     elements: "json_array_elements(CASE WHEN json_typeof({0})='array' THEN {0} \
@@ -262,6 +265,7 @@ const WORDS: Words = Words {
     given: "(SELECT {0} COLLATE \"C\" AS id,0::bigint AS n,{1} AS rev,{2} AS shape,{3}::json AS body) {4}",
     random: "random()",
     no_number: "NULL::float8",
+    no_json: "NULL::json",
     no_text: "NULL::text",
     nulls_first: " NULLS FIRST",
     nulls_last: " DESC NULLS LAST",

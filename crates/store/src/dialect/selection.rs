@@ -104,9 +104,9 @@ impl<F: Flavor> Writer<F> {
             return;
         }
         let by_id = |join: &Join| match &join.on {
-            Expr::Compare(left, Compare::Eq, right) => [left, right].iter().any(|side| {
-                matches!(&***side, Expr::Column(alias, Column::Id) if *alias == join.alias)
-            }),
+            Expr::Compare(left, Compare::Eq, right) => [left, right]
+                .iter()
+                .any(|side| matches!(&***side, Expr::Column(alias, Column::Id) if *alias == join.alias)),
             _ => false,
         };
         let joined = joins.iter().filter(|join| !by_id(join)).map(|join| (&join.source, join.alias));

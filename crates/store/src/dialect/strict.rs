@@ -58,6 +58,8 @@ pub(super) struct Words {
     pub(super) random: &'static str,
     /// NULL as a number.
     pub(super) no_number: &'static str,
+    /// NULL as JSON.
+    pub(super) no_json: &'static str,
     /// NULL as a text.
     pub(super) no_text: &'static str,
     pub(super) nulls_first: &'static str,
@@ -198,7 +200,7 @@ impl<E: Engine> Writer<E> {
                 let steps: Option<Vec<PathStep<'_>>> = steps.iter().map(|step| path_step(step)).collect();
                 Some(match steps {
                     Some(steps) => E::inside(Path { body: &body, key, steps }),
-                    None => Piece::new("NULL"),
+                    None => Piece::new(E::WORDS.no_json),
                 })
             }
             Expr::Value(Value::Text(list)) => Some(E::json_constant(list)),
@@ -246,4 +248,9 @@ pub(super) fn is_text(column: &Column) -> bool {
         Column::Field(_, scalar) => kind::of_scalar(*scalar) == Kind::Text,
         _ => false,
     }
+}
+
+/// Whether an index on a column holds texts.
+pub(super) fn is_text_or_json(column: &Column) -> bool {
+    is_text(column) || matches!(column, Column::Field(_, Scalar::Json) | Column::Path(..) | Column::Element)
 }

@@ -1,5 +1,8 @@
 //! A statement under construction, and what an engine must be able to print of it.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
+
 use super::piece::{PLACE, Piece};
 use super::{Sql, Unsupported};
 use crate::query::{Alias, Column, Expr, Func, Order, Scalar, Select, Source, Value};
@@ -39,6 +42,20 @@ pub(super) enum Part {
     Text,
 }
 
+/// The form of places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Places {
+    /// `?`, each with a value of its own.
+    OneEach,
+    /// `$1`; a text that is used several times has one.
+    Numbered,
+}
+
+/// One text, used twice: not another one that happens to be equal, or the statement's text would depend on values.
+fn is_same(one: &Value, other: &Value) -> bool {
+    matches!((one, other), (Value::Text(one), Value::Text(other)) if Arc::ptr_eq(one, other))
+}
+
 /// SQL under construction.
 pub(super) struct Writer<F> {
     pub(super) flavor: F,
@@ -73,22 +90,34 @@ impl<F> Writer<F> {
         Sql { text: self.text, values: self.values }
     }
 
-    /// The statement, with each place printed by its number from 1.
-    pub(super) fn finish_places(self, place: impl Fn(usize) -> String) -> Result<Sql, Unsupported> {
+    /// The statement, with its places in the engine's form.
+    pub(super) fn finish_places(self, places: Places) -> Result<Sql, Unsupported> {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
         if self.is_literal || self.values.is_empty() {
             return Ok(Sql { text: self.text, values: self.values });
         }
-        let mut text = String::with_capacity(self.text.len() + self.values.len() * 2);
-        for (at, part) in self.text.split(PLACE).enumerate() {
-            if at > 0 {
-                text.push_str(&place(at));
+        let mut sql = Sql { text: String::with_capacity(self.text.len() * 2), values: Vec::new() };
+        let mut values = self.values.into_iter();
+        for part in self.text.split_inclusive(PLACE) {
+            sql.text.push_str(part.trim_end_matches(PLACE));
+            let value = if part.ends_with(PLACE) { values.next() } else { None };
+            let Some(value) = value else { continue };
+            match places {
+                Places::OneEach => sql.text.push('?'),
+                Places::Numbered => {
+                    let known = sql.values.iter().position(|other| is_same(other, &value));
+                    let number = known.unwrap_or(sql.values.len()) + 1;
+                    let _ = write!(sql.text, "${number}");
+                    if known.is_some() {
+                        continue;
+                    }
+                }
             }
-            text.push_str(part);
+            sql.values.push(value);
         }
-        Ok(Sql { text, values: self.values })
+        Ok(sql)
     }
 
     pub(super) fn push(&mut self, sql: &str) {

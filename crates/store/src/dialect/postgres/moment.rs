@@ -5,7 +5,7 @@ use crate::dialect::strict::Said;
 
 macro_rules! date {
     () => {
-        "^(?!0000)\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])([T ]([01]\\d|2[0-4]):[0-5]\\d\
+        "^(?!0000)\\d\\d\\d\\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])([T ]([01]\\d|2[0-4]):[0-5]\\d\
          (:[0-5]\\d(\\.\\d+)?)?( *(Z|z|[-+](0\\d|1[0-4]):[0-5]\\d))?)?$"
     };
 }
@@ -28,6 +28,7 @@ pub(super) const WORDS: MomentWords = MomentWords {
     start_of: ["date_trunc('day',{0})", "date_trunc('month',{0})", "date_trunc('year',{0})"],
     weekday: "(SELECT m.d+((7+{1}-extract(dow FROM m.d)::int)%7)*interval '1 day' FROM (SELECT {0} AS d) m)",
     format: "(to_char({0},{1}) COLLATE \"C\")",
+    between: "\"\"",
     conversion,
     quoted: |text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
 };
@@ -54,9 +55,9 @@ fn conversion(conversion: char) -> Option<Said> {
         'S' => Said::Format("SS"),
         'T' => Said::Format("HH24:MI:SS"),
         'u' => Said::Format("ID"),
-        'U' => Said::Computed(
-            "lpad(((extract(doy FROM {0})::int+6-extract(dow FROM {0})::int)/7)::text,2,'0')",
-        ),
+        'U' => {
+            Said::Computed("lpad(((extract(doy FROM {0})::int+6-extract(dow FROM {0})::int)/7)::text,2,'0')")
+        }
         'V' => Said::Format("IW"),
         'w' => Said::Computed("extract(dow FROM {0})::int::text"),
         'W' => Said::Computed(

@@ -258,7 +258,7 @@ impl Writer<Sqlite> {
 fn path(key: &str, steps: &[Arc<str>]) -> Value {
     let mut path = format!("$.{key}");
     for step in steps {
-        if step.contains('"') {
+        if step.contains(['"', '\0']) {
             return Value::Null;
         }
         let is_position = !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit());

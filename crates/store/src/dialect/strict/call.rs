@@ -38,7 +38,8 @@ impl<E: Engine> Writer<E> {
                 of_text::<E>(&text)
             }
             (Kind::Dynamic, _) => {
-                let (rank, number, text) = (self.part(expr, super::Part::Rank), self.number(expr), self.text(expr));
+                let (rank, number, text) =
+                    (self.part(expr, super::Part::Rank), self.number(expr), self.text(expr));
                 fill("CASE {0} WHEN 0 THEN {1} WHEN 1 THEN {2} END", &[&rank, &number, &of_text::<E>(&text)])
             }
         }

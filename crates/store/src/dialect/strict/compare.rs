@@ -3,7 +3,7 @@
 use super::Engine;
 use super::kind::Kind;
 use super::parts::truth_word;
-use crate::dialect::piece::{Piece, fill};
+use crate::dialect::piece::{Piece, fill, joined};
 use crate::dialect::writer::{Part, Writer};
 use crate::query::{Column, Compare, Expr, Func, Value};
 
@@ -20,6 +20,11 @@ impl Side {
     /// The value, of a kind that is known.
     fn whole(&self) -> &Piece {
         if self.kind == Kind::Text { &self.text } else { &self.number }
+    }
+
+    fn never_null(&self, part: &Piece, nothing: &str) -> Piece {
+        let is_it = self.kind == Kind::Dynamic || !self.may_be_null;
+        if is_it { part.clone() } else { fill(&format!("coalesce({{0}},{nothing})"), &[part]) }
     }
 }
 
@@ -41,15 +46,7 @@ impl<E: Engine> Writer<E> {
         let (a, b) = match (left.kind, right.kind) {
             (Kind::Text, Kind::Text) => (left.text, right.text),
             (Kind::Number | Kind::Truth, Kind::Number | Kind::Truth) => (left.number, right.number),
-            (Kind::Dynamic, Kind::Dynamic) => {
-                (row(&[&left.rank, &left.number, &left.text]), row(&[&right.rank, &right.number, &right.text]))
-            }
-            (Kind::Dynamic, Kind::Text) | (Kind::Text, Kind::Dynamic) => {
-                (row(&[&left.rank, &left.text]), row(&[&right.rank, &right.text]))
-            }
-            (Kind::Dynamic, _) | (_, Kind::Dynamic) => {
-                (row(&[&left.rank, &left.number]), row(&[&right.rank, &right.number]))
-            }
+            (Kind::Dynamic, _) | (_, Kind::Dynamic) => rows(&left, &right),
             _ => return apart::<E>(&left, compare, &right),
         };
         let words = match compare {
@@ -180,6 +177,21 @@ impl<E: Engine> Writer<E> {
     }
 }
 
+/// The sides as rows of a rank and what they are. A value that is NULL is told by its rank alone.
+fn rows(left: &Side, right: &Side) -> (Piece, Piece) {
+    let row = |side: &Side| {
+        let mut parts = vec![side.rank.clone()];
+        if left.kind != Kind::Text && right.kind != Kind::Text {
+            parts.push(side.never_null(&side.number, "0"));
+        }
+        if left.kind == Kind::Text || right.kind == Kind::Text || left.kind == right.kind {
+            parts.push(side.never_null(&side.text, "''"));
+        }
+        fill("({0})", &[&joined(&parts, ",")])
+    };
+    (row(left), row(right))
+}
+
 /// A number and a text: what holds does not depend on which, but on whether there are any.
 fn apart<E: Engine>(left: &Side, compare: Compare, right: &Side) -> Piece {
     let is_text_right = right.kind == Kind::Text;
@@ -192,7 +204,9 @@ fn apart<E: Engine>(left: &Side, compare: Compare, right: &Side) -> Piece {
     let word = truth_word::<E>(holds);
     let (a, b) = (left.whole(), right.whole());
     match compare {
-        Compare::Eq if left.may_be_null && right.may_be_null => fill("({0} IS NULL AND {1} IS NULL)", &[a, b]),
+        Compare::Eq if left.may_be_null && right.may_be_null => {
+            fill("({0} IS NULL AND {1} IS NULL)", &[a, b])
+        }
         Compare::Ne if left.may_be_null && right.may_be_null => {
             fill("({0} IS NOT NULL OR {1} IS NOT NULL)", &[a, b])
         }
@@ -202,11 +216,6 @@ fn apart<E: Engine>(left: &Side, compare: Compare, right: &Side) -> Piece {
         }
         _ => Piece::new(word),
     }
-}
-
-fn row(parts: &[&Piece]) -> Piece {
-    let words = if parts.len() == 3 { "({0},{1},{2})" } else { "({0},{1})" };
-    fill(words, parts)
 }
 
 fn is_id(expr: &Expr) -> bool {

@@ -31,9 +31,11 @@ pub(in crate::dialect) struct Words {
     pub(in crate::dialect) weekday: &'static str,
     /// The date `{0}` by the format `{1}`.
     pub(in crate::dialect) format: &'static str,
+    /// Stands between two conversions of a format, and says nothing.
+    pub(in crate::dialect) between: &'static str,
     /// How the engine says a conversion of SQLite's.
     pub(in crate::dialect) conversion: fn(char) -> Option<Said>,
-    /// A text that stands for itself in a format, with a boundary on both sides.
+    /// A text that stands for itself in a format.
     pub(in crate::dialect) quoted: fn(&str) -> String,
 }
 
@@ -120,20 +122,27 @@ impl<E: Engine> Writer<E> {
                 plain.push(c);
                 continue;
             };
-            run.push_str(&(words.quoted)(&std::mem::take(&mut plain)));
+            if !plain.is_empty() {
+                run.push_str(&(words.quoted)(&std::mem::take(&mut plain)));
+            }
             match said {
-                Said::Format(words) => run.push_str(words),
+                Said::Format(word) => {
+                    // two words that stand together must not be read as a third
+                    run.push_str(if run.is_empty() { "" } else { words.between });
+                    run.push_str(word);
+                }
                 Said::Computed(words) => {
                     parts.extend(self.run(moment, &mut run));
                     parts.push(fill(words, &[moment]));
                 }
             }
         }
-        run.push_str(&(words.quoted)(&plain));
-        if parts.is_empty() {
-            // even a text without any conversion is NULL without a date
-            run.push_str(&(words.quoted)(""));
-            return fill(words.format, &[moment, &self.format(run)]);
+        if parts.is_empty() && run.is_empty() {
+            let plain = self.value(&Value::Text(plain.into()));
+            return fill("CASE WHEN {0} IS NOT NULL THEN {1} END", &[moment, &plain]);
+        }
+        if !plain.is_empty() {
+            run.push_str(&(words.quoted)(&plain));
         }
         parts.extend(self.run(moment, &mut run));
         concat::<E>(&parts)

@@ -52,9 +52,12 @@ impl<E: Engine> Writer<E> {
             Expr::Value(Value::Bool(is_true)) => Piece::new(if *is_true { "1" } else { "0" }),
             Expr::Value(value) => self.value(value),
             Expr::Column(alias, column) => self.typed_column(*alias, column),
-            Expr::First(select, value) => {
-                self.capture(|w| w.first(select, |w| { let piece = w.number(value); w.push_piece(piece); }))
-            }
+            Expr::First(select, value) => self.capture(|w| {
+                w.first(select, |w| {
+                    let piece = w.number(value);
+                    w.push_piece(piece);
+                })
+            }),
             Expr::Call(Func::ListLength, arguments) => self.list_length(arguments),
             Expr::Call(Func::GeoDistance, arguments) => self.distance(arguments),
             Expr::Call(Func::Random, _) => Piece::new(E::WORDS.random),
@@ -77,9 +80,12 @@ impl<E: Engine> Writer<E> {
         match expr {
             Expr::Value(value) => self.value(value),
             Expr::Column(alias, column) => self.typed_column(*alias, column),
-            Expr::First(select, value) => {
-                self.capture(|w| w.first(select, |w| { let piece = w.text(value); w.push_piece(piece); }))
-            }
+            Expr::First(select, value) => self.capture(|w| {
+                w.first(select, |w| {
+                    let piece = w.text(value);
+                    w.push_piece(piece);
+                })
+            }),
             Expr::Call(Func::Lower, arguments) => {
                 let text = self.written(&arguments[0]);
                 fill(E::WORDS.lower, &[&text])
@@ -108,7 +114,12 @@ impl<E: Engine> Writer<E> {
             }
             Expr::Column(..) => self.json_part(expr, part),
             Expr::First(select, value) => {
-                let first = self.capture(|w| w.first(select, |w| { let piece = w.part(value, part); w.push_piece(piece); }));
+                let first = self.capture(|w| {
+                    w.first(select, |w| {
+                        let piece = w.part(value, part);
+                        w.push_piece(piece);
+                    })
+                });
                 let nothing = match part {
                     Part::Rank => return first,
                     Part::Number => "coalesce({0},0)",
@@ -174,9 +185,12 @@ impl<E: Engine> Writer<E> {
             }
             (_, Expr::Call(Func::Coalesce, all)) => self.coalesce(all, |writer, one| writer.written(one)),
             (_, Expr::Call(Func::Numeric, all)) => self.written(&all[0]),
-            (_, Expr::First(select, value)) => {
-                self.capture(|w| w.first(select, |w| { let piece = w.written(value); w.push_piece(piece); }))
-            }
+            (_, Expr::First(select, value)) => self.capture(|w| {
+                w.first(select, |w| {
+                    let piece = w.written(value);
+                    w.push_piece(piece);
+                })
+            }),
             (Kind::Number, Expr::Column(alias, Column::Field(..))) => {
                 let json = self.json(expr).unwrap_or_default();
                 let written = fill(&format!("coalesce({},'0')", E::WORDS.json_written), &[&json]);
