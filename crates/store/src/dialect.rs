@@ -1,7 +1,37 @@
 //! Queries as SQL text, one file per engine.
+//!
+//! `selection` prints what all engines have in common: which joins stand in `EXISTS (…)`, which are inner ones, the order
+//! and its ties. SQLite compares values of any type, so that `sqlite` prints expressions as they are; PostgreSQL and
+//! MariaDB want types, which `strict` finds out and makes explicit, with `postgres` and `mariadb` as their tables of words.
+//!
+//! Invariant: values are bound; a text of a user never comes into a statement, but quoted in definitions.
 
-pub mod sqlite;
+use crate::query::Value;
 
-pub use sqlite::Sql;
+mod joins;
 pub mod mariadb;
+
+mod piece;
 pub mod postgres;
+mod selection;
+pub mod sqlite;
+mod strict;
+mod writer;
+
+/// SQL text with places (`?`, on PostgreSQL `$1`), and the values for them in order. The same form of query gives the same
+/// text, so that prepared statements are found again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sql {
+    /// The statement.
+    pub text: String,
+    /// The values.
+    pub values: Vec<Value>,
+}
+
+/// What an engine can't be asked so that the answer is the same as everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} can't be asked of this database engine")]
+pub struct Unsupported {
+    /// The part of the query, as a noun.
+    pub what: String,
+}

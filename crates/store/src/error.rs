@@ -4,6 +4,8 @@ use std::path::Path;
 
 use base::error::{Fault, Kind};
 
+use crate::dialect::Unsupported;
+
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -154,6 +156,12 @@ impl Error {
             Error::Unasked { what } => Error::Unasked { what: what.clone() },
             Error::Engine(source) => Error::Engine(base::error::chain(&**source).into()),
         }
+    }
+}
+
+impl From<Unsupported> for Error {
+    fn from(unsupported: Unsupported) -> Error {
+        Error::Unasked { what: unsupported.to_string() }
     }
 }
 

@@ -165,22 +165,22 @@ impl Remote {
 
     fn select(&self, select: &Select) -> Result<Sql, Error> {
         match self.kind {
-            Kind::Postgres => dialect::postgres::select(select),
-            Kind::MariaDb => dialect::mariadb::select(select, &self.columns()),
+            Kind::Postgres => Ok(dialect::postgres::select(select)?),
+            Kind::MariaDb => Ok(dialect::mariadb::select(select, &self.columns())?),
         }
     }
 
     fn count_of(&self, select: &Select) -> Result<Sql, Error> {
         match self.kind {
-            Kind::Postgres => dialect::postgres::count(select),
-            Kind::MariaDb => dialect::mariadb::count(select, &self.columns()),
+            Kind::Postgres => Ok(dialect::postgres::count(select)?),
+            Kind::MariaDb => Ok(dialect::mariadb::count(select, &self.columns())?),
         }
     }
 
     fn exists_of(&self, select: &Select) -> Result<Sql, Error> {
         match self.kind {
-            Kind::Postgres => dialect::postgres::exists(select),
-            Kind::MariaDb => dialect::mariadb::exists(select, &self.columns()),
+            Kind::Postgres => Ok(dialect::postgres::exists(select)?),
+            Kind::MariaDb => Ok(dialect::mariadb::exists(select, &self.columns())?),
         }
     }
 

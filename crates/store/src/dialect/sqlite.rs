@@ -6,27 +6,21 @@
 //!
 //! Values are bound but for `''`, NULL and truth, which indexes and the planner want to see.
 
+use std::fmt::Write;
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
-use crate::query::{Index, Select, Value, View};
+pub use super::Sql;
+use super::writer::{Flavor, Part, Writer};
+use crate::query::{Alias, Column, Expr, Index, Order, Select, Source, Value, View};
 use crate::row::Table;
 
+mod expression;
 mod functions;
-mod joins;
-mod selection;
-mod writer;
 
-use writer::Writer;
-
-/// SQL text with `?` places, and the values for them in order. The same form of query gives the same text, so that
-/// prepared statements are found again.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sql {
-    /// The statement.
-    pub text: String,
-    /// The values.
-    pub values: Vec<Value>,
-}
+/// SQLite, which keeps no list of what it has seen.
+struct Sqlite;
 
 /// Makes the functions known that the SQL of this module calls; once for each connection.
 pub fn prepare_connection(connection: &Connection) -> rusqlite::Result<()> {
@@ -35,18 +29,18 @@ pub fn prepare_connection(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The rows of a selection: columns id, rev, shape, body.
 pub fn select(select: &Select) -> Sql {
-    let mut writer = Writer::new();
+    let mut writer = Writer::new(Sqlite);
     let alias = select.alias.0;
     writer.push(&format!("SELECT t{alias}.id,t{alias}.rev,t{alias}.shape,t{alias}.body"));
     writer.rows(select);
     writer.order(select);
-    writer.bounds(select);
+    Sqlite::bounds(&mut writer, select);
     writer.finish()
 }
 
 /// How many rows a selection has, without its limit.
 pub fn count(select: &Select) -> Sql {
-    let mut writer = Writer::new();
+    let mut writer = Writer::new(Sqlite);
     writer.push("SELECT count(*)");
     writer.rows(select);
     writer.finish()
@@ -54,7 +48,7 @@ pub fn count(select: &Select) -> Sql {
 
 /// Whether a selection has a row: 1 or 0.
 pub fn exists(select: &Select) -> Sql {
-    let mut writer = Writer::new();
+    let mut writer = Writer::new(Sqlite);
     writer.push("SELECT ");
     writer.exists(select);
     writer.finish()
@@ -62,7 +56,7 @@ pub fn exists(select: &Select) -> Sql {
 
 /// Makes an index.
 pub fn create_index(table: &Table, index: &Index) -> String {
-    let mut writer = Writer::literal();
+    let mut writer = Writer::literal(Sqlite);
     writer.push(if index.unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
     writer.name(&index.name);
     writer.push(" ON ");
@@ -84,7 +78,7 @@ pub fn create_index(table: &Table, index: &Index) -> String {
 
 /// Makes a view.
 pub fn create_view(table: &Table, view: &View) -> String {
-    let mut writer = Writer::literal();
+    let mut writer = Writer::literal(Sqlite);
     writer.push("CREATE VIEW ");
     writer.name(&view.name);
     writer.push(" AS SELECT ");
@@ -97,6 +91,66 @@ pub fn create_view(table: &Table, view: &View) -> String {
     writer.push(" FROM ");
     writer.table(table);
     writer.finish().text
+}
+
+impl Flavor for Sqlite {
+    const NOTHING: &'static str = "(SELECT 1)";
+    const BREAKS_TIES: bool = false;
+
+    fn condition(writer: &mut Writer<Sqlite>, expr: &Expr) {
+        writer.condition(expr);
+    }
+
+    fn parts(_: &Writer<Sqlite>, _: &Expr) -> &'static [Part] {
+        &[Part::Whole]
+    }
+
+    fn part(writer: &mut Writer<Sqlite>, expr: &Expr, _: Part) {
+        writer.expr(expr);
+    }
+
+    fn direction(_: &Writer<Sqlite>, order: &Order, _: bool) -> &'static str {
+        if order.descending { " DESC" } else { "" }
+    }
+
+    fn source(writer: &mut Writer<Sqlite>, source: &Source, alias: Alias) {
+        match source {
+            Source::Table(table) => writer.table(table),
+            Source::Given(row) => {
+                writer.push("(SELECT ");
+                writer.bind(Value::Text(Arc::from(row.id.as_str())));
+                writer.push(" AS id,0 AS rowid,");
+                writer.bind(Value::Int(row.rev));
+                writer.push(" AS rev,");
+                writer.bind(Value::Int(row.shape));
+                writer.push(" AS shape,");
+                writer.bind(Value::Text(Arc::from(row.body.as_str())));
+                writer.push(" AS body)");
+            }
+            Source::Each(Expr::Column(of, Column::Field(key, _))) => {
+                // an absent value has no element, a value that is no list is its own
+                let _ = write!(writer.text, "json_each(t{}.body,'$.{key}')", of.0);
+            }
+            Source::Each(list) => {
+                writer.push("json_each(");
+                writer.expr(list);
+                writer.push(")");
+            }
+            Source::Nothing => writer.push("(SELECT 1)"),
+        }
+        let _ = write!(writer.text, " t{}", alias.0);
+    }
+
+    fn bounds(writer: &mut Writer<Sqlite>, select: &Select) {
+        if select.limit.is_none() && select.offset == 0 {
+            return;
+        }
+        let whole = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+        writer.push(" LIMIT ");
+        writer.bind(select.limit.map_or(Value::Int(-1), whole));
+        writer.push(" OFFSET ");
+        writer.bind(whole(select.offset));
+    }
 }
 
 #[cfg(test)]

@@ -68,26 +68,28 @@ impl Definition {
         Ok(match kind {
             Kind::Postgres => Definition {
                 columns: Vec::new(),
-                index: postgres::create_index(table, index, postgres::Making::Online)?,
+                index: postgres::create_index(table, index, postgres::Making::Concurrently)?,
             },
             Kind::MariaDb => Definition {
-                columns: mariadb::virtual_columns(index)?
+                columns: mariadb::columns_of(index)?
                     .into_iter()
                     .map(|column| (column.name.clone(), mariadb::add_column(table, &column)))
                     .collect(),
-                index: mariadb::create_index(table, index)?,
+                index: mariadb::create_index(table, index),
             },
         })
     }
 
     fn print(&self) -> String {
-        let columns = self.columns.iter().map(|(name, made)| format!("column {name} {made}\n"));
-        format!("{}index {}", columns.collect::<String>(), self.index)
+        let line = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n");
+        let columns = self.columns.iter().map(|(name, made)| format!("column {name} {}\n", line(made)));
+        format!("{}index {}", columns.collect::<String>(), line(&self.index))
     }
 
     fn read(printed: &str) -> Definition {
         let mut definition = Definition { columns: Vec::new(), index: String::new() };
         for line in printed.lines() {
+            let line = line.replace("\\n", "\n").replace("\\\\", "\\");
             match (
                 line.strip_prefix("column ").and_then(|rest| rest.split_once(' ')),
                 line.strip_prefix("index "),
@@ -309,9 +311,7 @@ impl Remote {
         let needed: BTreeSet<String> =
             others.iter().flat_map(|row| self::job(row).definition.columns).map(|(name, _)| name).collect();
         for (column, _) in job.definition.columns.iter().filter(|(column, _)| !needed.contains(column)) {
-            let table = words::quoted(&job.table);
-            let sql = format!("ALTER TABLE {table} DROP COLUMN IF EXISTS {}", name(column));
-            match self.define(&mut link, &sql).await {
+            match self.define(&mut link, &mariadb::drop_column(&job.table, column)).await {
                 Err(Error::NoTable) => break,
                 done => done?,
             }

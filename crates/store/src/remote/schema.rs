@@ -168,8 +168,8 @@ pub(super) async fn set_view(
 
 fn definition(kind: Kind, table: &Table, view: &View) -> Result<String, Error> {
     match kind {
-        Kind::Postgres => postgres::create_view(table, view),
-        Kind::MariaDb => mariadb::create_view(table, view),
+        Kind::Postgres => Ok(postgres::create_view(table, view)?),
+        Kind::MariaDb => Ok(mariadb::create_view(table, view)?),
     }
 }
 

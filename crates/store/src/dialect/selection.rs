@@ -1,23 +1,22 @@
 //! Prints selections: where the rows come from, which joins are inner ones, in which order.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use super::joins;
-use super::writer::Writer;
-use crate::query::{Alias, Column, Expr, Join, Select, Source, Value};
+use super::writer::{Flavor, Writer};
+use crate::query::{Alias, Column, Compare, Expr, Join, Order, Select, Source};
 use crate::row::Table;
 
-impl Writer {
+impl<F: Flavor> Writer<F> {
     /// `FROM … WHERE …` with each main row once.
     pub(super) fn rows(&mut self, select: &Select) {
         self.push(" FROM ");
-        self.source(&select.from, select.alias);
+        F::source(self, &select.from, select.alias);
         let groups = joins::groups(joins::conjuncts(select.filter.as_ref()), &select.joins);
         let mut word = " WHERE ";
         for condition in &groups[0].conditions {
             self.push(word);
-            self.condition(condition);
+            F::condition(self, condition);
             word = " AND ";
         }
         for group in &groups[1..] {
@@ -37,48 +36,86 @@ impl Writer {
         self.push(")");
     }
 
-    /// The value of the first row.
-    pub(super) fn first(&mut self, select: &Select, value: &Expr) {
+    /// What `print` gives for the first row.
+    pub(super) fn first(&mut self, select: &Select, print: impl FnOnce(&mut Writer<F>)) {
         self.push("(SELECT ");
-        self.in_scope_of(&select.joins, |writer| writer.expr(value));
+        self.in_scope_of(&select.joins, print);
         let all: Vec<&Join> = select.joins.iter().collect();
         let conditions = joins::conjuncts(select.filter.as_ref());
         let base = Some((&select.from, select.alias));
         self.left_joined(base, &all, &[], &conditions);
-        for (i, order) in select.order.iter().enumerate() {
-            self.push(if i == 0 { " ORDER BY " } else { "," });
-            self.in_scope_of(&select.joins, |writer| writer.expr(&order.by));
-            self.push(if order.descending { " DESC" } else { "" });
+        let mut terms = 0;
+        for order in &select.order {
+            self.term(order, &mut terms, !all.is_empty(), |writer, print| {
+                writer.in_scope_of(&select.joins, |writer| print(writer));
+            });
         }
+        self.ties(base, &all, terms);
         self.push(" LIMIT 1)");
     }
 
     pub(super) fn order(&mut self, select: &Select) {
         let closures = joins::closures(&select.joins);
-        for (i, order) in select.order.iter().enumerate() {
-            self.push(if i == 0 { " ORDER BY " } else { "," });
+        let mut terms = 0;
+        for order in &select.order {
             let needs = joins::needed(&order.by, &select.joins, &closures);
-            if needs == 0 {
-                self.expr(&order.by);
-            } else {
-                self.push("(SELECT ");
-                self.in_scope_of(&select.joins, |writer| writer.expr(&order.by));
-                self.left_joined(None, &chosen(&select.joins, needs), &[], &[]);
-                self.push(" LIMIT 1)");
-            }
-            self.push(if order.descending { " DESC" } else { "" });
+            self.term(order, &mut terms, needs != 0, |writer, print| {
+                if needs == 0 {
+                    return print(writer);
+                }
+                writer.push("(SELECT ");
+                writer.in_scope_of(&select.joins, |writer| print(writer));
+                let chosen = chosen(&select.joins, needs);
+                writer.left_joined(None, &chosen, &[], &[]);
+                writer.ties(None, &chosen, 0);
+                writer.push(" LIMIT 1)");
+            });
+        }
+        let is_unique = |order: &Order| match &order.by {
+            Expr::Column(alias, Column::Id | Column::Rowid) => *alias == select.alias,
+            _ => false,
+        };
+        if !select.order.iter().any(is_unique) {
+            self.ties(Some((&select.from, select.alias)), &[], terms);
         }
     }
 
-    pub(super) fn bounds(&mut self, select: &Select) {
-        if select.limit.is_none() && select.offset == 0 {
+    /// One term of an order, which may be several for the engine.
+    fn term(
+        &mut self,
+        order: &Order,
+        terms: &mut usize,
+        is_joined: bool,
+        wrap: impl Fn(&mut Writer<F>, &dyn Fn(&mut Writer<F>)),
+    ) {
+        let direction = F::direction(self, order, is_joined);
+        for part in F::parts(self, &order.by) {
+            self.push(if *terms == 0 { " ORDER BY " } else { "," });
+            wrap(self, &|writer| F::part(writer, &order.by, *part));
+            self.push(direction);
+            *terms += 1;
+        }
+    }
+
+    /// Rows that are the same to the order come in the order of their insertion, and of several joined rows the first
+    /// one. A row that is found by its id has no second one.
+    fn ties(&mut self, base: Option<(&Source, Alias)>, joins: &[&Join], terms: usize) {
+        if !F::BREAKS_TIES {
             return;
         }
-        let whole = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
-        self.push(" LIMIT ");
-        self.bind(select.limit.map_or(Value::Int(-1), whole));
-        self.push(" OFFSET ");
-        self.bind(whole(select.offset));
+        let by_id = |join: &Join| match &join.on {
+            Expr::Compare(left, Compare::Eq, right) => [left, right]
+                .iter()
+                .any(|side| matches!(&***side, Expr::Column(alias, Column::Id) if *alias == join.alias)),
+            _ => false,
+        };
+        let joined = joins.iter().filter(|join| !by_id(join)).map(|join| (&join.source, join.alias));
+        let several = base.into_iter().chain(joined);
+        let several = several.filter(|(source, _)| matches!(source, Source::Table(_) | Source::Each(_)));
+        for (at, (_, alias)) in several.enumerate() {
+            self.push(if terms + at == 0 { " ORDER BY " } else { "," });
+            let _ = write!(self.text, "t{}.n", alias.0);
+        }
     }
 
     /// ` FROM … WHERE …` where a source without whose row nothing could pass is joined as an inner one.
@@ -120,26 +157,26 @@ impl Writer {
         self.push(" FROM ");
         match (base, joins.split_first()) {
             (None | Some((Source::Nothing, _)), Some((first, rest))) if inner.contains(&first.alias) => {
-                self.source(&first.source, first.alias);
+                F::source(self, &first.source, first.alias);
                 joins::flatten(Some(&first.on), &mut conditions);
                 joins = rest;
             }
-            (Some((source, alias)), _) => self.source(source, alias),
-            (None, _) => self.push("(SELECT 1)"),
+            (Some((source, alias)), _) => F::source(self, source, alias),
+            (None, _) => self.push(F::NOTHING),
         }
         for join in joins {
             self.join(join, inner.contains(&join.alias));
         }
         for (i, condition) in conditions.iter().enumerate() {
             self.push(if i == 0 { " WHERE " } else { " AND " });
-            self.condition(condition);
+            F::condition(self, condition);
         }
         self.optional.truncate(outer);
     }
 
     fn join(&mut self, join: &Join, is_inner: bool) {
         self.push(if is_inner { " JOIN " } else { " LEFT JOIN " });
-        self.source(&join.source, join.alias);
+        F::source(self, &join.source, join.alias);
         self.push(" ON ");
         // while a partner is sought, it is there
         let at = self.optional.iter().rposition(|alias| *alias == join.alias);
@@ -147,43 +184,15 @@ impl Writer {
         if let Some(at) = at {
             self.optional.remove(at);
         }
-        self.condition(&join.on);
+        F::condition(self, &join.on);
         self.optional = optional;
     }
 
-    fn in_scope_of(&mut self, joins: &[Join], print: impl FnOnce(&mut Writer)) {
+    fn in_scope_of(&mut self, joins: &[Join], print: impl FnOnce(&mut Writer<F>)) {
         let outer = self.optional.len();
         self.optional.extend(joins.iter().map(|j| j.alias));
         print(self);
         self.optional.truncate(outer);
-    }
-
-    fn source(&mut self, source: &Source, alias: Alias) {
-        match source {
-            Source::Table(table) => self.table(table),
-            Source::Given(row) => {
-                self.push("(SELECT ");
-                self.bind(Value::Text(Arc::from(row.id.as_str())));
-                self.push(" AS id,0 AS rowid,");
-                self.bind(Value::Int(row.rev));
-                self.push(" AS rev,");
-                self.bind(Value::Int(row.shape));
-                self.push(" AS shape,");
-                self.bind(Value::Text(Arc::from(row.body.as_str())));
-                self.push(" AS body)");
-            }
-            Source::Each(Expr::Column(of, Column::Field(key, _))) => {
-                // an absent value has no element, a value that is no list is its own
-                let _ = write!(self.text, "json_each(t{}.body,'$.{key}')", of.0);
-            }
-            Source::Each(list) => {
-                self.push("json_each(");
-                self.expr(list);
-                self.push(")");
-            }
-            Source::Nothing => self.push("(SELECT 1)"),
-        }
-        let _ = write!(self.text, " t{}", alias.0);
     }
 
     /// A table of records: all have a prefix, so that none meets the engine's or our own.

@@ -1,6 +1,7 @@
 //! Which joins a condition needs, and which conditions belong together.
 
 use crate::query::{Alias, Compare, Expr, Join, Select, Source};
+use crate::row::Table;
 
 /// A set of joins, by their position in the list; positions from 127 on share one bit.
 pub(super) type Set = u128;
@@ -131,5 +132,39 @@ pub(super) fn refuses_missing(
         Compare::Ne => None,
         Compare::Eq if may_be_null(left) && may_be_null(right) => None,
         _ => missing(left).or_else(|| missing(right)),
+    }
+}
+
+/// Calls back with every table of a selection and the name that it has there, those of inner selections included.
+pub(super) fn tables(select: &Select, visit: &mut dyn FnMut(Alias, &Table)) {
+    let sources = select.joins.iter().map(|join| (&join.source, join.alias));
+    for (source, alias) in sources.chain([(&select.from, select.alias)]) {
+        match source {
+            Source::Table(table) => visit(alias, table),
+            Source::Each(list) => tables_in(list, visit),
+            Source::Given(_) | Source::Nothing => {}
+        }
+    }
+    select.joins.iter().for_each(|join| tables_in(&join.on, visit));
+    select.filter.iter().for_each(|filter| tables_in(filter, visit));
+    select.order.iter().for_each(|order| tables_in(&order.by, visit));
+}
+
+fn tables_in(expr: &Expr, visit: &mut dyn FnMut(Alias, &Table)) {
+    match expr {
+        Expr::Value(_) | Expr::Column(..) => {}
+        Expr::Compare(left, _, right) => {
+            tables_in(left, visit);
+            tables_in(right, visit);
+        }
+        Expr::And(all) | Expr::Or(all) | Expr::Call(_, all) => {
+            all.iter().for_each(|one| tables_in(one, visit))
+        }
+        Expr::Not(inner) | Expr::IsNull(inner) => tables_in(inner, visit),
+        Expr::Exists(select) => tables(select, visit),
+        Expr::First(select, value) => {
+            tables(select, visit);
+            tables_in(value, visit);
+        }
     }
 }

@@ -1,66 +1,15 @@
-//! Prints expressions, and collects the bound values in the order of their places.
+//! SQLite's expressions: values of any type are compared as they are.
 //!
 //! Invariant: text of users comes into the SQL only by [`Writer::value`] and [`Writer::name`].
 
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::Sql;
+use super::Sqlite;
+use crate::dialect::writer::Writer;
 use crate::query::{Alias, Column, Compare, Expr, Func, Scalar, Value};
 
-/// SQL under construction.
-pub(super) struct Writer {
-    pub(super) text: String,
-    values: Vec<Value>,
-    /// Values are printed, not bound: for definitions, which have no places.
-    is_literal: bool,
-    /// Joined sources in scope whose row may be missing.
-    pub(super) optional: Vec<Alias>,
-}
-
-impl Writer {
-    pub(super) fn new() -> Writer {
-        Writer {
-            text: String::with_capacity(256),
-            values: Vec::new(),
-            is_literal: false,
-            optional: Vec::new(),
-        }
-    }
-
-    /// For definitions: nothing is bound, columns have no source's name.
-    pub(super) fn literal() -> Writer {
-        Writer { is_literal: true, ..Writer::new() }
-    }
-
-    pub(super) fn finish(self) -> Sql {
-        Sql { text: self.text, values: self.values }
-    }
-
-    pub(super) fn push(&mut self, sql: &str) {
-        self.text.push_str(sql);
-    }
-
-    pub(super) fn comma(&mut self, index: usize) {
-        if index > 0 {
-            self.push(",");
-        }
-    }
-
-    /// A quoted name.
-    pub(super) fn name(&mut self, name: &str) {
-        self.push("\"");
-        for c in name.chars().filter(|c| *c != '\0') {
-            self.text.push(c);
-            if c == '"' {
-                self.push("\"");
-            }
-        }
-        self.push("\"");
-    }
-
-    // --- expressions
-
+impl Writer<Sqlite> {
     pub(super) fn expr(&mut self, expr: &Expr) {
         match expr {
             Expr::Value(value) => self.value(value),
@@ -78,7 +27,7 @@ impl Writer {
                 self.push(" IS NULL");
             }
             Expr::Exists(select) => self.exists(select),
-            Expr::First(select, value) => self.first(select, value),
+            Expr::First(select, value) => self.first(select, |writer| writer.expr(value)),
             Expr::Call(func, arguments) => self.call(*func, arguments),
         }
     }
@@ -160,22 +109,6 @@ impl Writer {
         self.push(sign);
         self.push(if is_plain(right, left) { "" } else { "+" });
         self.operand(right);
-    }
-
-    pub(super) fn may_be_null(&self, expr: &Expr) -> bool {
-        match expr {
-            Expr::Value(value) => *value == Value::Null,
-            Expr::Column(alias, column) => match column {
-                Column::Path(..) | Column::Element | Column::Field(_, Scalar::Json) => true,
-                _ => self.optional.contains(alias),
-            },
-            Expr::Exists(_) | Expr::IsNull(_) | Expr::Call(Func::Random | Func::ListLength, _) => false,
-            Expr::Call(Func::Lower | Func::Concat | Func::Numeric, all) => {
-                all.iter().any(|one| self.may_be_null(one))
-            }
-            Expr::Call(Func::Coalesce, all) => all.iter().all(|one| self.may_be_null(one)),
-            _ => true,
-        }
     }
 
     fn call(&mut self, func: Func, arguments: &[Expr]) {
@@ -325,7 +258,7 @@ impl Writer {
 fn path(key: &str, steps: &[Arc<str>]) -> Value {
     let mut path = format!("$.{key}");
     for step in steps {
-        if step.contains('"') {
+        if step.contains(['"', '\0']) {
             return Value::Null;
         }
         let is_position = !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit());

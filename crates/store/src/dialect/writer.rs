@@ -1,0 +1,179 @@
+//! A statement under construction, and what an engine must be able to print of it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::piece::{PLACE, Piece};
+use super::{Sql, Unsupported};
+use crate::query::{Alias, Column, Expr, Func, Order, Scalar, Select, Source, Value};
+
+/// What differs between engines inside a selection.
+pub(super) trait Flavor: Sized {
+    /// A source of one row without columns.
+    const NOTHING: &'static str;
+    /// Rows have to be put in the order of insertion where nothing else decides: the engine does not by itself.
+    const BREAKS_TIES: bool;
+
+    /// A condition that counts only when it is true.
+    fn condition(writer: &mut Writer<Self>, expr: &Expr);
+    /// The parts of an expression by which it is ordered.
+    fn parts(writer: &Writer<Self>, expr: &Expr) -> &'static [Part];
+    /// One of these.
+    fn part(writer: &mut Writer<Self>, expr: &Expr, part: Part);
+    /// What stands behind each of them. The row that it is read of may be missing where it is a joined one.
+    fn direction(writer: &Writer<Self>, order: &Order, is_joined: bool) -> &'static str;
+    /// A source, without its alias where that can be put behind it.
+    fn source(writer: &mut Writer<Self>, source: &Source, alias: Alias);
+    /// How many rows, and how many are passed over.
+    fn bounds(writer: &mut Writer<Self>, select: &Select);
+}
+
+/// A part of a value: SQLite orders values of any type by themselves; elsewhere those whose type is known only of each
+/// row are ordered by whether they are nothing, a number or a text, and then as such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The value.
+    Whole,
+    /// NULL for nothing, 0 for a number (also true and false), 1 for a text (also a list or an object).
+    Rank,
+    /// The number, or 0.
+    Number,
+    /// The text, or `''`.
+    Text,
+}
+
+/// The form of places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Places {
+    /// `?`, each with a value of its own.
+    OneEach,
+    /// `$1`; a text that is used several times has one.
+    Numbered,
+}
+
+/// One text, used twice: not another one that happens to be equal, or the statement's text would depend on values.
+fn is_same(one: &Value, other: &Value) -> bool {
+    matches!((one, other), (Value::Text(one), Value::Text(other)) if Arc::ptr_eq(one, other))
+}
+
+/// SQL under construction.
+pub(super) struct Writer<F> {
+    pub(super) flavor: F,
+    pub(super) text: String,
+    pub(super) values: Vec<Value>,
+    /// Values are printed, not bound: for definitions, which have no places.
+    pub(super) is_literal: bool,
+    /// Joined sources in scope whose row may be missing.
+    pub(super) optional: Vec<Alias>,
+    /// The first thing that can't be printed.
+    pub(super) refused: Option<Unsupported>,
+}
+
+impl<F> Writer<F> {
+    pub(super) fn new(flavor: F) -> Writer<F> {
+        Writer {
+            flavor,
+            text: String::with_capacity(256),
+            values: Vec::new(),
+            is_literal: false,
+            optional: Vec::new(),
+            refused: None,
+        }
+    }
+
+    /// For definitions: nothing is bound, columns have no source's name.
+    pub(super) fn literal(flavor: F) -> Writer<F> {
+        Writer { is_literal: true, ..Writer::new(flavor) }
+    }
+
+    pub(super) fn finish(self) -> Sql {
+        Sql { text: self.text, values: self.values }
+    }
+
+    /// The statement, with its places in the engine's form.
+    pub(super) fn finish_places(self, places: Places) -> Result<Sql, Unsupported> {
+        if let Some(refused) = self.refused {
+            return Err(refused);
+        }
+        if self.is_literal || self.values.is_empty() {
+            return Ok(Sql { text: self.text, values: self.values });
+        }
+        let mut sql = Sql { text: String::with_capacity(self.text.len() * 2), values: Vec::new() };
+        let mut values = self.values.into_iter();
+        for part in self.text.split_inclusive(PLACE) {
+            sql.text.push_str(part.trim_end_matches(PLACE));
+            let value = if part.ends_with(PLACE) { values.next() } else { None };
+            let Some(value) = value else { continue };
+            match places {
+                Places::OneEach => sql.text.push('?'),
+                Places::Numbered => {
+                    let known = sql.values.iter().position(|other| is_same(other, &value));
+                    let number = known.unwrap_or(sql.values.len()) + 1;
+                    let _ = write!(sql.text, "${number}");
+                    if known.is_some() {
+                        continue;
+                    }
+                }
+            }
+            sql.values.push(value);
+        }
+        Ok(sql)
+    }
+
+    pub(super) fn push(&mut self, sql: &str) {
+        self.text.push_str(sql);
+    }
+
+    pub(super) fn push_piece(&mut self, piece: Piece) {
+        self.text.push_str(&piece.text);
+        self.values.extend(piece.values);
+    }
+
+    /// What is printed meanwhile, as a piece.
+    pub(super) fn capture(&mut self, print: impl FnOnce(&mut Writer<F>)) -> Piece {
+        let (text, values) = (std::mem::take(&mut self.text), std::mem::take(&mut self.values));
+        print(self);
+        Piece {
+            text: std::mem::replace(&mut self.text, text),
+            values: std::mem::replace(&mut self.values, values),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, what: impl Into<String>) {
+        self.refused.get_or_insert(Unsupported { what: what.into() });
+    }
+
+    pub(super) fn comma(&mut self, index: usize) {
+        if index > 0 {
+            self.push(",");
+        }
+    }
+
+    /// A quoted name.
+    pub(super) fn name(&mut self, name: &str) {
+        self.push("\"");
+        for c in name.chars().filter(|c| *c != '\0') {
+            self.text.push(c);
+            if c == '"' {
+                self.push("\"");
+            }
+        }
+        self.push("\"");
+    }
+
+    pub(super) fn may_be_null(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Value(value) => *value == Value::Null,
+            Expr::Column(alias, column) => match column {
+                Column::Path(..) | Column::Element | Column::Field(_, Scalar::Json) => true,
+                _ => self.optional.contains(alias),
+            },
+            Expr::Exists(_) | Expr::IsNull(_) | Expr::Call(Func::Random | Func::ListLength, _) => false,
+            Expr::Call(Func::Lower | Func::Concat | Func::Numeric, all) => {
+                all.iter().any(|one| self.may_be_null(one))
+            }
+            Expr::Call(Func::Coalesce, all) => all.iter().all(|one| self.may_be_null(one)),
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Selections made by chance from a seed.
