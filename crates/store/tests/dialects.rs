@@ -465,3 +465,13 @@ async fn nothing_equals_a_text_with_u0000() {
         assert_eq!(world.same(&where_(equal(path("meta", &[hostile]), real(1.0)))).await, "");
     }
 }
+
+/// `DIALECT_SEEDS=20000` asks more.
+#[tokio::test]
+async fn questions_made_by_chance_are_answered_alike() {
+    let mut world = world().await;
+    let seeds = std::env::var("DIALECT_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(400);
+    for seed in 1..=seeds {
+        world.same(&generator::Generator::new(seed).select()).await;
+    }
+}

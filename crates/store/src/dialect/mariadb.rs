@@ -226,7 +226,7 @@ const WORDS: Words = Words {
     falsehood: "FALSE",
     same: "({0} <=> {1})",
     differ: "NOT ({0} <=> {1})",
-    truth_as_number: "({0})",
+    truth_as_number: "(({0})+0)",
     json_rank: "CASE WHEN json_type({0}) IN ('INTEGER','DOUBLE','BOOLEAN') THEN 0 \
                 WHEN json_type({0})<>'NULL' THEN 1 END",
     json_number: number!(),
@@ -237,6 +237,7 @@ const WORDS: Words = Words {
         bytes!("json_compact({0})"),
         " ELSE '' END"
     ),
+    // 1e20 is an integer to the engine
     json_written: concat!(
         "CASE json_type({0}) WHEN 'NULL' THEN NULL WHEN 'STRING' THEN ",
         bytes!("json_unquote({0})"),
@@ -244,13 +245,11 @@ const WORDS: Words = Words {
         bytes!("json_compact({0})"),
         " WHEN 'OBJECT' THEN ",
         bytes!("json_compact({0})"),
-        " WHEN 'INTEGER' THEN CASE WHEN length({0})<20 THEN ",
+        " ELSE CASE WHEN {0} REGEXP '^-?[0-9]{1,18}$' THEN ",
         bytes!("{0}"),
-        " ELSE ",
+        " WHEN {0} IS NOT NULL THEN ",
         bytes!(with_fraction!(number!())),
-        " END WHEN 'DOUBLE' THEN ",
-        bytes!(with_fraction!(number!())),
-        " END"
+        " END END"
     ),
     real_written: bytes!(with_fraction!("{0}")),
     whole_written: "CAST({0} AS CHAR)",

@@ -8,7 +8,7 @@
 
 use super::piece::Piece;
 use super::writer::{Flavor, Part, Writer};
-use crate::query::{Alias, Column, Expr, MAIN, Order, Scalar, Select, Source, Value, View};
+use crate::query::{Alias, Column, Expr, Func, MAIN, Order, Scalar, Select, Source, Value, View};
 use crate::row::{Row, Table};
 
 mod call;
@@ -119,6 +119,8 @@ impl<E: Engine> Flavor for E {
 
     fn parts(writer: &Writer<E>, expr: &Expr) -> &'static [Part] {
         match writer.kind(expr) {
+            // a constant puts nothing in order, and would be taken for the number of a column
+            _ if is_constant(expr) => &[],
             Kind::Dynamic => &[Part::Rank, Part::Number, Part::Text],
             _ => &[Part::Whole],
         }
@@ -206,6 +208,14 @@ impl<E: Engine> Writer<E> {
             Expr::Value(Value::Text(list)) => Some(E::json_constant(list)),
             _ => None,
         }
+    }
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(_) => true,
+        Expr::Call(Func::Coalesce | Func::Numeric, all) => all.first().is_some_and(is_constant),
+        _ => false,
     }
 }
 

@@ -3,7 +3,6 @@
 use mysql_async::prelude::Queryable;
 use rusqlite::types::Value as Bound;
 use rusqlite::{Connection, params_from_iter};
-use store::Table;
 use store::dialect::mariadb::Columns;
 use store::dialect::{Sql, Unsupported, mariadb, postgres, sqlite};
 use store::query::{Select, Value};
@@ -52,7 +51,7 @@ impl World {
         world
     }
 
-    async fn create_table(&mut self, table: &str) {
+    pub async fn create_table(&mut self, table: &str) {
         let sqlite = format!(
             "CREATE TABLE r_{table}(id TEXT PRIMARY KEY NOT NULL, rev INTEGER NOT NULL, shape INTEGER NOT NULL, \
              body TEXT NOT NULL) STRICT"
