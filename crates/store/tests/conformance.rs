@@ -234,7 +234,13 @@ fn index(name: &str, unique: bool) -> Index {
 
 async fn set_indexes(store: &Store, indexes: Vec<Index>) -> Result<(), Error> {
     store.write(|tx| Box::pin(async move { tx.set_indexes(&notes(), &indexes).await })).await?;
-    store.settle(&notes()).await
+    let settled = store.settle(&notes()).await;
+    if settled.is_err() {
+        // whoever wanted it takes it back
+        store.write(|tx| Box::pin(async move { tx.set_indexes(&notes(), &[]).await })).await?;
+        store.settle(&notes()).await?;
+    }
+    settled
 }
 
 async fn a_unique_index_refuses_by_its_name_until_it_is_dropped(store: Store) {
