@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `query` (what is asked, as plain data), `dialect` (that data as SQL text), `row` (what is
 //! kept), `change` (the log), `config`, `error`, `conn` (reading), `tx` (writing), `sqlite` (the embedded engine: one
-//! writer that groups commits, readers called in place), `store` (opening, and the doors to all of it), `files`.
+//! writer that groups commits, readers called in place), `store` (opening, and the doors to all of it), `pulse` (whether it
+//! answers), `files`.
 //!
 //! To add a setting or limit: `config`, with its default and its unit. To add an engine: a folder beside `sqlite` with a
 //! connection behind [`Conn`], a file in `dialect`, and the suite of `tests/conformance.rs` run on it.
@@ -17,6 +18,7 @@ mod conn;
 pub mod dialect;
 mod error;
 pub mod files;
+mod pulse;
 pub mod query;
 mod row;
 mod sqlite;
@@ -27,6 +29,7 @@ pub use change::{Change, ChangeKind, Position, Tail};
 pub use config::Config;
 pub use conn::Conn;
 pub use error::Error;
+pub use pulse::{Pulse, Role};
 pub use row::{Row, Table};
 pub use store::{Step, Store};
 pub use tx::Tx;
