@@ -44,6 +44,8 @@ pub struct Config {
     pub listen_time_max: Span,
     /// Time between two looks at whether listeners' tokens are still valid.
     pub recheck_every: Span,
+    /// Longest wait for the database's sign of life at `/api/health`; then the service is told to be unwell (503).
+    pub health_time_max: Span,
 }
 
 impl Default for Config {
@@ -67,6 +69,7 @@ impl Default for Config {
             unsubscribed_time_max: seconds(300),
             listen_time_max: seconds(24 * 3600),
             recheck_every: seconds(60),
+            health_time_max: seconds(2),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `config` (limits and their defaults), `service` (the room's doors), `caller` (who asks, as
 //! rules know it), `draft` (what was sent, as a record), `record`, `collections`, `batch`, `files` (downloads and
-//! thumbs), `realtime` (events as they happen), `health`, and `transfer` (data files in and out, for the command).
+//! thumbs), `realtime` (events as they happen), `health`, `report` (the room's numbers at
+//! `/metrics`), and `transfer` (data files in and out, for the command).
 //!
 //! To add an endpoint: one function in the file of its feature, one line in the list of [`Service::router`], one row in
 //! `docs/api.md`.
@@ -18,6 +19,7 @@ mod files;
 mod health;
 mod realtime;
 mod record;
+mod report;
 mod service;
 pub mod transfer;
 

@@ -10,10 +10,12 @@ use records::{Authenticate, Records};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use web::limiter::Limiter;
+use web::metrics::{Operators, Page, Source, Telling};
 
 use crate::config::Config;
+use crate::health::Heart;
 use crate::realtime::Hub;
-use crate::{batch, collections, files, health, realtime, record};
+use crate::{batch, collections, files, health, realtime, record, report};
 
 /// What the room stands on.
 #[derive(Clone)]
@@ -24,6 +26,8 @@ pub struct Means {
     pub authenticate: Arc<dyn Authenticate>,
     /// How often an address may do what.
     pub limiter: Arc<Limiter>,
+    /// Who learns at `/api/health` what is not for everybody.
+    pub operators: Operators,
 }
 
 /// The room. Cheap to clone.
@@ -37,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) records: Records,
     pub(crate) authenticate: Arc<dyn Authenticate>,
     pub(crate) limiter: Arc<Limiter>,
+    pub(crate) operators: Operators,
+    pub(crate) heart: Heart,
     pub(crate) hub: Hub,
     pub(crate) thumbs: Semaphore,
     /// Whether any rule of the catalog last seen asks for headers.
@@ -46,13 +52,14 @@ pub(crate) struct Inner {
 impl Service {
     /// Puts the room together. Realtime events flow once [`run`](Service::run) runs.
     pub fn new(config: Config, means: Means) -> Service {
-        let Means { records, authenticate, limiter } = means;
+        let Means { records, authenticate, limiter, operators } = means;
         let hub = Hub::new(config.clone(), records.clone(), authenticate.clone());
+        let heart = Heart::new(config.health_time_max.0);
         let thumbs = Semaphore::new(config.thumbs_at_once_max.clamp(1, Semaphore::MAX_PERMITS));
         let headers_asked = RwLock::default();
-        Service {
-            inner: Arc::new(Inner { config, records, authenticate, limiter, hub, thumbs, headers_asked }),
-        }
+        let inner =
+            Inner { config, records, authenticate, limiter, operators, heart, hub, thumbs, headers_asked };
+        Service { inner: Arc::new(inner) }
     }
 
     /// All endpoints of the room.
@@ -81,6 +88,12 @@ impl Service {
     /// Carries events from the change log to the listeners until `stop` is cancelled; then ends their connections.
     pub async fn run(&self, stop: CancellationToken) {
         self.inner.hub.run(stop).await;
+    }
+}
+
+impl Source for Service {
+    fn tell<'a>(&'a self, page: &'a mut Page) -> Telling<'a> {
+        Box::pin(report::tell(&self.inner, page))
     }
 }
 

@@ -6,9 +6,11 @@
 
 mod keys;
 mod read;
+mod secret;
 
 use std::path::{Path, PathBuf};
 
+use base::secret::Secret;
 use base::unit::Span;
 use records::Limits;
 use serde::Deserialize;
@@ -37,6 +39,8 @@ pub struct Config {
     pub public: PathBuf,
     /// What is logged and how.
     pub log: LogConfig,
+    /// Who may read the metrics.
+    pub metrics: MetricsConfig,
     /// The HTTP server.
     pub web: web::Config,
     /// The limits of records.
@@ -57,6 +61,13 @@ pub struct LogConfig {
     pub level: String,
     /// How lines look.
     pub form: LogForm,
+}
+
+/// Who may read `/metrics` and all of `/api/health`: `[metrics]`.
+#[derive(Clone, Debug, Default)]
+pub struct MetricsConfig {
+    /// Whoever brings it as `Authorization: Bearer SECRET` may, from anywhere; without one only who is on this machine.
+    pub secret: Option<Secret>,
 }
 
 /// How lines of the log look.
@@ -86,6 +97,7 @@ impl Config {
             listen: LISTEN.into(),
             public: PUBLIC.into(),
             log: LogConfig::default(),
+            metrics: MetricsConfig::default(),
             web: web::Config::default(),
             records: Limits::default(),
             api: api::Config::default(),
@@ -112,7 +124,7 @@ impl Config {
     /// Reads the text of a service file that is called `name`.
     pub fn parse(name: &str, text: &str) -> Result<Config, Failure> {
         let mut reader = Reader::new(name, text);
-        let top: Top = reader.top(&["log", "web", "records", "store", "api", "identity"]);
+        let top: Top = reader.top(&["log", "metrics", "web", "records", "store", "api", "identity"]);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
         config.service = top.service;
         if !top.listen.is_empty() {
@@ -122,6 +134,7 @@ impl Config {
             config.public = top.public.into();
         }
         config.log = reader.room("log");
+        config.metrics.secret = reader.room::<MetricsSection>("metrics").secret.0;
         config.web = reader.room("web");
         config.records = reader.room("records");
         config.api = reader.room("api");
@@ -140,6 +153,13 @@ struct Top {
     listen: String,
     dir: String,
     public: String,
+}
+
+/// `[metrics]` as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct MetricsSection {
+    secret: secret::Written,
 }
 
 /// `[store]` as written.
@@ -233,7 +253,40 @@ mod tests {
             "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
             expect![[r#"
                 ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [web], [records], [store], [api], [identity]"#]],
+                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [store], [api], [identity]"#]],
+        );
+    }
+
+    #[test]
+    fn a_secret_is_written_plainly_or_lies_in_a_file_and_is_not_shown() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (file, secret) = (dir.path().join("secret"), "0123456789abcdef");
+        std::fs::write(&file, format!("{secret}\n")).expect("a file");
+        for text in [format!("\"{secret}\""), format!("{{ file = {file:?} }}")] {
+            let config =
+                Config::parse("ondol.toml", &format!("[metrics]\nsecret = {text}\n")).expect("reads");
+            assert_eq!(config.metrics.secret.as_ref().map(Secret::reveal), Some(secret), "{text}");
+            assert!(!format!("{config:?}").contains(secret));
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_no_good_is_told_with_its_line() {
+        check(
+            "[metrics]\nsecret = \"short\"\n",
+            expect![[
+                r#"ondol.toml:2: `secret` in [metrics]: the secret has 5 characters and needs 16: `openssl rand -hex 16` makes one"#
+            ]],
+        );
+        check(
+            "[metrics]\nsecret = { file = \"none/at/all\" }\n",
+            expect![[
+                r#"ondol.toml:2: `secret` in [metrics]: cannot read the secret's file none/at/all: No such file or directory (os error 2)"#
+            ]],
+        );
+        check(
+            "[metrics]\nsecret = { path = \"a\" }\n",
+            expect![[r#"ondol.toml:2: `secret` in [metrics]: unknown key `path`; did you mean `file`?"#]],
         );
     }
 
@@ -258,6 +311,7 @@ mod tests {
         let words = [
             keys::keys::<Top>(),
             keys::keys::<LogConfig>(),
+            keys::keys::<MetricsSection>(),
             keys::keys::<StoreSection>(),
             keys::keys::<identity::Config>(),
         ];

@@ -2,6 +2,8 @@
 //!
 //! The socket is bound first: a port that is taken is told before anything is made on disk.
 
+mod process;
+
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
@@ -15,10 +17,12 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use web::limiter::Limiter;
+use web::metrics::{Metrics, Operators};
 use web::{Front, Stop};
 
 use crate::config::Config;
 use crate::failure::Failure;
+use process::Process;
 
 /// A service that is open and ready to run.
 pub struct House {
@@ -37,6 +41,8 @@ impl House {
     pub async fn open(config: Config) -> Result<House, Failure> {
         let (listener, address) = bind(&config.listen).await?;
         let clock = Clock::System;
+        let process = Process { began: clock.now(), dir: config.store.dir.clone() };
+        let operators = Operators::new(config.metrics.secret);
         let store = Store::open(config.store, clock.clone()).await?;
         store.claim()?;
         let records = Records::open(store.clone(), clock.clone(), config.records).await?;
@@ -52,6 +58,7 @@ impl House {
                 records: records.clone(),
                 authenticate: Arc::new(identity.clone()),
                 limiter: limiter.clone(),
+                operators: operators.clone(),
             },
         );
         let console = console::Service::new(
@@ -59,7 +66,9 @@ impl House {
             console::Means { records: records.clone(), identity: identity.clone(), limiter },
         );
         let router = Router::new().merge(api.router()).merge(identity.router()).merge(console.router());
-        let front = Front::new(router, Arc::new(config.web)).with_folder(&config.public);
+        let metrics = Metrics::new(operators, vec![Box::new(api.clone()), Box::new(process)]);
+        let front =
+            Front::new(router, Arc::new(config.web)).with_folder(&config.public).with_metrics(metrics);
         Ok(House { listener, address, store, records, front, identity, api, first_run_key })
     }
 

@@ -3,6 +3,8 @@
 #[path = "command/running.rs"]
 mod running;
 
+#[path = "command/observe.rs"]
+mod observe;
 #[path = "command/serve.rs"]
 mod serve;
 #[path = "command/superuser.rs"]

@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `query` (what is asked, as plain data), `dialect` (that data as SQL text), `row` (what is
 //! kept), `change` (the log), `config`, `error`, `conn` (reading), `tx` (writing), `sqlite` (the embedded engine: one
-//! writer that groups commits, readers called in place), `store` (opening, and the doors to all of it), `files`.
+//! writer that groups commits, readers called in place), `store` (opening, and the doors to all of it), `pulse` (whether it
+//! answers), `files`.
 //!
 //! To add a setting or limit: `config`, with its default and its unit. To add an engine: a folder beside `sqlite` with a
 //! connection behind [`Conn`], a file in `dialect`, and the suite of `tests/conformance.rs` run on it.
@@ -20,6 +21,7 @@ pub mod files;
 mod live;
 mod mariadb;
 mod postgres;
+mod pulse;
 pub mod query;
 mod remote;
 mod row;
@@ -31,6 +33,7 @@ pub use change::{Change, ChangeKind, Position, Tail};
 pub use config::{Config, Engine, Server};
 pub use conn::Conn;
 pub use error::{Cause, Error};
+pub use pulse::{Pulse, Role};
 pub use row::{Row, Table};
 pub use store::{Step, Store};
 pub use tx::Tx;

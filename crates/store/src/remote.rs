@@ -94,6 +94,21 @@ impl Remote {
         &self.live
     }
 
+    /// Asks the server where the log stands, without patience.
+    pub(crate) async fn pulse(&self) -> Result<i64, Error> {
+        Ok(self.ends().await?.newest)
+    }
+
+    /// The engine's name.
+    pub(crate) fn engine(&self) -> &'static str {
+        self.kind.either("postgres", "mariadb")
+    }
+
+    /// The server's version.
+    pub(crate) fn version(&self) -> String {
+        self.pool.version()
+    }
+
     /// A record by id.
     pub(crate) async fn get(&self, table: &Table, id: &str) -> Result<Option<Row>, Error> {
         let sql = format!("SELECT id,rev,shape,body FROM {} WHERE id = ?t", words::quoted(table));

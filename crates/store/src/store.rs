@@ -127,6 +127,14 @@ impl Store {
         }
     }
 
+    /// The server that keeps the records, where one does.
+    pub(crate) fn remote(&self) -> Option<&Arc<Remote>> {
+        match &self.inner.engine {
+            Engine::Embedded(_) => None,
+            Engine::Remote(remote) => Some(remote),
+        }
+    }
+
     fn conn(&self) -> Conn {
         match &self.inner.engine {
             Engine::Embedded(engine) => Conn::embedded(Arc::clone(engine.readers())),

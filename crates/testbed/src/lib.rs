@@ -4,7 +4,8 @@
 //! Map, in reading order: `program` (where a program lies, as whom it runs), `port` (free ones), `folder` (where
 //! data lies), `server` (one server
 //! process: started, waited for, stopped, killed, frozen, ended with the test), `postgres`, `mariadb`, `memcached` (what
-//! each of them wants to be told), `database` (a fresh one, dropped at the end), `cutter` (the proxy).
+//! each of them wants to be told), `database` (a fresh one, dropped at the end), `chosen` (the engine
+//! of this run), `cutter` (the proxy).
 //! To add a server: a file beside `memcached`, its programs' packages in it, and a line in xtask's list of needs.
 //!
 //! What fails here panics with a sentence, because only tests and benches stand on it. A shared server (`postgres()` and
@@ -14,6 +15,7 @@
 //! Invariant: no crate of the house is used here, and no crate of the house uses it but in tests and benches.
 //! Invariant: a server does not outlive the process that started it, however that process ends.
 
+mod chosen;
 mod cutter;
 mod database;
 mod folder;
@@ -27,6 +29,7 @@ mod server;
 
 use std::sync::OnceLock;
 
+pub use chosen::{VARIABLE, chosen};
 pub use cutter::{Cut, Cutter, Direction};
 pub use database::Database;
 pub use mariadb::MariaDb;

@@ -122,10 +122,12 @@ fn refusal(error: &(dyn std::error::Error + 'static)) -> Problem {
     Problem::invalid("The request's body broke off.")
 }
 
-/// When the last byte of a body came.
+/// How much of a body has come, and when the last byte of it.
+#[derive(Debug)]
 pub(crate) struct Progress {
     began: Instant,
     last_ms: AtomicU64,
+    bytes: AtomicU64,
 }
 
 impl Progress {
@@ -133,7 +135,12 @@ impl Progress {
         self.began + Duration::from_millis(self.last_ms.load(Ordering::Relaxed))
     }
 
-    fn mark(&self) {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn mark(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_ms.store(ms, Ordering::Relaxed);
     }
@@ -153,7 +160,11 @@ pub(crate) struct Watched<B> {
 impl<B> Watched<B> {
     pub(crate) fn new(inner: B, config: &Config) -> Watched<B> {
         let (limit, pace) = (config.body_bytes_max.0, config.body_pace_min.0.max(1));
-        let progress = Arc::new(Progress { began: Instant::now(), last_ms: AtomicU64::new(0) });
+        let progress = Arc::new(Progress {
+            began: Instant::now(),
+            last_ms: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        });
         Watched { inner, seen: 0, limit, pace, grace: config.body_grace.0, progress, alarm: None }
     }
 
@@ -184,8 +195,8 @@ where
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.alarm = None;
-                this.progress.mark();
                 this.seen += frame.data_ref().map_or(0, Bytes::len) as u64;
+                this.progress.mark(this.seen);
                 if this.seen > this.limit {
                     return Poll::Ready(Some(Err(Cut::Large(this.limit).into())));
                 }

@@ -8,6 +8,19 @@ use serde::Deserialize;
 
 use crate::limiter::Allowance;
 
+/// Which requests get a line in the log.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLog {
+    /// None, but for faults of ours that have a cause to tell.
+    Off,
+    /// Answers of 500 and above, and slow ones: nobody can fill the log from outside.
+    #[default]
+    Errors,
+    /// Every request.
+    All,
+}
+
 /// Every limit that a connection or a request can meet before a room sees it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -36,6 +49,8 @@ pub struct Config {
     pub write_stall_max: Span,
     /// Time that a stop gives to requests in flight.
     pub drain_time_max: Span,
+    /// Which requests get a line in the log.
+    pub access_log: AccessLog,
     /// Addresses of proxies in front of us: of those, and only those, `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// Origins that browsers may call from; `*` for any. Credentials (cookies) are never allowed across origins.
@@ -62,6 +77,7 @@ impl Default for Config {
             slow_time: seconds(3),
             write_stall_max: seconds(30),
             drain_time_max: seconds(10),
+            access_log: AccessLog::default(),
             trusted_proxies: Vec::new(),
             origins: vec!["*".into()],
             rates: vec![Allowance { label: "*:auth".into(), requests: 10, per: seconds(10) }],

@@ -1,5 +1,5 @@
 //! What every request goes through, whatever room answers it: the gate, the client's address, the answer's deadline,
-//! CORS, security headers, and the log line of a fault.
+//! CORS and security headers. Its id, its place in the counters and its line in the log are its `visit`'s.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use base::chance;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::service::Service;
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,9 +24,11 @@ use crate::body::{Progress, Watched};
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::gate;
-use crate::problem::{Cause, Problem};
+use crate::metrics::{self, Meter, Metrics};
+use crate::problem::Problem;
 use crate::reply::Framed;
 use crate::request::{Address, behind};
+use crate::visit::{Noting, Stay};
 use crate::wire::Watch;
 
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
@@ -34,17 +36,25 @@ use crate::wire::Watch;
 pub struct Front {
     router: Router,
     config: Arc<Config>,
+    meter: Arc<Meter>,
+    metrics: Option<Metrics>,
 }
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Front {
     /// Puts the rooms' routes behind the front. What no route knows is a 404 in the API's form, as is a known path
     /// with another method.
     pub fn new(router: Router, config: Arc<Config>) -> Front {
-        let router = router.fallback(missing).method_not_allowed_fallback(missing);
-        Front { router, config }
+        let router = router.layer(Noting).fallback(missing).method_not_allowed_fallback(missing);
+        // routes that have their state are put together once, not at every request
+        Front { router: router.with_state(()), config, meter: Arc::default(), metrics: None }
+    }
+
+    /// The same, with the page of numbers at `/metrics`, for those whom it is meant for.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Front {
+        Front { metrics: Some(metrics), ..self }
     }
 
     /// The same, with the files of a folder at every path that no room has.
@@ -52,7 +62,12 @@ impl Front {
     pub fn with_folder(self, path: &Path) -> Front {
         let folder = Folder::new(path);
         let router = self.router.fallback(move |request| folder.clone().answer(request));
-        Front { router, ..self }
+        Front { router: router.with_state(()), ..self }
+    }
+
+    /// What is counted.
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// The settings in force.
@@ -70,7 +85,20 @@ impl Front {
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
+        let address = behind(peer, &head.headers, &self.config.trusted_proxies);
+        let mut stay = Stay::begin(&head, peer, address, &self.config, &self.meter);
+        let trace = stay.visit.trace().clone();
+        let response = trace.follow(self.respond(head, body, &mut stay)).await;
+        stay.answered(response)
+    }
+
+    /// What is common to all requests, around what the rooms answer.
+    async fn respond<B>(&self, mut head: Parts, body: B, stay: &mut Stay) -> Response
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
         if let Some(reason) = gate::refuse(&head) {
             return closing(Problem::invalid(reason).into_response());
         }
@@ -84,26 +112,23 @@ impl Front {
             let refusal = Problem::too_large("The request", self.config.body_bytes_max.0);
             return closing(self.finish(refusal.into_response(), origin.as_ref()));
         }
-        let address = behind(peer, &head.headers, &self.config.trusted_proxies);
-        head.extensions.insert(Address(address));
-        let (body, progress) = match body.is_end_stream() {
-            true => (Body::empty(), None),
+        head.extensions.insert(Address(stay.address));
+        head.extensions.insert(stay.visit.clone());
+        let body = match body.is_end_stream() {
+            true => Body::empty(),
             false => {
                 let body = Watched::new(body, &self.config);
-                let progress = body.progress();
-                (Body::new(body), Some(progress))
+                stay.progress = Some(body.progress());
+                Body::new(body)
             }
         };
-        let (method, uri, begun) = (head.method.clone(), head.uri.clone(), Instant::now());
-        let mut response = self.route(Request::from_parts(head, body), progress).await;
-        let took = begun.elapsed();
-        if took > self.config.slow_time.0 {
-            let (path, status, ms) = (uri.path(), response.status().as_u16(), took.as_millis());
-            tracing::warn!(%method, path, %address, status, ms, "slow request");
-        }
-        if let Some(cause) = response.extensions_mut().remove::<Cause>() {
-            tell(&mut response, &cause, &method, &uri, address);
-        }
+        let response = match &self.metrics {
+            Some(metrics) if is_scrape(&head) && metrics.operators.admit(&head.extensions, &head.headers) => {
+                stay.visit.enter(metrics::PATH);
+                metrics.answer(&self.meter).await
+            }
+            _ => self.route(Request::from_parts(head, body), stay.progress.clone()).await,
+        };
         self.finish(response, origin.as_ref())
     }
 
@@ -194,18 +219,8 @@ fn closing(mut response: Response) -> Response {
     response
 }
 
-/// Logs the cause of a fault, once, under an id that the client gets too.
-fn tell(response: &mut Response, cause: &Cause, method: &Method, uri: &Uri, address: IpAddr) {
-    let id = chance::word(12);
-    let status = response.status().as_u16();
-    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(request = id, %method, path = uri.path(), %address, status, cause = &*cause.0, "request failed");
-    } else {
-        tracing::warn!(request = id, %method, path = uri.path(), %address, status, cause = &*cause.0, "request refused");
-    }
-    if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
+fn is_scrape(head: &Parts) -> bool {
+    head.uri.path() == metrics::PATH && matches!(head.method, Method::GET | Method::HEAD)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -268,10 +283,16 @@ mod tests {
         panic!("on purpose")
     }
 
+    async fn streams() -> Body {
+        let pieces = ["one", "two"].map(Ok::<_, std::convert::Infallible>);
+        Body::from_stream(futures_util::stream::iter(pieces))
+    }
+
     fn front(config: Config) -> Front {
         let router = Router::new()
             .route("/fine", get(|| async { "fine" }))
             .route("/panics", get(panics))
+            .route("/streams", get(streams))
             .route("/hangs", get(std::future::pending::<Response>));
         Front::new(router, Arc::new(config))
     }
@@ -309,14 +330,45 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_500_with_an_id_and_nothing_else() {
         let (status, headers, body) = ask(&front(Config::default()), "GET", "/panics", &[]).await;
-        assert_eq!((status, headers.contains_key("x-request-id")), (500, true));
-        assert!(!body.contains("purpose"), "{body}");
+        let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        let id = headers["x-request-id"].to_str().expect("ASCII");
+        let message = "Something went wrong while processing your request.";
+        let told = serde_json::json!({ "status": 500, "message": message, "data": {}, "request": id });
+        assert_eq!((status, body), (500, told));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_never_comes_is_a_503() {
         let (status, headers, _) = ask(&front(Config::default()), "GET", "/hangs", &[]).await;
         assert_eq!((status, &headers["retry-after"]), (503, &HeaderValue::from_static("1")));
+    }
+
+    fn told(front: &Front) -> String {
+        let mut page = metrics::Page::default();
+        front.meter.tell(&mut page);
+        page.into_text()
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_first_is_counted_as_gone() {
+        use futures_util::FutureExt;
+        let front = front(Config::default());
+        assert!(ask(&front, "GET", "/hangs", &[]).now_or_never().is_none(), "it waits, and is dropped");
+        let line = "ondol_http_requests_total{method=\"GET\",route=\"/hangs\",class=\"gone\"} 1\n";
+        assert!(told(&front).contains(line), "{}", told(&front));
+        assert!(told(&front).contains("in_flight 0\n"), "{}", told(&front));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_streams_is_in_flight_until_its_end_and_its_bytes_are_counted() {
+        let front = front(Config::default());
+        let request = Request::builder().uri("/streams").header("host", "test").body(Body::empty());
+        let response = front.answer(request.expect("a request"), IpAddr::from([127, 0, 0, 1])).await;
+        assert!(told(&front).contains("in_flight 1\n"), "{}", told(&front));
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        assert_eq!(&body[..], b"onetwo");
+        assert!(told(&front).contains("in_flight 0\n"), "{}", told(&front));
+        assert!(told(&front).contains("response_bytes_total 6\n"), "{}", told(&front));
     }
 
     #[tokio::test]

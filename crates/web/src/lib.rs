@@ -4,7 +4,8 @@
 //! (well-formed answers), `request` (token, address and query of a request), `body` (bodies with a limit and a least
 //! pace), `multipart` (parts, streamed), `form` (JSON, form or multipart as one thing), `limiter` (how often), `gate`
 //! (ambiguous requests are refused), `folder` (the team's own
-//! pages), `front` (what every request goes through), `wire` (a connection that can't be held
+//! pages), `trace` (a request's id), `metrics` (what is counted, and who may read it), `visit` (a request from its head to the
+//! last byte of its answer), `front` (what every request goes through), `wire` (a connection that can't be held
 //! open by silence), `serve` (the accepting loop and the stop).
 //!
 //! To add a limit: give it a name and a default in `config`, use it where it bites, and add its row to `docs/api.md`.
@@ -18,14 +19,18 @@ pub mod form;
 mod front;
 mod gate;
 pub mod limiter;
+pub mod metrics;
 pub mod multipart;
 mod problem;
 pub mod reply;
 pub mod request;
 mod serve;
+mod trace;
+mod visit;
 mod wire;
 
-pub use config::Config;
+pub use config::{AccessLog, Config};
 pub use front::Front;
 pub use problem::Problem;
 pub use serve::{Stop, serve};
+pub use trace::Trace;

@@ -1,4 +1,5 @@
-//! The one place where an error becomes a reply: `{"status":400,"message":"…","data":{}}`.
+//! The one place where an error becomes a reply: `{"status":400,"message":"…","data":{}}`; of a fault of ours also
+//! `"request"`, the id under which the log knows more.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -21,12 +22,25 @@ pub struct Problem {
     pub data: Box<Map<String, Value>>,
     /// After how many seconds a new try makes sense.
     pub retry_after: Option<u64>,
-    cause: Option<Cause>,
+    cause: Option<Arc<str>>,
 }
 
-/// What is told to the log only; it travels with the reply to the front, which logs it once.
+/// A problem that is ours, on its way to the front: there it gets the request's id, and what only the log is told.
 #[derive(Clone, Debug)]
-pub(crate) struct Cause(pub(crate) Arc<str>);
+pub(crate) struct Cause {
+    body: Value,
+    /// Why, for the log.
+    pub(crate) chain: Option<Arc<str>>,
+}
+
+impl Cause {
+    /// The body of the reply, with the id under which its cause is found in the log.
+    pub(crate) fn body_with(&self, id: &str) -> String {
+        let mut body = self.body.clone();
+        body["request"] = id.into();
+        body.to_string()
+    }
+}
 
 /// What a client is told of a fault of ours.
 const SORRY: &str = "Something went wrong while processing your request.";
@@ -88,10 +102,7 @@ impl Problem {
 
     /// 500: the client learns nothing, the log gets the chain.
     pub fn internal(error: &dyn Error) -> Problem {
-        Problem {
-            cause: Some(Cause(chain(error).into())),
-            ..Problem::new(StatusCode::INTERNAL_SERVER_ERROR, SORRY)
-        }
+        Problem { cause: Some(chain(error).into()), ..Problem::new(StatusCode::INTERNAL_SERVER_ERROR, SORRY) }
     }
 
     /// The same with details by field.
@@ -123,7 +134,7 @@ impl<F: Fault> From<F> for Problem {
         let mut problem = Problem::new(status(fault.kind()), or(sentence(fault.public()), SORRY));
         *problem.data = fault.data();
         if fault.kind() == Kind::Unavailable {
-            problem.cause = Some(Cause(chain(&fault).into()));
+            problem.cause = Some(chain(&fault).into());
         }
         problem
     }
@@ -146,15 +157,16 @@ fn sentence(mut text: String) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.to_json().to_string()));
+        let body = self.to_json();
+        let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if let Some(cause) = self.cause {
-            response.extensions_mut().insert(cause);
+        if self.status.is_server_error() {
+            response.extensions_mut().insert(Cause { body, chain: self.cause });
         }
         response
     }
@@ -189,7 +201,7 @@ mod tests {
     fn a_fault_of_ours_shows_nothing_of_its_inside() {
         let problem = Problem::from(Broken(Kind::Internal));
         assert_eq!(problem.to_json(), json!({ "status": 500, "message": SORRY, "data": {} }));
-        assert_eq!(&*problem.cause.expect("kept for the log").0, "table r_secret is gone");
+        assert_eq!(&*problem.cause.expect("kept for the log"), "table r_secret is gone");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::front::{Door, Front};
+use crate::metrics::Going;
 use crate::wire::{Verdict, Wire};
 
 /// The two words that end a service: finish what you do; let go of it.
@@ -52,10 +53,14 @@ pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
         match accepted {
             Ok((socket, peer)) => match places.clone().try_acquire_owned() {
                 Ok(place) => {
+                    let counted = front.meter().connection();
                     let door = Door::new(front.clone(), peer.ip(), &tasks, &stop.hard);
-                    tasks.spawn(connection(socket, door, stop.clone(), place));
+                    tasks.spawn(connection(socket, door, stop.clone(), (place, counted)));
                 }
-                Err(_) => refuse(socket),
+                Err(_) => {
+                    front.meter().refuse_connection();
+                    refuse(socket);
+                }
             },
             Err(error) => pause(&error).await,
         }
@@ -90,7 +95,7 @@ async fn pause(error: &io::Error) {
     }
 }
 
-async fn connection(socket: TcpStream, door: Door, stop: Stop, _place: OwnedSemaphorePermit) {
+async fn connection(socket: TcpStream, door: Door, stop: Stop, _held: (OwnedSemaphorePermit, Going)) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "connection lost at once");
         return;

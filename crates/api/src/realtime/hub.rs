@@ -17,7 +17,7 @@ use web::Problem;
 
 use crate::config::Config;
 use crate::realtime::listener::{self, Events};
-use crate::realtime::registry::{Refusal, Registry};
+use crate::realtime::registry::{Refusal, Registry, Tally};
 use crate::realtime::share::Share;
 use crate::realtime::topic::Topic;
 use crate::realtime::{no_client, no_place, replay};
@@ -54,6 +54,11 @@ impl Hub {
     /// How many listen.
     pub(crate) fn listeners(&self) -> usize {
         self.inner.registry.count()
+    }
+
+    /// What has been counted.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.inner.registry.tally
     }
 
     /// Takes in a client that has connected.

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, Sleep};
 
 use crate::config::Config;
-use crate::realtime::registry::Registry;
+use crate::realtime::registry::{Registry, Tally};
 
 /// A sign of life that clients pass over.
 const HEARTBEAT: &[u8] = b":\n\n";
@@ -25,6 +25,7 @@ pub(super) struct Listener {
     queue: Mutex<Option<mpsc::Sender<Bytes>>>,
     waiting: AtomicUsize,
     waiting_max: usize,
+    tally: Arc<Tally>,
 }
 
 /// The client's end: the body of the answer to its GET.
@@ -45,6 +46,7 @@ pub(super) fn open(id: &str, config: &Config, registry: Arc<Registry>) -> (Arc<L
         queue: Mutex::new(Some(sender)),
         waiting: AtomicUsize::new(0),
         waiting_max: usize::try_from(config.queue_bytes_max.0).unwrap_or(usize::MAX),
+        tally: registry.tally.clone(),
     });
     let heartbeat = Box::pin(tokio::time::sleep(config.heartbeat.0));
     let opened = Instant::now();
@@ -65,6 +67,7 @@ impl Listener {
         let is_over = before > 0 && before + length > self.waiting_max;
         if is_over || matches!(sender.try_send(event), Err(TrySendError::Full(_) | TrySendError::Closed(_))) {
             tracing::debug!(client = &*self.id, "a realtime listener can't keep up");
+            self.tally.let_go.fetch_add(1, Ordering::Relaxed);
             *queue = None;
         }
     }
@@ -102,6 +105,7 @@ impl Stream for Events {
         if let Poll::Ready(event) = this.queue.poll_recv(cx) {
             return Poll::Ready(event.map(|event| {
                 this.listener.waiting.fetch_sub(event.len(), Ordering::Relaxed);
+                this.listener.tally.events.fetch_add(1, Ordering::Relaxed);
                 Ok(event)
             }));
         }

@@ -4,6 +4,7 @@
 //! so that for every listener it is plain whether that change reached it live or has to be replayed.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -17,6 +18,16 @@ use crate::realtime::topic::{Options, Topic};
 /// All listeners of this process.
 pub(super) struct Registry {
     state: Mutex<State>,
+    pub(super) tally: Arc<Tally>,
+}
+
+/// What has been counted since the program began.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Events handed to listeners' connections.
+    pub(crate) events: AtomicU64,
+    /// Listeners let go of because they could not keep up.
+    pub(crate) let_go: AtomicU64,
 }
 
 struct State {
@@ -77,7 +88,7 @@ impl Registry {
     pub(super) fn new(taken: Position) -> Registry {
         let state =
             State { is_stopped: false, taken, listeners: HashMap::new(), subscriptions: HashMap::new() };
-        Registry { state: Mutex::new(state) }
+        Registry { state: Mutex::new(state), tally: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

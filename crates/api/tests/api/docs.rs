@@ -41,7 +41,7 @@ fn every_limit_is_documented_with_its_default() {
     rows!(docs, "api", api::Config {
         values_bytes_max, parts_max, batch_files_bytes_max, thumb_pixels_max, thumbs_at_once_max, thumb_wait_max,
         listeners_max, subscriptions_max, topic_bytes_max, queue_events_max, queue_bytes_max, replay_changes_max,
-        replays_at_once_max, heartbeat, unsubscribed_time_max, listen_time_max, recheck_every
+        replays_at_once_max, heartbeat, unsubscribed_time_max, listen_time_max, recheck_every, health_time_max
     } besides {});
     rows!(docs, "records", records::Limits {
         page_size_max, page_size_default, page_bytes_max as bytes, filter_length_max, filter_terms_max, filter_depth_max, joins_max,
@@ -52,5 +52,5 @@ fn every_limit_is_documented_with_its_default() {
     rows!(docs, "web", web::Config {
         connections_max, head_bytes_max, headers_max, head_time_max, idle_time_max, body_bytes_max, body_grace,
         body_pace_min, request_time_max, slow_time, write_stall_max, drain_time_max, rate_entries_max
-    } besides { trusted_proxies, origins, rates });
+    } besides { access_log, trusted_proxies, origins, rates });
 }

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::Front;
 use web::limiter::Limiter;
+use web::metrics::Operators;
 
 /// The token of a superuser.
 pub(crate) const ROOT: &str = "root";
@@ -76,7 +77,9 @@ impl House {
         let web = web::Config::default();
         let limiter = Arc::new(Limiter::new(&web, Clock::System));
         let authenticate = Arc::new(Tokens(records.clone()));
-        let service = Service::new(config, Means { records: records.clone(), authenticate, limiter });
+        let operators = Operators::default();
+        let means = Means { records: records.clone(), authenticate, limiter, operators };
+        let service = Service::new(config, means);
         let front = Front::new(service.router(), Arc::new(web));
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let until = stop.clone();

@@ -128,7 +128,7 @@ async fn faults_are_told_by_field() {
 #[tokio::test]
 async fn health_tells_superusers_where_a_request_came_from() {
     let house = House::new().await;
-    let healthy = json!({ "code": 200, "message": "API is healthy.", "data": {} });
+    let healthy = json!({ "code": 200, "message": "API is healthy.", "data": { "role": "primary" } });
     assert_eq!(house.get("/api/health", "").await, (200, healthy));
     assert_eq!(house.get("/api/health", ROOT).await.1["data"]["realIP"], json!("127.0.0.1"));
 }
