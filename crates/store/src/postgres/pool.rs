@@ -1,41 +1,193 @@
-//! The connections to the server.
+//! All connections to the server: those for one transaction or one long read at a time, those that short reads share,
+//! and the one that listens.
+//!
+//! Connections for transactions are made when they are needed, as many as there are permits; the one that came back last
+//! is taken first.
+//!
+//! Invariant: what is idle here has no transaction open and no answer outstanding.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Server};
 use crate::dialect::Sql;
 use crate::error::Error;
 use crate::postgres::Link;
+use crate::postgres::ear::Ear;
+use crate::postgres::fit;
+use crate::postgres::place::Place;
+use crate::postgres::shared::Shared;
+use crate::postgres::wire::Wire;
+use crate::query::Value;
 use crate::remote::Cells;
 use crate::row::Row;
 
 /// All connections to one server.
-pub(crate) struct Pool {}
+pub(crate) struct Pool {
+    home: Arc<Home>,
+    shared: Shared,
+    ear: Ear,
+    closing: CancellationToken,
+    version: String,
+    wait_max: Duration,
+}
 
-fn later<T>() -> Result<T, Error> {
-    Err(Error::Unfit { what: "not yet".into() })
+/// Where connections for transactions come from and go back to.
+pub(super) struct Home {
+    pub(super) place: Arc<Place>,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Arc<Wire>>>,
 }
 
 impl Pool {
-    pub(crate) async fn open(_server: &Server, _config: &Config) -> Result<Pool, Error> {
-        later()
+    /// Connects once, to learn that it works and what the server is.
+    pub(crate) async fn open(server: &Server, config: &Config) -> Result<Pool, Error> {
+        let mut place = Arc::new(Place::new(server, config));
+        let (client, driver) = place.connect().await?;
+        let version = driver.parameter("server_version").unwrap_or_default();
+        let version = version.split(' ').next().unwrap_or_default().to_owned();
+        let wire = Arc::new(Wire::new(&place, place.era(), client, driver, || {}));
+        let mut idle = Vec::new();
+        if look(&wire, &place).await? == Durability::Synced {
+            idle.push(wire);
+        } else {
+            place = Arc::new(Place::new(server, config).insisting_on_sync());
+        }
+        let permits = Arc::new(Semaphore::new(config.connections.max(1)));
+        let home = Home { place: Arc::clone(&place), permits, idle: Mutex::new(idle) };
+        let closing = CancellationToken::new();
+        Ok(Pool {
+            home: Arc::new(home),
+            shared: Shared::new(Arc::clone(&place), config.brief_connections, closing.clone()),
+            ear: Ear::new(place, closing.clone()),
+            closing,
+            version,
+            wait_max: config.connection_wait_max,
+        })
     }
+
+    /// A connection for a transaction.
     pub(crate) async fn take(&self) -> Result<Link, Error> {
-        later()
+        let permit = timeout(self.wait_max, Arc::clone(&self.home.permits).acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else { return Err(Error::Busy) };
+        let wire = match self.home.idle() {
+            Some(wire) => wire,
+            None => Arc::new(Wire::connect(&self.home.place).await?),
+        };
+        Ok(Link::new(Arc::clone(&self.home), wire, permit))
     }
-    pub(crate) async fn brief(&self, _sql: &Sql) -> Result<Vec<Cells>, Error> {
-        later()
+
+    /// A question that is known to be short, on a connection that others use at the same time.
+    ///
+    /// Dropped, its answer is thrown away when it comes; it can't be broken off without hitting its neighbours.
+    pub(crate) async fn brief(&self, sql: &Sql) -> Result<Vec<Cells>, Error> {
+        let wire = self.shared.wire().await?;
+        let limit = self.home.place.read_time_max;
+        match wire.within(limit, wire.query(sql)).await {
+            // its tables have changed, or it met others: nothing is open, so it can be asked again
+            Err(Error::Met) => wire.within(limit, wire.query(sql)).await,
+            answer => answer,
+        }
     }
-    pub(crate) async fn rows(&self, _sql: &Sql, _bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
-        later()
+
+    /// The records of a statement; when they are too long, it is broken off and its connection is closed.
+    pub(crate) async fn rows(&self, sql: &Sql, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
+        let mut link = self.take().await?;
+        let mut rows = link.rows(sql, bytes_max).await;
+        if let Err(Error::Met) = rows {
+            rows = link.rows(sql, bytes_max).await;
+        }
+        if let Ok(None) = rows {
+            link.break_off();
+        }
+        rows
     }
-    pub(crate) async fn query(&self, _sql: &Sql) -> Result<Vec<Cells>, Error> {
-        later()
+
+    /// Any other question.
+    pub(crate) async fn query(&self, sql: &Sql) -> Result<Vec<Cells>, Error> {
+        let mut link = self.take().await?;
+        match link.query(sql).await {
+            Err(Error::Met) => link.query(sql).await,
+            answer => answer,
+        }
     }
-    pub(crate) async fn hear(&self) {}
+
+    /// Returns when another server has told that the log has grown, and at least each second.
+    pub(crate) async fn hear(&self) {
+        self.ear.hear().await;
+    }
+
+    /// Host and port, or the socket.
     pub(crate) fn server(&self) -> &str {
-        ""
+        self.home.place.name()
     }
+
+    /// The server's version when the pool was opened.
     pub(crate) fn version(&self) -> String {
-        String::new()
+        self.version.clone()
     }
-    pub(crate) fn close(&self) {}
+
+    /// No connection is made any more, idle ones are closed, the others as soon as they are given back.
+    pub(crate) fn close(&self) {
+        self.closing.cancel();
+        self.home.permits.close();
+        self.home.lock().clear();
+        self.shared.close();
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Home {
+    /// Takes a connection back that has nothing open.
+    pub(super) fn put_back(&self, wire: Arc<Wire>) {
+        let mut idle = self.lock();
+        if wire.is_live() && !self.permits.is_closed() {
+            idle.push(wire);
+        }
+    }
+
+    /// An idle connection that nothing is known against.
+    fn idle(&self) -> Option<Arc<Wire>> {
+        let mut idle = self.lock();
+        idle.retain(|wire| wire.is_live());
+        idle.pop()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Wire>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the server's own settings let a commit wait for the disk.
+#[derive(PartialEq, Eq)]
+enum Durability {
+    Synced,
+    Unsynced,
+}
+
+/// Looks at what a server does not tell of itself.
+async fn look(wire: &Wire, place: &Place) -> Result<Durability, Error> {
+    let text = "SELECT current_schema(), has_schema_privilege(current_schema(), 'CREATE'), \
+                pg_is_in_recovery(), current_setting('synchronous_commit')";
+    let asked = Sql { text: text.into(), values: Vec::new() };
+    let told = wire.within(place.read_time_max, wire.query(&asked)).await?.pop().unwrap_or_default();
+    let [schema, may_create, follows, sync] = told.as_slice() else {
+        return Err(Error::Broken { what: "the database answers with other columns than asked" });
+    };
+    if *follows == Value::Bool(true) {
+        return Err(place.lost(fit::FOLLOWS));
+    }
+    let schema = if let Value::Text(schema) = schema { Some(&**schema) } else { None };
+    fit::check_rights(schema, *may_create == Value::Bool(true), place.server())?;
+    let is_off = *sync == Value::Text("off".into());
+    Ok(if is_off { Durability::Unsynced } else { Durability::Synced })
 }
