@@ -80,8 +80,8 @@ impl Pool {
         on_server!(Pool, self, pool => pool.query(sql).await)
     }
 
-    /// Waits until another server has told (by `NOTIFY ondol`) that the log has grown, or `Config::log_poll_every` has
-    /// passed. The first call begins to listen. A connection that breaks is made anew by a later call.
+    /// Waits until another server has told (by `NOTIFY ondol`) that the log has grown, or a while has passed: where a
+    /// server can't tell, `Config::log_poll_every`. The first call begins to listen. A connection that breaks is made anew by a later call.
     pub(crate) async fn hear(&self) {
         on_server!(Pool, self, pool => pool.hear().await);
     }
