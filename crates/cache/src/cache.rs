@@ -79,7 +79,7 @@ impl Cache {
     pub fn new(config: Config, log: Arc<dyn Log>) -> Result<Cache, Error> {
         config.check()?;
         let values = match &config.back {
-            Back::InProcess { bytes_max } => Values::Here(Local::new(*bytes_max)),
+            Back::InProcess { bytes_max } => Values::Here(Local::new(*bytes_max, config.value_bytes_max)),
             Back::Memcached(memcached) => Values::There(Pool::new(memcached, config.value_bytes_max)),
         };
         Ok(Cache {

@@ -1,7 +1,7 @@
 //! Values in this process, as many as fit into a number of bytes; those that nobody asks for go first.
 
-use quick_cache::sync::Cache;
-use quick_cache::{Equivalent, Weighter};
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder, Weighter};
 
 use crate::core::parcel::Parcel;
 
@@ -9,6 +9,9 @@ use crate::core::parcel::Parcel;
 const BOOKKEEPING_BYTES: u64 = 160;
 /// What we expect a value to take, for the size of the table; it grows where that is wrong.
 const USUAL_BYTES: u64 = 1024;
+/// How many of the longest values find room in each part.
+const LONGEST_VALUES_MIN: u64 = 8;
+const PARTS_MAX: u64 = 64;
 
 #[derive(Debug)]
 pub(crate) struct Local {
@@ -26,9 +29,18 @@ struct KeyRef<'a>(&'a str, &'a str);
 struct Weigher;
 
 impl Local {
-    pub(crate) fn new(bytes_max: u64) -> Local {
-        let usual = usize::try_from(bytes_max / USUAL_BYTES).unwrap_or(usize::MAX).max(1);
-        Local { values: Cache::with_weighter(usual, bytes_max, Weigher) }
+    /// `bytes_max` is split among parts that are locked apart, few enough that the longest values find room in each.
+    pub(crate) fn new(bytes_max: u64, value_bytes_max: usize) -> Local {
+        let part_bytes_min = (value_bytes_max as u64).saturating_mul(LONGEST_VALUES_MIN).max(1);
+        let parts = (bytes_max / part_bytes_min).clamp(1, PARTS_MAX);
+        let options = OptionsBuilder::new()
+            .shards(usize::try_from(parts).expect("it is below PARTS_MAX"))
+            .weight_capacity(bytes_max)
+            .estimated_items_capacity(usize::try_from(bytes_max / USUAL_BYTES).unwrap_or(usize::MAX).max(1))
+            .build()
+            .expect("all that it asks for is given");
+        let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+        Local { values: Cache::with_options(options, Weigher, hasher, lifecycle) }
     }
 
     pub(crate) fn get(&self, space: &str, id: &str) -> Option<Parcel> {
@@ -69,7 +81,7 @@ mod tests {
 
     #[test]
     fn it_takes_no_more_than_it_may() {
-        let local = Local::new(100_000);
+        let local = Local::new(100_000, 1_000);
         for n in 0..1_000 {
             local.put("bills", &n.to_string(), parcel(1_000));
         }
@@ -79,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_key_is_its_space_and_its_id() {
-        let local = Local::new(100_000);
+        let local = Local::new(100_000, 1_000);
         local.put("ab", "c", parcel(1));
         assert_eq!(local.get("a", "bc"), None);
         assert_eq!(local.get("ab", "c"), Some(parcel(1)));
