@@ -116,9 +116,20 @@ impl<K: Kind> Server<K> {
         }
     }
 
-    /// Makes it hang: it holds its connections and answers nothing.
+    /// Makes it hang: it holds its connections and answers nothing. Waits until all of it stands still: a signal takes its
+    /// time on a busy machine, and meanwhile a thread may answer.
     pub(crate) fn freeze(&mut self) {
-        send("STOP", &inhabitants(self.folder()));
+        let begin = Instant::now();
+        loop {
+            let moving: Vec<u32> =
+                inhabitants(self.folder()).into_iter().filter(|id| !is_still(*id)).collect();
+            if moving.is_empty() {
+                return;
+            }
+            assert!(begin.elapsed() < WAIT_MAX, "{} does not stand still", K::NAME);
+            send("STOP", &moving);
+            thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// Lets it go on after [`Server::freeze`].
@@ -198,4 +209,13 @@ fn inhabitants(folder: &Path) -> Vec<u32> {
         .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder)))
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
+}
+
+/// Whether every thread of a process is stopped by a signal (proc(5), `/proc/pid/task/tid/stat`).
+fn is_still(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    threads
+        .map(|entry| entry.path().join("stat"))
+        .filter_map(|stat| fs::read_to_string(stat).ok())
+        .all(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T')))
 }
