@@ -182,7 +182,8 @@ impl Remote {
     pub(crate) async fn settle(&self, table: &Table) -> Result<(), Error> {
         let until = Instant::now() + self.config.index_wait_max;
         loop {
-            let sql = "SELECT name, state FROM idx WHERE tbl=?t AND state IN ('wanted','made','unwanted','failed')";
+            let sql =
+                "SELECT name, state FROM idx WHERE tbl=?t AND state IN ('wanted','made','unwanted','failed')";
             let found = self.pool.query(&self.kind.sql(sql, vec![text(table.as_str())])).await?;
             if let Some(failed) = found.iter().find(|row| string(row, 1) == "failed") {
                 return Err(Error::Unique { index: string(failed, 0) });

@@ -56,9 +56,10 @@ impl Remote {
     pub(crate) async fn newest(&self) -> Result<i64, Error> {
         loop {
             let ends = self.patiently(|| self.ends()).await?;
-            if !ends.has_fresh || !self.number().await? {
+            if !ends.has_fresh {
                 return Ok(ends.newest);
             }
+            self.number().await?;
         }
     }
 
