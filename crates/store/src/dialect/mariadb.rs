@@ -147,7 +147,7 @@ impl Engine for MariaDb<'_> {
             |way: &str| fill("json_extract({0},{1})", &[&root, &Piece::bound(Value::Text(way.into()), "")]);
         for step in path.steps {
             match step {
-                PathStep::Position(position) => {
+                PathStep::Position(position, _) => {
                     guards.push(fill("json_type({0})='ARRAY'", &[&at(&way)]));
                     way.push_str(&format!("[{position}]"));
                 }

@@ -11,6 +11,8 @@
 //! An index entry of more than 2704 bytes refuses the write with SQLSTATE 54000 (`program_limit_exceeded`), after the
 //! engine's compression; a value that is there already gives 23505.
 
+use std::sync::Arc;
+
 use super::piece::{Piece, fill};
 use super::strict::{self, Engine, MomentWords, Path, PathStep, Words};
 use super::writer::{Flavor, Part, Places, Writer};
@@ -162,7 +164,7 @@ impl Engine for Postgres {
             ),
             Scalar::List => format!(
                 "(CASE WHEN json_typeof({json})='array' THEN {text} WHEN coalesce({text},'')='' THEN '[]' \
-                 ELSE json_build_array({json})::text END COLLATE \"C\")"
+                 ELSE '['||({json})::text||']' END COLLATE \"C\")"
             ),
         }
     }
@@ -179,8 +181,8 @@ impl Engine for Postgres {
         let mut piece = Piece::new(format!("{}->'{}'", path.body, path.key));
         for step in path.steps {
             let step = match step {
-                PathStep::Position(at) => Piece::bound(Value::Int(at.into()), "::bigint::int"),
-                PathStep::Key(key) => Piece::bound(Value::Text(key.into()), "::text"),
+                PathStep::Position(_, at) => Piece::bound(Value::Text(Arc::clone(at)), "::text::int"),
+                PathStep::Key(key) => Piece::bound(Value::Text(Arc::clone(key)), "::text"),
             };
             piece = fill("{0}->{1}", &[&piece, &step]);
         }

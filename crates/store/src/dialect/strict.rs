@@ -6,6 +6,8 @@
 //! What is known only of each row (JSON) has three parts, of which rows of values are made: `(rank,number,text)`. They
 //! compare as SQLite compares values: nothing, then numbers, then texts.
 
+use std::sync::Arc;
+
 use super::piece::Piece;
 use super::writer::{Flavor, Part, Writer};
 use crate::query::{Alias, Column, Expr, Func, MAIN, Order, Scalar, Select, Source, Value, View};
@@ -104,8 +106,9 @@ pub(super) struct Path<'a> {
 
 /// One step of it.
 pub(super) enum PathStep<'a> {
-    Position(i32),
-    Key(&'a str),
+    /// With what was written.
+    Position(i32, &'a Arc<str>),
+    Key(&'a Arc<str>),
 }
 
 impl<E: Engine> Flavor for E {
@@ -199,7 +202,7 @@ impl<E: Engine> Writer<E> {
             Expr::Column(alias, Column::Element) => Some(Piece::new(self.plain(*alias, "value"))),
             Expr::Column(alias, Column::Path(key, steps)) => {
                 let body = self.plain(*alias, "body");
-                let steps: Option<Vec<PathStep<'_>>> = steps.iter().map(|step| path_step(step)).collect();
+                let steps: Option<Vec<PathStep<'_>>> = steps.iter().map(path_step).collect();
                 Some(match steps {
                     Some(steps) => E::inside(Path { body: &body, key, steps }),
                     None => Piece::new(E::WORDS.no_json),
@@ -220,12 +223,12 @@ fn is_constant(expr: &Expr) -> bool {
 }
 
 /// A step as SQLite understands it; `None` where nothing can be found that way.
-fn path_step(step: &str) -> Option<PathStep<'_>> {
+fn path_step(step: &Arc<str>) -> Option<PathStep<'_>> {
     if step.contains(['"', '\0']) {
         return None;
     }
     let is_position = !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit());
-    if is_position { step.parse().ok().map(PathStep::Position) } else { Some(PathStep::Key(step)) }
+    if is_position { Some(PathStep::Position(step.parse().ok()?, step)) } else { Some(PathStep::Key(step)) }
 }
 
 /// What stands behind the columns of a selection.

@@ -4,7 +4,7 @@ use store::Table;
 use store::query::{Alias, Column, Compare, Expr, Func, Join, MAIN, Order, Scalar, Select, Source, Value};
 
 /// Gives the same selections for the same seed.
-pub struct Generator {
+pub(crate) struct Generator {
     state: u64,
     last_alias: u32,
 }
@@ -23,12 +23,12 @@ const NUMBERS: [f64; 8] = [0.0, 1.0, -1.5, 2.5, 10.0, 1e20, -1e300, 0.1];
 const PATTERNS: [&str; 7] = ["%", "h%", "%LL%", "_im", "%한%", "5", "%\\_%"];
 
 impl Generator {
-    pub fn new(seed: u64) -> Generator {
+    pub(crate) fn new(seed: u64) -> Generator {
         Generator { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, last_alias: 0 }
     }
 
     /// A whole question.
-    pub fn select(&mut self) -> Select {
+    pub(crate) fn select(&mut self) -> Select {
         self.last_alias = 0;
         let mut select = Select::table(&Table::new("posts"));
         select.joins = self.joins(MAIN);

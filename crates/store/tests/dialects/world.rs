@@ -9,30 +9,31 @@ use store::query::{Select, Value};
 use tokio_postgres::types::ToSql;
 
 /// Table, id and body of each row, in the order of their insertion.
-pub type Rows = &'static [(&'static str, &'static str, &'static str)];
+pub(crate) type Rows = &'static [(&'static str, &'static str, &'static str)];
 
 /// Three databases with the same rows.
-pub struct World {
-    pub sqlite: Connection,
-    pub postgres: tokio_postgres::Client,
-    pub mariadb: mysql_async::Conn,
-    pub columns: Columns,
+pub(crate) struct World {
+    pub(crate) sqlite: Connection,
+    pub(crate) postgres: tokio_postgres::Client,
+    pub(crate) mariadb: mysql_async::Conn,
+    pub(crate) columns: Columns,
     _databases: [testbed::Database; 2],
 }
 
 /// What a selection finds: ids in their order, how many there are, whether there is one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    pub ids: Vec<String>,
-    pub count: i64,
-    pub exists: i64,
+pub(crate) struct Answer {
+    pub(crate) ids: Vec<String>,
+    pub(crate) count: i64,
+    pub(crate) exists: i64,
 }
 
 impl World {
-    pub async fn new(tables: &[&str], rows: Rows) -> World {
+    pub(crate) async fn new(tables: &[&str], rows: Rows) -> World {
         let databases = [testbed::postgres().database(), testbed::mariadb().database()];
         let (postgres, connection) =
             tokio_postgres::connect(&databases[0].url(), tokio_postgres::NoTls).await.unwrap();
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
         tokio::spawn(connection);
         let url = databases[1].url().replacen("mariadb://", "mysql://", 1);
         let mut mariadb = mysql_async::Conn::from_url(&url).await.unwrap();
@@ -51,7 +52,7 @@ impl World {
         world
     }
 
-    pub async fn create_table(&mut self, table: &str) {
+    pub(crate) async fn create_table(&mut self, table: &str) {
         let sqlite = format!(
             "CREATE TABLE r_{table}(id TEXT PRIMARY KEY NOT NULL, rev INTEGER NOT NULL, shape INTEGER NOT NULL, \
              body TEXT NOT NULL) STRICT"
@@ -70,7 +71,7 @@ impl World {
         self.mariadb.query_drop(mariadb).await.unwrap();
     }
 
-    pub async fn insert(&mut self, table: &str, id: &str, body: &str) {
+    pub(crate) async fn insert(&mut self, table: &str, id: &str, body: &str) {
         self.sqlite.execute(&format!("INSERT INTO r_{table} VALUES (?,1,1,?)"), [id, body]).unwrap();
         let sql = format!("INSERT INTO r_{table}(id,rev,shape,body) VALUES ($1,1,1,$2::text::json)");
         self.postgres.execute(&sql, &[&id, &body]).await.unwrap();
@@ -79,21 +80,21 @@ impl World {
     }
 
     /// Runs statements on one engine each.
-    pub async fn postgres_runs(&self, sql: &str) {
+    pub(crate) async fn postgres_runs(&self, sql: &str) {
         self.postgres.batch_execute(sql).await.unwrap_or_else(|error| panic!("{error:?}: {sql}"));
     }
 
-    pub async fn mariadb_runs(&mut self, sql: &str) {
+    pub(crate) async fn mariadb_runs(&mut self, sql: &str) {
         self.mariadb.query_drop(sql).await.unwrap_or_else(|error| panic!("{error:?}: {sql}"));
     }
 
     /// What each engine answers, or that it can't be asked.
-    pub async fn ask(&mut self, asked: &Select) -> [Result<Answer, Unsupported>; 3] {
+    pub(crate) async fn ask(&mut self, asked: &Select) -> [Result<Answer, Unsupported>; 3] {
         [Ok(self.ask_sqlite(asked)), self.ask_postgres(asked).await, self.ask_mariadb(asked).await]
     }
 
     /// The ids that all engines find alike, in their order if there is one.
-    pub async fn same(&mut self, asked: &Select) -> String {
+    pub(crate) async fn same(&mut self, asked: &Select) -> String {
         let [sqlite, postgres, mariadb] = self.ask(asked).await.map(|answer| sorted(answer.unwrap(), asked));
         assert_eq!(
             postgres,
@@ -136,7 +137,7 @@ impl World {
         })
     }
 
-    pub async fn postgres_rows(&self, sql: &Sql) -> Vec<tokio_postgres::Row> {
+    pub(crate) async fn postgres_rows(&self, sql: &Sql) -> Vec<tokio_postgres::Row> {
         let values: Vec<Box<dyn ToSql + Sync>> = sql.values.iter().map(postgres_value).collect();
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value).collect();
         let rows = self.postgres.query(&sql.text, &values).await;
@@ -158,7 +159,7 @@ impl World {
         })
     }
 
-    pub async fn mariadb_rows(&mut self, sql: &Sql) -> Vec<mysql_async::Row> {
+    pub(crate) async fn mariadb_rows(&mut self, sql: &Sql) -> Vec<mysql_async::Row> {
         let values: Vec<mysql_async::Value> = sql.values.iter().map(mariadb_value).collect();
         let params = if values.is_empty() {
             mysql_async::Params::Empty

@@ -213,7 +213,10 @@ fn step(modifier: &Expr) -> Option<Step> {
         "year" => return months(12).filter(|_| amount.abs() < 2_000.0),
         _ => return None,
     };
-    #[expect(clippy::cast_possible_truncation, reason = "within the bound, which is checked")]
+    if amount.abs() * seconds > DAYS_MAX * 86_400.0 {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a number of milliseconds within the bound")]
     let milliseconds = (amount * seconds * 1_000.0).round() as i64;
-    (amount.abs() * seconds <= DAYS_MAX * 86_400.0).then_some(Step::Microseconds(milliseconds * 1_000))
+    Some(Step::Microseconds(milliseconds * 1_000))
 }
