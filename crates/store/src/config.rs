@@ -3,11 +3,42 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base::secret::Secret;
+
+/// What keeps the records.
+#[derive(Clone, Debug, Default)]
+pub enum Engine {
+    /// The embedded one: a file in the folder.
+    #[default]
+    Sqlite,
+    /// A PostgreSQL server, 15 or later.
+    Postgres(Server),
+    /// A MariaDB server, 10.11 or later.
+    MariaDb(Server),
+}
+
+/// A database on a server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// A name or an address; or a path that begins with `/`: of the folder of PostgreSQL's socket, of MariaDB's socket.
+    pub host: String,
+    /// The port; of PostgreSQL also that of its socket.
+    pub port: u16,
+    /// The user to sign in as.
+    pub user: String,
+    /// The user's password; none where the server knows the user by other means.
+    pub secret: Option<Secret>,
+    /// The database's name. It must be there; the tables are made.
+    pub database: String,
+}
+
 /// Where the data lies, and the store's named limits.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The folder: `data.db` and `storage/` are in it.
+    /// The folder: `storage/` is in it, and `data.db` of the embedded engine.
     pub dir: PathBuf,
+    /// What keeps the records.
+    pub engine: Engine,
     /// Connections for reading in place.
     pub readers: usize,
     /// Steps of the database's machine that a read may take in place before it moves to the slow lane.
@@ -22,6 +53,24 @@ pub struct Config {
     pub commit_group_max: usize,
     /// Rows that the change log keeps at least; older ones are trimmed.
     pub change_log_rows_max: u64,
+    /// Connections to a server for writes and for long reads; what finds none waits.
+    pub connections: usize,
+    /// Connections to a server that short reads share, many at once on each.
+    pub brief_connections: usize,
+    /// Longest wait for a connection to a server to be made.
+    pub connect_time_max: Duration,
+    /// Longest wait for a connection of the pool to be free; then the store is busy.
+    pub connection_wait_max: Duration,
+    /// Longest time for one write on a server, from its first statement to its commit's answer.
+    pub write_time_max: Duration,
+    /// How long reads and writes wait for a server that has gone, before they fail.
+    pub outage_wait_max: Duration,
+    /// How often a write that met others is run again before it fails.
+    pub write_tries_max: u32,
+    /// How often the log of a server that can't tell of news is looked at.
+    pub log_poll_every: Duration,
+    /// How long a collection's change waits for its indexes to be built, before they go on being built behind it.
+    pub index_wait_max: Duration,
 }
 
 impl Config {
@@ -29,6 +78,7 @@ impl Config {
     pub fn new(dir: impl Into<PathBuf>) -> Config {
         Config {
             dir: dir.into(),
+            engine: Engine::Sqlite,
             readers: 4,
             read_steps_max: 50_000,
             slow_reads_max: 2,
@@ -36,6 +86,15 @@ impl Config {
             write_queue_max: 10_000,
             commit_group_max: 256,
             change_log_rows_max: 1_000_000,
+            connections: 16,
+            brief_connections: 2,
+            connect_time_max: Duration::from_secs(5),
+            connection_wait_max: Duration::from_secs(5),
+            write_time_max: Duration::from_secs(30),
+            outage_wait_max: Duration::from_secs(10),
+            write_tries_max: 10,
+            log_poll_every: Duration::from_millis(25),
+            index_wait_max: Duration::from_secs(5),
         }
     }
 }

@@ -64,10 +64,45 @@ pub enum Error {
         /// What happened.
         what: &'static str,
     },
+    /// A value is longer than an index of the database takes.
+    #[error("a value is too long for {index}")]
+    TooLong {
+        /// The index or column, as far as the engine names it.
+        index: String,
+    },
+    /// A text has a character that the database can't keep: U+0000.
+    #[error("a text holds U+0000, which this database can't keep")]
+    Nul,
+    /// The database server can't be reached, or went away. Of a write: not known whether it was done, or it was not.
+    #[error("the database at {server} does not answer")]
+    Lost {
+        /// Host and port, or socket.
+        server: String,
+        /// What was said last.
+        source: Cause,
+    },
+    /// The transaction met another one and was undone; it may be run again.
+    #[error("the write met others too often")]
+    Met,
+    /// The database server is not one that the program can work with, or refuses it.
+    #[error("{what}")]
+    Unfit {
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// The question can't be asked of this engine.
+    #[error("{what}")]
+    Unasked {
+        /// What of it.
+        what: String,
+    },
     /// Any other failure of the engine.
     #[error("database failure")]
-    Engine(#[source] rusqlite::Error),
+    Engine(#[source] Cause),
 }
+
+/// What an engine's driver said.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl Error {
     /// A failure of the file system at a path.
@@ -76,6 +111,11 @@ impl Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::Full,
             _ => Error::Access { path: path.display().to_string(), source },
         }
+    }
+
+    /// A failure of an engine that has no name of its own here.
+    pub(crate) fn engine(source: impl Into<Cause>) -> Error {
+        Error::Engine(source.into())
     }
 
     /// The same failure once more: all writes of a group fail together, and each is answered.
@@ -96,13 +136,15 @@ impl Error {
             Error::Slow { limit_ms } => Error::Slow { limit_ms: *limit_ms },
             Error::Gone => Error::Gone,
             Error::Broken { what } => Error::Broken { what },
-            Error::Engine(rusqlite::Error::SqliteFailure(code, message)) => {
-                Error::Engine(rusqlite::Error::SqliteFailure(*code, message.clone()))
+            Error::TooLong { index } => Error::TooLong { index: index.clone() },
+            Error::Nul => Error::Nul,
+            Error::Lost { server, source } => {
+                Error::Lost { server: server.clone(), source: source.to_string().into() }
             }
-            Error::Engine(other) => {
-                let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR);
-                Error::Engine(rusqlite::Error::SqliteFailure(code, Some(other.to_string())))
-            }
+            Error::Met => Error::Met,
+            Error::Unfit { what } => Error::Unfit { what: what.clone() },
+            Error::Unasked { what } => Error::Unasked { what: what.clone() },
+            Error::Engine(source) => Error::Engine(base::error::chain(&**source).into()),
         }
     }
 }
@@ -110,8 +152,14 @@ impl Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::Unique { .. } => Kind::Invalid,
-            Error::Busy | Error::Full | Error::Slow { .. } | Error::Locked { .. } => Kind::Unavailable,
+            Error::Unique { .. } | Error::TooLong { .. } | Error::Nul | Error::Unasked { .. } => Kind::Invalid,
+            Error::Busy
+            | Error::Full
+            | Error::Slow { .. }
+            | Error::Locked { .. }
+            | Error::Lost { .. }
+            | Error::Met
+            | Error::Unfit { .. } => Kind::Unavailable,
             Error::Gone => Kind::Conflict,
             _ => Kind::Internal,
         }
@@ -124,8 +172,17 @@ impl Fault for Error {
             }
             // names of indexes and files are ours alone
             Error::Unique { .. } => "a value that must be unique is there already".into(),
-            Error::Locked { .. } | Error::Newer { .. } => "the database can't be used now".into(),
-            Error::Full | Error::Busy | Error::Slow { .. } | Error::Gone => self.to_string(),
+            Error::TooLong { .. } => "a value is too long for an index".into(),
+            Error::Locked { .. } | Error::Newer { .. } | Error::Lost { .. } | Error::Unfit { .. } => {
+                "the database can't be used now".into()
+            }
+            Error::Full
+            | Error::Busy
+            | Error::Slow { .. }
+            | Error::Gone
+            | Error::Nul
+            | Error::Met
+            | Error::Unasked { .. } => self.to_string(),
         }
     }
 }

@@ -340,5 +340,5 @@ impl Writes {
 
 /// The transaction ended under the write: what SQLite does on a full disk or an I/O error.
 fn aborted() -> Error {
-    Error::Engine(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ABORT_ROLLBACK), None))
+    Error::engine(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ABORT_ROLLBACK), None))
 }

@@ -19,7 +19,7 @@ pub(crate) struct Place {
 impl Place {
     /// The error of the store for an error of the engine.
     pub(crate) fn fault(&self, error: rusqlite::Error) -> Error {
-        let rusqlite::Error::SqliteFailure(code, message) = &error else { return Error::Engine(error) };
+        let rusqlite::Error::SqliteFailure(code, message) = &error else { return Error::engine(error) };
         let path = || self.path.display().to_string();
         match (code.extended_code & 0xff, code.extended_code) {
             (_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
@@ -33,7 +33,7 @@ impl Place {
             (ffi::SQLITE_CANTOPEN | ffi::SQLITE_READONLY | ffi::SQLITE_PERM | ffi::SQLITE_AUTH, _) => {
                 Error::Access { path: path(), source: self.why_shut(error) }
             }
-            _ => Error::Engine(error),
+            _ => Error::engine(error),
         }
     }
 

@@ -1,0 +1,135 @@
+//! The connections to a database server: one face for both kinds.
+//!
+//! Whatever knows a driver lies behind this; whatever is above speaks in [`Sql`] and [`Value`]s.
+
+use crate::config::Config;
+use crate::dialect::Sql;
+use crate::error::Error;
+use crate::mariadb;
+use crate::postgres;
+use crate::query::Value;
+use crate::row::Row;
+
+/// A row of values, in the order of the columns: whole numbers as `Int`, numbers with a fraction as `Real`, truth as
+/// `Bool` or `Int`, all else as `Text`.
+pub(crate) type Cells = Vec<Value>;
+
+/// All connections to one server.
+pub(crate) enum Pool {
+    Postgres(postgres::Pool),
+    MariaDb(mariadb::Pool),
+}
+
+/// A connection for one transaction. Dropped, it goes back to the pool if it is whole and idle, and is closed otherwise.
+pub(crate) enum Link {
+    Postgres(postgres::Link),
+    MariaDb(mariadb::Link),
+}
+
+/// The same call on whichever it is.
+macro_rules! on_server {
+    ($kind:ident, $self:ident, $it:ident => $call:expr) => {
+        match $self {
+            $kind::Postgres($it) => $call,
+            $kind::MariaDb($it) => $call,
+        }
+    };
+}
+
+impl Pool {
+    /// Connects once, to learn that it works and what the server is. [`Error::Unfit`] in words for the person who set it
+    /// up, [`Error::Lost`] when nothing answers.
+    pub(crate) async fn open(config: &Config) -> Result<Pool, Error> {
+        match &config.engine {
+            crate::config::Engine::MariaDb(server) => {
+                Ok(Pool::MariaDb(mariadb::Pool::open(server, config).await?))
+            }
+            crate::config::Engine::Postgres(server) => {
+                Ok(Pool::Postgres(postgres::Pool::open(server, config).await?))
+            }
+            crate::config::Engine::Sqlite => unreachable!("the embedded engine has no pool"),
+        }
+    }
+
+    /// A connection for a transaction. Waits at most `Config::connection_wait_max`, then [`Error::Busy`].
+    pub(crate) async fn take(&self) -> Result<Link, Error> {
+        Ok(match self {
+            Pool::Postgres(pool) => Link::Postgres(pool.take().await?),
+            Pool::MariaDb(pool) => Link::MariaDb(pool.take().await?),
+        })
+    }
+
+    /// A question outside of any transaction that is known to be short.
+    pub(crate) async fn brief(&self, sql: &Sql) -> Result<Vec<Cells>, Error> {
+        on_server!(Pool, self, pool => pool.brief(sql).await)
+    }
+
+    /// The records of a statement with the columns id, rev, shape, body; `None` when the bodies are longer than that
+    /// together.
+    pub(crate) async fn rows(&self, sql: &Sql, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
+        on_server!(Pool, self, pool => pool.rows(sql, bytes_max).await)
+    }
+
+    /// Any other question outside of a transaction.
+    pub(crate) async fn query(&self, sql: &Sql) -> Result<Vec<Cells>, Error> {
+        on_server!(Pool, self, pool => pool.query(sql).await)
+    }
+
+    /// Waits until another server has told (by `NOTIFY ondol`) that the log has grown, or `Config::log_poll_every` has
+    /// passed. The first call begins to listen. A connection that breaks is made anew by a later call.
+    pub(crate) async fn hear(&self) {
+        on_server!(Pool, self, pool => pool.hear().await);
+    }
+
+    /// Host and port, or the socket, for errors.
+    pub(crate) fn server(&self) -> &str {
+        on_server!(Pool, self, pool => pool.server())
+    }
+
+    /// The server's version as it says it: `15.18`, `10.11.19-MariaDB`.
+    pub(crate) fn version(&self) -> String {
+        on_server!(Pool, self, pool => pool.version())
+    }
+
+    /// No connection is made any more; idle ones are closed.
+    pub(crate) fn close(&self) {
+        on_server!(Pool, self, pool => pool.close());
+    }
+}
+
+impl Link {
+    /// Begins a transaction, at the latest together with the first statement after this.
+    pub(crate) async fn begin(&mut self) -> Result<(), Error> {
+        on_server!(Link, self, link => link.begin().await)
+    }
+
+    /// The records of a statement with the columns id, rev, shape, body.
+    pub(crate) async fn rows(&mut self, sql: &Sql, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
+        on_server!(Link, self, link => link.rows(sql, bytes_max).await)
+    }
+
+    /// What a statement gives.
+    pub(crate) async fn query(&mut self, sql: &Sql) -> Result<Vec<Cells>, Error> {
+        on_server!(Link, self, link => link.query(sql).await)
+    }
+
+    /// Runs a statement; gives the number of rows that it touched.
+    pub(crate) async fn execute(&mut self, sql: &Sql) -> Result<u64, Error> {
+        on_server!(Link, self, link => link.execute(sql).await)
+    }
+
+    /// Runs statements of our own, which bind nothing, as they are: definitions.
+    pub(crate) async fn run(&mut self, text: &str) -> Result<(), Error> {
+        on_server!(Link, self, link => link.run(text).await)
+    }
+
+    /// Makes the transaction durable. [`Error::Lost`] when it is not known whether it is.
+    pub(crate) async fn commit(&mut self) -> Result<(), Error> {
+        on_server!(Link, self, link => link.commit().await)
+    }
+
+    /// Undoes the transaction, as far as it is there.
+    pub(crate) async fn roll_back(&mut self) {
+        on_server!(Link, self, link => link.roll_back().await);
+    }
+}
