@@ -17,7 +17,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 10] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
@@ -45,6 +45,24 @@ const NEEDS: [Need; 7] = [
         why: "runs the application of tests/app",
     },
     Need { name: "npm", probe: "command -v npm", package: "npm", why: "installs what that application uses" },
+    Need {
+        name: "PostgreSQL",
+        probe: "ls /usr/lib/postgresql/*/bin/postgres",
+        package: "postgresql",
+        why: "keeps records; tests start their own",
+    },
+    Need {
+        name: "MariaDB",
+        probe: "test -x /usr/sbin/mariadbd",
+        package: "mariadb-server",
+        why: "keeps records; tests start their own",
+    },
+    Need {
+        name: "memcached",
+        probe: "test -x /usr/bin/memcached",
+        package: "memcached",
+        why: "keeps what was read lately; tests start their own",
+    },
 ];
 
 /// Installs what is missing, then runs `cargo test --workspace` with `args`.

@@ -1,6 +1,6 @@
 //! Who may lean on whom: a crate of the house leans only on lower floors, in its tests too.
 
-use cargo_metadata::{Dependency, Package};
+use cargo_metadata::{Dependency, DependencyKind, Package};
 
 use super::Fault;
 use super::plan::{Floor, PLAN, Plan};
@@ -43,6 +43,10 @@ fn lean(tree: &Tree, plan: &Plan, package: &Package, floor: Floor) -> Vec<Fault>
             (Floor::Rank(mine), Floor::Rank(its)) if *its < mine => continue,
             (Floor::Rank(mine), Floor::Rank(its)) if *its == mine => "sideways",
             (Floor::Rank(_), Floor::Rank(_)) => "upwards",
+            (Floor::Rank(_), Floor::Tests) if dependency.kind == DependencyKind::Development => continue,
+            (Floor::Rank(mine), Floor::Tests) if plan.top() == Some(mine) => continue,
+            (Floor::Rank(_), Floor::Tests) => "outside of its tests",
+            (Floor::Tests, _) => "from under the tests",
             (Floor::Aside, _) | (_, Floor::Aside) => "across to what stands aside",
         };
         let manifest = tree.relative(package.manifest_path.as_str());
@@ -104,6 +108,20 @@ mod tests {
         House::new()
             .depends("hall", "dependencies", "tool")
             .tells("`hall` leans across to what stands aside");
+    }
+
+    #[test]
+    fn leaning_on_what_tests_stand_on_is_for_tests_and_the_top_floor() {
+        let floors = format!("{FLOORS}tests | bed\n");
+        let house = || House::new().plan(&floors, OWNERS).member("bed", "").declare("bed");
+        house()
+            .depends("ground", "dependencies", "bed")
+            .tells("`ground` leans outside of its tests on `bed`");
+        assert_eq!(house().depends("ground", "dev-dependencies", "bed").told(), Vec::<String>::new());
+        assert_eq!(house().depends("hall", "dependencies", "bed").told(), Vec::<String>::new());
+        house()
+            .depends("bed", "dependencies", "ground")
+            .tells("`bed` leans from under the tests on `ground`");
     }
 
     #[test]

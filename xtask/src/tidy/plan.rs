@@ -1,7 +1,7 @@
 //! The floors and the owners of foreign crates, read out of ARCHITECTURE.md, so that the document is the rule.
 //!
-//! Two fenced blocks: ```` ```floors ```` has lines `RANK NAME | CRATE CRATE…` (or `aside | CRATE…`), and
-//! ```` ```owners ```` has lines `FOREIGN-CRATE OWNER OWNER…`, where the owner `*` stands for everybody.
+//! Two fenced blocks: ```` ```floors ```` has lines `RANK NAME | CRATE CRATE…` (or `tests | CRATE…`, `aside | CRATE…`),
+//! and ```` ```owners ```` has lines `FOREIGN-CRATE OWNER OWNER…`, where the owner `*` stands for everybody.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ pub(super) const PLAN: &str = "ARCHITECTURE.md";
 pub(super) enum Floor {
     /// A floor of the house; 0 is the ground.
     Rank(u8),
+    /// Under its tests: it leans on no crate of the house, and only tests and the top floor lean on it.
+    Tests,
     /// Beside the house: it leans on no crate of it, and none leans on it.
     Aside,
 }
@@ -46,18 +48,25 @@ impl Plan {
         (plan, faults)
     }
 
+    /// The highest floor; nobody leans on it.
+    pub(super) fn top(&self) -> Option<u8> {
+        let ranks = self.floors.values().filter_map(|(floor, _)| match floor {
+            Floor::Rank(rank) => Some(*rank),
+            Floor::Tests | Floor::Aside => None,
+        });
+        ranks.max()
+    }
+
     fn read_floor(&mut self, line: usize, text: &str, faults: &mut Vec<Fault>) {
         let (place, crates) = text.split_once('|').unwrap_or((text, ""));
         let rank = place.split_whitespace().next().unwrap_or_default();
         let floor = match (rank, rank.parse()) {
+            ("tests", _) => Floor::Tests,
             ("aside", _) => Floor::Aside,
             (_, Ok(rank)) => Floor::Rank(rank),
             _ => {
-                faults.push(Fault::new(
-                    PLAN,
-                    line,
-                    "no floor; write `RANK NAME | CRATES` or `aside | CRATES`",
-                ));
+                let what = "no floor; write `RANK NAME | CRATES`, `tests | CRATES` or `aside | CRATES`";
+                faults.push(Fault::new(PLAN, line, what));
                 return;
             }
         };

@@ -64,6 +64,12 @@ impl House {
         self.replace(&format!("crates/{user}/Cargo.toml"), &header, &line)
     }
 
+    /// Names one more crate of the house in the workspace's dependencies.
+    pub(super) fn declare(self, name: &str) -> House {
+        let header = "[workspace.dependencies]\n";
+        self.replace("Cargo.toml", header, &format!("{header}{name} = {{ path = \"crates/{name}\" }}\n"))
+    }
+
     /// All faults, as they would be printed.
     pub(super) fn told(&self) -> Vec<String> {
         faults(self.folder.path()).unwrap().iter().map(Fault::to_string).collect()
@@ -76,7 +82,8 @@ impl House {
         assert!(told.iter().any(|fault| fault.contains(words)), "no fault says {words:?}: {told:#?}");
     }
 
-    fn member(self, name: &str, dependencies: &str) -> House {
+    /// Adds a crate.
+    pub(super) fn member(self, name: &str, dependencies: &str) -> House {
         let manifest = format!(
             "[package]\nname = \"{name}\"\nedition = \"2024\"\npublish = false\n\n[dependencies]\n{dependencies}\n\
              [dev-dependencies]\n\n[lints]\nworkspace = true\n"

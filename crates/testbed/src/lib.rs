@@ -1,0 +1,58 @@
+//! True servers for tests and benches: PostgreSQL, MariaDB and memcached from Debian's packages, each on a loopback port
+//! and in a temporary folder of its own, and a proxy that breaks connections at a chosen moment.
+//!
+//! Map, in reading order: `program` (where a program lies, as whom it runs), `port` (free ones), `folder` (where
+//! data lies), `server` (one server
+//! process: started, waited for, stopped, killed, frozen, ended with the test), `postgres`, `mariadb`, `memcached` (what
+//! each of them wants to be told), `database` (a fresh one, dropped at the end), `cutter` (the proxy).
+//! To add a server: a file beside `memcached`, its programs' packages in it, and a line in xtask's list of needs.
+//!
+//! What fails here panics with a sentence, because only tests and benches stand on it. A shared server (`postgres()` and
+//! its like) is started once per process, is never stopped, and **does not sync**: what is about durability or about
+//! outages starts its own with [`Options::default`], which syncs as production does.
+//!
+//! Invariant: no crate of the house is used here, and no crate of the house uses it but in tests and benches.
+//! Invariant: a server does not outlive the process that started it, however that process ends.
+
+mod cutter;
+mod database;
+mod folder;
+mod mariadb;
+mod memcached;
+mod options;
+mod port;
+mod postgres;
+mod program;
+mod server;
+
+use std::sync::OnceLock;
+
+pub use cutter::{Cut, Cutter, Direction};
+pub use database::Database;
+pub use mariadb::MariaDb;
+pub use memcached::Memcached;
+pub use options::{Options, Sync};
+pub use postgres::Postgres;
+
+/// The name that databases are opened with.
+pub const USER: &str = "ondol";
+/// Its password.
+pub const PASSWORD: &str = "secret";
+
+/// The PostgreSQL server that all tests of this process share; it does not sync.
+pub fn postgres() -> &'static Postgres {
+    static SHARED: OnceLock<Postgres> = OnceLock::new();
+    SHARED.get_or_init(|| Postgres::start(&Options::shared()))
+}
+
+/// The MariaDB server that all tests of this process share; it does not sync.
+pub fn mariadb() -> &'static MariaDb {
+    static SHARED: OnceLock<MariaDb> = OnceLock::new();
+    SHARED.get_or_init(|| MariaDb::start(&Options::shared()))
+}
+
+/// The memcached server that all tests of this process share.
+pub fn memcached() -> &'static Memcached {
+    static SHARED: OnceLock<Memcached> = OnceLock::new();
+    SHARED.get_or_init(|| Memcached::start(&Options::default()))
+}

@@ -1,0 +1,145 @@
+//! A PostgreSQL server of Debian's newest package on this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::database::{Admin, Database};
+use crate::folder;
+use crate::options::{Options, Sync};
+use crate::program::{self, User};
+use crate::server::{Kind, Server};
+use crate::{PASSWORD, USER};
+
+const PACKAGE: &str = "postgresql";
+
+/// A PostgreSQL server: UTF8, locale C, passwords over TCP. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Postgres {
+    server: Server<Program>,
+    admin: Admin,
+}
+
+#[derive(Debug)]
+struct Program {
+    postgres: PathBuf,
+    is_ready: PathBuf,
+    user: User,
+    options: Options,
+}
+
+impl Postgres {
+    /// Makes a server of its own and waits until it answers.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not on this machine or does not start.
+    pub fn start(options: &Options) -> Postgres {
+        let user = User::unless_root("postgres", PACKAGE);
+        let folder = folder::made("postgres", user, options.sync, |folder| init(user, folder));
+        let program = Program {
+            postgres: program::find("postgres", PACKAGE),
+            is_ready: program::find("pg_isready", PACKAGE),
+            user,
+            options: options.clone(),
+        };
+        let server = Server::start(program, folder);
+        let admin = Admin::postgres(program::find("psql", PACKAGE), server.port);
+        Postgres { server, admin }
+    }
+
+    /// A fresh database; it is dropped when the answer is.
+    pub fn database(&self) -> Database {
+        self.admin.database()
+    }
+
+    /// Runs SQL text in `database` (`postgres` is always there) with psql; the answer is rows of `|`-separated cells.
+    ///
+    /// # Panics
+    /// When the server refuses it; the text says why.
+    pub fn sql(&self, database: &str, text: &str) -> String {
+        self.admin.sql(database, text)
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.server.port
+    }
+
+    /// The process of the postmaster.
+    pub fn process(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// The folder that holds `data` and the log, `testbed.log`.
+    pub fn folder(&self) -> &Path {
+        self.server.folder()
+    }
+
+    /// Stops it as an operator does ("fast": open transactions are rolled back), and waits for the end.
+    pub fn stop(&mut self) {
+        self.server.stop();
+    }
+
+    /// Kills all its processes at once, and waits until they are gone.
+    pub fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// Makes it hang: connections stay, answers don't come.
+    pub fn freeze(&mut self) {
+        self.server.freeze();
+    }
+
+    /// Lets it go on after [`Postgres::freeze`].
+    pub fn thaw(&mut self) {
+        self.server.thaw();
+    }
+
+    /// Starts it again after [`Postgres::stop`] or [`Postgres::kill`], on the same port and data.
+    pub fn start_again(&mut self) {
+        self.server.start_again();
+    }
+}
+
+fn init(user: User, folder: &Path) {
+    let password = folder.join("password");
+    fs::write(&password, PASSWORD).unwrap_or_else(|error| panic!("write a password: {error}"));
+    user.own(&password);
+    let mut init = user.command(&program::find("initdb", PACKAGE), folder);
+    init.arg("-D").arg(folder.join("data")).arg(format!("--username={USER}"));
+    init.arg("--pwfile").arg(&password).args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
+    init.args(["--no-sync", "--no-instructions"]);
+    program::run(&mut init).unwrap_or_else(|error| panic!("make PostgreSQL's folder: {error}"));
+}
+
+impl Kind for Program {
+    const NAME: &'static str = "PostgreSQL";
+    const STOP: &'static str = "INT";
+
+    fn command(&self, folder: &Path, port: u16) -> Command {
+        let mut command = self.user.command(&self.postgres, folder);
+        command.arg("-D").arg(folder.join("data")).arg("-p").arg(port.to_string());
+        let synced = if self.options.sync == Sync::On { "on" } else { "off" };
+        let ours = [
+            ("listen_addresses", "127.0.0.1"),
+            ("unix_socket_directories", ""),
+            ("fsync", synced),
+            ("synchronous_commit", synced),
+            ("full_page_writes", synced),
+            ("shared_buffers", "32MB"),
+            ("max_connections", "200"),
+            ("timezone", "UTC"),
+        ];
+        let theirs = self.options.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in ours.into_iter().chain(theirs) {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        command
+    }
+
+    fn answers(&self, port: u16) -> bool {
+        let mut command = Command::new(&self.is_ready);
+        command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-d", "postgres", "-U", USER]);
+        command.stdin(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+}
