@@ -152,7 +152,9 @@ impl Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::Unique { .. } | Error::TooLong { .. } | Error::Nul | Error::Unasked { .. } => Kind::Invalid,
+            Error::Unique { .. } | Error::TooLong { .. } | Error::Nul | Error::Unasked { .. } => {
+                Kind::Invalid
+            }
             Error::Busy
             | Error::Full
             | Error::Slow { .. }
