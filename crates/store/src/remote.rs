@@ -226,10 +226,13 @@ impl Remote {
         .await
     }
 
-    /// Runs statements each of which is durable by itself.
+    /// Runs statements of our own in a transaction of their own.
     async fn aside<T>(&self, run: impl AsyncFnOnce(&mut Link) -> Result<T, Error>) -> Result<T, Error> {
         let mut link = self.pool.take().await?;
-        run(&mut link).await
+        link.begin().await?;
+        let answer = run(&mut link).await?;
+        link.commit().await?;
+        Ok(answer)
     }
 }
 

@@ -309,3 +309,4 @@ macro_rules! on_a_server {
 }
 
 on_a_server!(postgres, Postgres);
+on_a_server!(mariadb, MariaDb);

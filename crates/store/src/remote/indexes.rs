@@ -301,14 +301,16 @@ impl Remote {
         self.drop_index(&mut link, job).await?;
         let sql = "UPDATE idx SET state='leaving', owner='', until=?i WHERE name=?t AND owner=?t AND state='unwanted'";
         let values = vec![Value::Int(self.after(LEAVE_AFTER)), text(&job.name), text(owner)];
-        link.execute(&self.kind.sql(sql, values)).await.map(drop)
+        drop(link);
+        let sql = self.kind.sql(sql, values);
+        self.aside(async |link: &mut Link| link.execute(&sql).await.map(drop)).await
     }
 
     /// Drops the columns that no other index of the table needs, then the row.
     async fn forget(&self, job: &Job, owner: &str) -> Result<(), Error> {
         let mut link = self.pool.take().await?;
         let sql = "SELECT name,tbl,state,definition FROM idx WHERE tbl=?t AND name<>?t";
-        let others = link.query(&self.kind.sql(sql, vec![text(job.table.as_str()), text(&job.name)])).await?;
+        let others = self.pool.query(&self.kind.sql(sql, vec![text(job.table.as_str()), text(&job.name)])).await?;
         let needed: BTreeSet<String> =
             others.iter().flat_map(|row| self::job(row).definition.columns).map(|(name, _)| name).collect();
         for (column, _) in job.definition.columns.iter().filter(|(column, _)| !needed.contains(column)) {
@@ -318,7 +320,9 @@ impl Remote {
             }
         }
         let sql = "DELETE FROM idx WHERE name=?t AND owner=?t";
-        link.execute(&self.kind.sql(sql, vec![text(&job.name), text(owner)])).await.map(drop)
+        drop(link);
+        let sql = self.kind.sql(sql, vec![text(&job.name), text(owner)]);
+        self.aside(async |link: &mut Link| link.execute(&sql).await.map(drop)).await
     }
 
     async fn add_columns(&self, link: &mut Link, definition: &Definition) -> Result<(), Error> {
@@ -364,6 +368,7 @@ impl Remote {
         let sql = format!("SET STATEMENT max_statement_time=0, lock_wait_timeout=1 FOR {sql}");
         let mut tries = 1;
         loop {
+            link.begin().await?;
             match link.run(&sql).await {
                 Err(Error::Met) if tries < TRIES => {
                     tries += 1;

@@ -18,7 +18,7 @@ use crate::change::{Change, ChangeKind, Entry, Position};
 use crate::error::Error;
 use crate::query::Value;
 use crate::remote::words::{self, Kind, text};
-use crate::remote::{Cells, Remote, first_int};
+use crate::remote::{Cells, Link, Remote, first_int};
 use crate::row::{Row, Table};
 
 /// Changes that are given positions in one transaction.
@@ -69,21 +69,10 @@ impl Remote {
         link.begin().await?;
         let head = self.kind.sql("SELECT pos FROM head WHERE id = 1 FOR UPDATE", Vec::new());
         let newest = first_int(&link.query(&head).await?);
-        let numbered = match self.kind {
-            Kind::Postgres => {
-                "UPDATE change c SET pos = ?i + f.k FROM \
-                 (SELECT write_id, i, row_number() OVER (ORDER BY seq) AS k FROM change \
-                  WHERE pos IS NULL ORDER BY seq LIMIT ?i) f \
-                 WHERE c.write_id = f.write_id AND c.i = f.i"
-            }
-            Kind::MariaDb => {
-                "UPDATE \"change\" c JOIN (SELECT write_id, i, row_number() OVER (ORDER BY seq) AS k FROM \"change\" \
-                  WHERE pos IS NULL ORDER BY seq LIMIT ?i) f \
-                 ON c.write_id = f.write_id AND c.i = f.i SET c.pos = ?i + f.k"
-            }
+        let count = match self.kind {
+            Kind::Postgres => number_all(&mut link, newest).await?,
+            Kind::MariaDb => number_listed(&mut link, newest).await?,
         };
-        let values = self.kind.either([newest, STEP], [STEP, newest]).map(Value::Int).to_vec();
-        let count = i64::try_from(link.execute(&self.kind.sql(numbered, values)).await?).unwrap_or(STEP);
         if count == 0 {
             link.roll_back().await;
             return Ok(false);
@@ -189,6 +178,34 @@ impl Remote {
         );
         Ok(self.pool.rows(&self.kind.sql(&sql, values), usize::MAX).await?.unwrap_or_default())
     }
+}
+
+/// Numbers what is seen, in one statement; gives how many there were.
+async fn number_all(link: &mut Link, newest: i64) -> Result<i64, Error> {
+    let sql = "UPDATE change c SET pos = ?i + f.k FROM \
+               (SELECT write_id, i, row_number() OVER (ORDER BY seq) AS k FROM change \
+                WHERE pos IS NULL ORDER BY seq LIMIT ?i) f \
+               WHERE c.write_id = f.write_id AND c.i = f.i";
+    let count = link.execute(&Kind::Postgres.sql(sql, vec![Value::Int(newest), Value::Int(STEP)])).await?;
+    Ok(i64::try_from(count).unwrap_or(STEP))
+}
+
+/// Reads what is seen, and numbers that: an update that looks for it would wait for what others have not committed.
+async fn number_listed(link: &mut Link, newest: i64) -> Result<i64, Error> {
+    let sql = "SELECT write_id, i FROM \"change\" WHERE pos IS NULL ORDER BY seq LIMIT ?i";
+    let fresh = link.query(&Kind::MariaDb.sql(sql, vec![Value::Int(STEP)])).await?;
+    if fresh.is_empty() {
+        return Ok(0);
+    }
+    let numbered = fresh.iter().zip(newest + 1..);
+    let numbered = numbered.map(|(row, pos)| format!("[\"{}\",{},{pos}]", string(row, 0), int(row, 1)));
+    let list = format!("[{}]", numbered.collect::<Vec<_>>().join(","));
+    let sql = "UPDATE JSON_TABLE(?t, '$[*]' COLUMNS(\
+               w VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$[0]', \
+               n INT PATH '$[1]', p BIGINT PATH '$[2]')) f \
+               STRAIGHT_JOIN \"change\" c ON c.write_id = f.w AND c.i = f.n SET c.pos = f.p";
+    link.execute(&Kind::MariaDb.sql(sql, vec![text(&list)])).await?;
+    Ok(i64::try_from(fresh.len()).unwrap_or(STEP))
 }
 
 /// Places and values for ids, filled up with the last one to one of few sizes.

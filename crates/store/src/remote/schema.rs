@@ -86,9 +86,17 @@ impl Remote {
         for statement in self.kind.either(POSTGRES, MARIADB) {
             link.run(statement).await?;
         }
+        // the last one is no definition
+        if self.kind == Kind::MariaDb {
+            link.commit().await?;
+        }
         let found = setting_of(&mut link, self.kind, "format").await?;
         match found.and_then(|format| format.parse::<i64>().ok()) {
-            None => put(&mut link, self.kind, "format", &FORMAT.to_string()).await,
+            None => {
+                drop(link);
+                let format = FORMAT.to_string();
+                self.aside(async |link: &mut Link| put(link, self.kind, "format", &format).await).await
+            }
             Some(found) if found > FORMAT => {
                 Err(Error::Newer { path: self.pool.server().to_owned(), found, known: FORMAT })
             }
