@@ -310,7 +310,8 @@ impl Remote {
     async fn forget(&self, job: &Job, owner: &str) -> Result<(), Error> {
         let mut link = self.pool.take().await?;
         let sql = "SELECT name,tbl,state,definition FROM idx WHERE tbl=?t AND name<>?t";
-        let others = self.pool.query(&self.kind.sql(sql, vec![text(job.table.as_str()), text(&job.name)])).await?;
+        let others =
+            self.pool.query(&self.kind.sql(sql, vec![text(job.table.as_str()), text(&job.name)])).await?;
         let needed: BTreeSet<String> =
             others.iter().flat_map(|row| self::job(row).definition.columns).map(|(name, _)| name).collect();
         for (column, _) in job.definition.columns.iter().filter(|(column, _)| !needed.contains(column)) {

@@ -5,7 +5,7 @@
 //! - `meta(name, value)`: settings of the whole database (`setting.NAME`), the view of each table (`view.TABLE`), names to
 //!   be alone with (`alone.NAME`), and `format`.
 //! - `change(write_id, i, pos, seq, epoch, tbl, record, kind, at)`: the change log. A write adds its changes, numbered by
-//!   `i`, in its own transaction, with `pos` NULL and `seq` out of a sequence (with holes; of one record it grows in the
+//!   `i`, in its own transaction, with `pos` NULL and `seq` counted up by the server (with holes; of one record it grows in the
 //!   order of commits, because the record is locked when it is taken). `pos` is given afterwards, in the order in which
 //!   changes have become visible: see `log`. The key refuses a write that is done twice.
 //! - `gone(write_id, i, tbl, record, rev, shape, body)`: deleted records as they last were, as long as their change.
@@ -46,13 +46,13 @@ const POSTGRES: [&str; 7] = [
     "INSERT INTO head(id, pos) VALUES (1, 0) ON CONFLICT DO NOTHING",
 ];
 
-const MARIADB: [&str; 7] = [
+/// `seq` is no sequence's default: with prepared statements that takes MariaDB 10.11.19 down once tables are opened anew.
+const MARIADB: [&str; 6] = [
     "CREATE TABLE IF NOT EXISTS meta(
         name VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PRIMARY KEY, value LONGTEXT NOT NULL)
         ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin",
-    "CREATE SEQUENCE IF NOT EXISTS change_seq CACHE 1000",
     "CREATE TABLE IF NOT EXISTS \"change\"(
-        write_id VARCHAR(40) NOT NULL, i INT NOT NULL, pos BIGINT UNIQUE, seq BIGINT NOT NULL DEFAULT NEXTVAL(change_seq),
+        write_id VARCHAR(40) NOT NULL, i INT NOT NULL, pos BIGINT UNIQUE, seq BIGINT NOT NULL AUTO_INCREMENT UNIQUE,
         epoch BIGINT NOT NULL, tbl VARCHAR(100) NOT NULL, record VARCHAR(100) NOT NULL, kind VARCHAR(10) NOT NULL,
         at BIGINT NOT NULL, PRIMARY KEY(write_id, i))
         ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin",
@@ -83,7 +83,8 @@ impl Remote {
 
     async fn try_make(&self) -> Result<(), Error> {
         let mut link = self.pool.take().await?;
-        for statement in self.kind.either(POSTGRES, MARIADB) {
+        let statements: &[&str] = self.kind.either(&POSTGRES, &MARIADB);
+        for statement in statements {
             link.run(statement).await?;
         }
         // the last one is no definition
