@@ -72,8 +72,8 @@ pub enum Error {
         /// The index or column, as far as the engine names it.
         index: String,
     },
-    /// A text has a character that the database can't keep: U+0000.
-    #[error("a text holds U+0000, which this database can't keep")]
+    /// A text has a character that the database can't keep: U+0000, or half a surrogate pair.
+    #[error("a text holds U+0000 or half a surrogate pair, which this database can't keep")]
     Nul,
     /// The database server can't be reached, or went away. Of a write: not known whether it was done, or it was not.
     #[error("the database at {server} does not answer")]

@@ -31,22 +31,39 @@ pub(super) struct Cell(pub(super) Value);
 /// A text of an answer, in place.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
-/// Refuses values that would bring a U+0000 into the database: as it is, or as the escape that JSON has for it. The
-/// server takes the escape, and fails only when the value is looked at.
+/// Refuses values that would bring in what the server can't read again: U+0000, as it is or as the escape that JSON has
+/// for it, and the escape of half a surrogate pair. The server takes such escapes, and fails when the value is looked at.
 pub(super) fn refuse_nul(values: &[Value]) -> Result<(), Error> {
-    let has_nul = |value: &Value| match value {
-        Value::Text(text) => text.contains('\0') || has_escaped_nul(text),
+    let is_unfit = |value: &Value| match value {
+        Value::Text(text) => text.contains('\0') || has_unfit_escape(text),
         _ => false,
     };
-    if values.iter().any(has_nul) { Err(Error::Nul) } else { Ok(()) }
+    if values.iter().any(is_unfit) { Err(Error::Nul) } else { Ok(()) }
 }
 
-/// True when `\u0000` is in the text with a backslash that is not itself escaped.
-fn has_escaped_nul(text: &str) -> bool {
-    text.match_indices("\\u0000").any(|(at, _)| {
-        let before = &text.as_bytes()[..at];
-        before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
-    })
+/// True when the text has an escape `\uXXXX` of U+0000 or of half a surrogate pair, with a backslash that is not itself
+/// escaped.
+fn has_unfit_escape(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let escape = &rest[at..];
+        let taken = match unit(escape) {
+            None => escape.chars().take(2).map(char::len_utf8).sum(),
+            Some(0 | 0xdc00..=0xdfff) => return true,
+            Some(0xd800..=0xdbff) => match unit(&escape[6..]) {
+                Some(0xdc00..=0xdfff) => 12,
+                _ => return true,
+            },
+            Some(_) => 6,
+        };
+        rest = &escape[taken..];
+    }
+    false
+}
+
+/// The number of an escape `\uXXXX` at the beginning of a text.
+fn unit(text: &str) -> Option<u32> {
+    u32::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 impl ToSql for Bound<'_> {
@@ -212,6 +229,11 @@ mod tests {
             (r#"{"a":"\u00001"}"#, true),
             (r#"{"a":"u0000 \u0001"}"#, false),
             (r#"{"a":"\\u0000 \u0000"}"#, true),
+            (r#"{"a":"\ud83d\ude00 😀"}"#, false),
+            (r#"{"a":"\ud83d"}"#, true),
+            (r#"{"a":"\ud83d\u0041"}"#, true),
+            (r#"{"a":"\ude00"}"#, true),
+            (r#"{"a":"\\ude00 \n"}"#, false),
         ] {
             assert_eq!(refuse_nul(&[Value::Null, Value::Text(text.into())]).is_err(), is_refused, "{text}");
         }
