@@ -240,7 +240,8 @@ mod tests {
             (&[1317, 1969, 3024], "Slow", After::Fine),
             (&[1021, 1114], "Full", After::Fine),
             (&[1044, 1142, 1227], "Unfit", After::Fine),
-            (&[1064, 1146], "Engine", After::Fine),
+            (&[1146], "NoTable", After::Fine),
+            (&[1064], "Engine", After::Fine),
         ];
         for (codes, name, after) in cases {
             for code in *codes {
