@@ -102,7 +102,7 @@ impl MariaDb {
 
 fn init(user: User, folder: &Path) {
     let mut install = user.command(&program::find("mariadb-install-db", PACKAGE), folder);
-    install.arg("--no-defaults").arg(datadir(folder));
+    install.arg("--no-defaults").arg(datadir(folder)).arg(tmpdir(folder));
     install.args(["--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal"]);
     install.args(["--innodb-log-file-size=16M", "--innodb-flush-method=nosync"]);
     program::run(&mut install).unwrap_or_else(|error| panic!("make MariaDB's folder: {error}"));
@@ -120,7 +120,7 @@ impl Kind for Program {
 
     fn command(&self, folder: &Path, port: u16) -> Command {
         let mut command = self.user.command(&self.mariadbd, folder);
-        command.arg("--no-defaults").arg(datadir(folder));
+        command.arg("--no-defaults").arg(datadir(folder)).arg(tmpdir(folder));
         let port = port.to_string();
         let [socket, account, pid] = ["socket", "account.sql", "pid"].map(|name| folder.join(name));
         let flush = if self.options.sync == Sync::On { "fsync" } else { "nosync" };
@@ -155,6 +155,11 @@ impl Kind for Program {
             && stream.read_exact(&mut head).is_ok()
             && head[4] == 10
     }
+}
+
+/// A folder for temporary tables of its own: a server that starts clears away those that it finds, another's too.
+fn tmpdir(folder: &Path) -> String {
+    format!("--tmpdir={}", folder.display())
 }
 
 fn datadir(folder: &Path) -> String {
