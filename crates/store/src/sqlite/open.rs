@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -16,6 +16,8 @@ use crate::sqlite::{APPLICATION, FORMAT, Link, Place};
 const BUSY_STEP: Duration = Duration::from_millis(1);
 /// Tries before a write is refused as busy: about 10 seconds.
 const BUSY_TRIES: i32 = 10_000;
+/// How long opening goes on while another process keeps the file busy.
+const OPEN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Page cache of one connection, in KiB; taken only as pages are read. The file is not mapped: measured at a million
 /// records, a map saves 2 of 10 µs of a get, but it shows as gigabytes of memory, and a disk's fault becomes a SIGBUS.
 const CACHE_KIB: i64 = 4_096;
@@ -34,8 +36,19 @@ pub(super) const SCHEMA: &str = "
     ) STRICT;
     CREATE INDEX change_deleted ON change(tbl, record, seq) WHERE kind = 'delete';";
 
-/// Opens the database file for the writer, making it when it is missing.
+/// Opens the database file for the writer, making it when it is missing. Another process may be at that too: SQLite then
+/// refuses the change to WAL at once, without waiting as it does elsewhere, so it is tried again.
 pub(crate) fn prepare(place: &Arc<Place>) -> Result<Link, Error> {
+    let until = Instant::now() + OPEN_WAIT_MAX;
+    loop {
+        match try_prepare(place) {
+            Err(Error::Busy) if Instant::now() < until => std::thread::sleep(BUSY_STEP),
+            done => return done,
+        }
+    }
+}
+
+fn try_prepare(place: &Arc<Place>) -> Result<Link, Error> {
     let db = connect(place, OpenFlags::SQLITE_OPEN_CREATE)?;
     let is_ours = check(&db, place)?;
     if !is_ours {
@@ -89,7 +102,9 @@ fn check(db: &Connection, place: &Place) -> Result<bool, Error> {
     if db.is_readonly("main").map_err(|e| place.fault(e))? {
         return Err(Error::Access { path: path(), source: std::io::ErrorKind::PermissionDenied.into() });
     }
-    let number = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|e| place.fault(e));
+    // of one moment: another process may be making the database
+    let moment = db.unchecked_transaction().map_err(|e| place.fault(e))?;
+    let number = |sql| moment.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|e| place.fault(e));
     let application = number("PRAGMA application_id")?;
     let tables = number("SELECT count(*) FROM sqlite_master")?;
     if application == 0 && tables == 0 {
