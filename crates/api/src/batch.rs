@@ -37,11 +37,12 @@ pub(crate) async fn run(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let caller = Caller::of(&service, &head).await?;
+    let mut caller = Caller::of(&service, &head).await?;
     service.limiter.check_action("*", "batch", caller.address)?;
     let limit = service.config.batch_files_bytes_max.0;
     let limits = service.form_limits(limit, limit);
     let mut form = Form::read(&head.headers, body, &limits, service.records.store().files()).await?;
+    caller.once(&head, &mut form).await?;
     let asked = asked(form.values.remove("requests"), service.records.limits().batch_requests_max)?;
     let mut uploads = sorted(form.uploads)?;
     let mut steps = Vec::with_capacity(asked.len());
@@ -56,8 +57,12 @@ pub(crate) async fn run(
             Err(fault) => return Err(failed(place, &fault)),
         }
     }
-    let done = service.records.batch(&caller.request, steps).await?;
-    Ok(reply::json_text(answers(&done)))
+    let of_repeat = steps.iter().filter(|_| caller.request.once.is_some());
+    let shapes: Vec<Shape> = of_repeat.map(|step| step.shape.clone()).collect();
+    match service.records.batch(&caller.request, steps).await {
+        Ok(done) => Ok(reply::json_text(answers(&done))),
+        Err(fault) => service.again(&caller, fault, &shapes, |done| reply::json_text(answers(&done))).await,
+    }
 }
 
 fn asked(sent: Option<Value>, requests_max: usize) -> Result<Vec<Asked>, Problem> {

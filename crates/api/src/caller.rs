@@ -34,7 +34,8 @@ impl Caller {
         let needs_headers = service.asks_headers() || text(&query, "filter").contains(ASKS_HEADERS);
         let headers = if needs_headers { for_rules(&head.headers) } else { Map::new() };
         let method = head.method.as_str().to_owned();
-        let request = Request { context: Context::Default, method, query, headers, body: Map::new(), auth };
+        let (context, body) = (Context::Default, Map::new());
+        let request = Request { context, method, query, headers, body, auth, once: None };
         Ok(Caller { request, address: request::address(&head.extensions) })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::StatusCode;
-use axum::http::header::HeaderMap;
+use axum::http::request::Parts;
 use records::core::collection::Collection;
 use records::core::field::FieldKind;
 use records::{Draft, Upload};
@@ -37,11 +37,12 @@ impl Inner {
         &self,
         caller: &mut Caller,
         collection: &Collection,
-        headers: &HeaderMap,
+        head: &Parts,
         body: Body,
     ) -> Result<Draft, Problem> {
-        let form =
-            Form::read(headers, body, &self.limits_of(collection), self.records.store().files()).await?;
+        let (limits, files) = (self.limits_of(collection), self.records.store().files());
+        let mut form = Form::read(&head.headers, body, &limits, files).await?;
+        caller.once(head, &mut form).await?;
         caller.request.body = form.values.clone();
         Ok(Draft { values: form.values, uploads: form.uploads.into_iter().map(upload).collect() })
     }

@@ -1,8 +1,8 @@
 //! Records over HTTP, in the shape that PocketBase's client libraries speak.
 //!
 //! Map, in reading order: `config` (limits and their defaults), `service` (the room's doors), `caller` (who asks, as
-//! rules know it), `draft` (what was sent, as a record), `record`, `collections`, `batch`, `files` (downloads and
-//! thumbs), `realtime` (events as they happen), `health`, `report` (the room's numbers at
+//! rules know it), `draft` (what was sent, as a record), `once` (writes that are sent again), `record`, `collections`,
+//! `batch`, `files` (downloads and thumbs), `realtime` (events as they happen), `health`, `report` (the room's numbers at
 //! `/metrics`), and `transfer` (data files in and out, for the command).
 //!
 //! To add an endpoint: one function in the file of its feature, one line in the list of [`Service::router`], one row in
@@ -17,6 +17,7 @@ mod config;
 mod draft;
 mod files;
 mod health;
+mod once;
 mod realtime;
 mod record;
 mod report;

@@ -8,10 +8,12 @@ use axum::extract::State;
 use axum::http::Request;
 use axum::response::Response;
 use records::{ListQuery, Page, Shape};
+use web::form::Form;
 use web::request::Path;
 use web::{Problem, reply};
 
 use crate::caller::Caller;
+use crate::once;
 use crate::service::Inner;
 
 type Service = State<Arc<Inner>>;
@@ -67,9 +69,12 @@ pub(crate) async fn create(
     let mut caller = Caller::of(&service, &head).await?;
     service.count(&name, "create", caller.address)?;
     let collection = service.target(&caller, &name, |c| c.rules.create.is_some()).await?;
-    let draft = service.draft(&mut caller, &collection, &head.headers, body).await?;
-    let written = service.records.create(&caller.request, &name, draft, &caller.shape()).await?;
-    Ok(reply::json_text(written.json))
+    let draft = service.draft(&mut caller, &collection, &head, body).await?;
+    let shape = caller.shape();
+    match service.records.create(&caller.request, &name, draft, &shape).await {
+        Ok(written) => Ok(reply::json_text(written.json)),
+        Err(fault) => service.again(&caller, fault, &[shape], once::one).await,
+    }
 }
 
 /// `PATCH …/records/{id}`.
@@ -82,9 +87,12 @@ pub(crate) async fn update(
     let mut caller = Caller::of(&service, &head).await?;
     service.count(&name, "update", caller.address)?;
     let collection = service.target(&caller, &name, |c| c.rules.update.is_some()).await?;
-    let draft = service.draft(&mut caller, &collection, &head.headers, body).await?;
-    let written = service.records.update(&caller.request, &name, &id, draft, &caller.shape()).await?;
-    Ok(reply::json_text(written.json))
+    let draft = service.draft(&mut caller, &collection, &head, body).await?;
+    let shape = caller.shape();
+    match service.records.update(&caller.request, &name, &id, draft, &shape).await {
+        Ok(written) => Ok(reply::json_text(written.json)),
+        Err(fault) => service.again(&caller, fault, &[shape], once::one).await,
+    }
 }
 
 /// `DELETE …/records/{id}`.
@@ -94,10 +102,13 @@ pub(crate) async fn delete(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
-    let caller = Caller::of(&service, &head).await?;
+    let mut caller = Caller::of(&service, &head).await?;
     service.count(&collection, "delete", caller.address)?;
-    service.records.delete(&caller.request, &collection, &id).await?;
-    Ok(reply::no_content())
+    caller.once(&head, &mut Form::default()).await?;
+    match service.records.delete(&caller.request, &collection, &id).await {
+        Ok(()) => Ok(reply::no_content()),
+        Err(fault) => service.again(&caller, fault, &[caller.shape()], once::one).await,
+    }
 }
 
 /// A page as the wire has it; the records' texts are taken as they are.

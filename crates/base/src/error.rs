@@ -20,6 +20,8 @@ pub enum Kind {
     Conflict,
     /// Larger than a named limit (413).
     TooLarge,
+    /// Right in itself, but not together with an earlier one (422).
+    Unprocessable,
     /// Too many requests (429).
     Busy,
     /// The service can't answer now; a later try may succeed (503).
@@ -38,6 +40,7 @@ impl Kind {
             Kind::NotFound => 404,
             Kind::Conflict => 409,
             Kind::TooLarge => 413,
+            Kind::Unprocessable => 422,
             Kind::Busy => 429,
             Kind::Unavailable => 503,
             Kind::Internal => 500,

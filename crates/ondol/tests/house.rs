@@ -23,5 +23,8 @@ mod console_in_chromium;
 #[path = "house/killed_at_random_moments.rs"]
 mod killed_at_random_moments;
 
+#[path = "house/asked_again.rs"]
+mod asked_again;
+
 #[path = "house/newcomer.rs"]
 mod newcomer;

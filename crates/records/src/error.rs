@@ -3,6 +3,8 @@
 use base::error::{Fault, Fields, Kind};
 use serde_json::{Map, Value};
 
+use crate::records::Repeat;
+
 /// A failure of an operation on records or collections.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -16,6 +18,12 @@ pub enum Error {
         /// Faults by field.
         fields: Fields,
     },
+    /// The write was done before, under the same key; nothing was done now.
+    #[error("this request was done before")]
+    Repeated(Box<Repeat>),
+    /// The key was used before, for another write; nothing was done now.
+    #[error("this key was used before for another request")]
+    Reused,
     /// The store failed.
     #[error("records on the store")]
     Store(#[from] store::Error),
@@ -42,6 +50,8 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::Refused { kind, .. } => *kind,
+            Error::Repeated(_) => Kind::Conflict,
+            Error::Reused => Kind::Unprocessable,
             Error::Store(store) => store.kind(),
         }
     }
@@ -49,6 +59,7 @@ impl Fault for Error {
     fn public(&self) -> String {
         match self {
             Error::Refused { message, .. } => message.clone(),
+            Error::Repeated(_) | Error::Reused => self.to_string(),
             Error::Store(store) => store.public(),
         }
     }
@@ -56,7 +67,7 @@ impl Fault for Error {
     fn data(&self) -> Map<String, Value> {
         match self {
             Error::Refused { fields, .. } => fields.0.clone(),
-            Error::Store(_) => Map::new(),
+            Error::Repeated(_) | Error::Reused | Error::Store(_) => Map::new(),
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Limits {
     pub expand_back_max: usize,
     /// Bytes of one stored body.
     pub body_bytes_max: usize,
+    /// Bytes of the records that are kept to answer a repeated write; of larger answers only the versions are.
+    pub once_bytes_max: usize,
     /// Requests of one batch.
     pub batch_requests_max: usize,
     /// Records deleted by one cascade.
@@ -56,6 +58,7 @@ impl Default for Limits {
             expand_bytes_max: 32 << 20,
             expand_back_max: 1000,
             body_bytes_max: 10 << 20,
+            once_bytes_max: 64 << 10,
             batch_requests_max: 50,
             cascade_records_max: 100_000,
             password_hashes_max: 2,

@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `turn` (one request's view of the catalog and the time), `read` (list and view), `expand`
 //! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
-//! inside it), `cascade` (what goes with a deleted record), `batch` (several writes or none), `account` (what sign-in
+//! inside it), `once` (writes that are asked for again),
+//! `cascade` (what goes with a deleted record), `batch` (several writes or none), `account` (what sign-in
 //! asks), `collections` (their making and changing), `bulk` (many rows at once).
 
 mod account;
@@ -11,12 +12,14 @@ mod bulk;
 mod cascade;
 mod collections;
 mod expand;
+mod once;
 mod read;
 mod ready;
 mod turn;
 mod write;
 
 pub use bulk::Fate;
+pub use once::Repeat;
 
 use std::sync::Arc;
 

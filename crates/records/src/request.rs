@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use store::Row;
+use store::{Once, Row};
 
 use crate::core::collection::Collection;
 use crate::error::Error;
@@ -64,6 +64,8 @@ pub struct Request {
     pub body: Map<String, Value>,
     /// `@request.auth.*`.
     pub auth: Option<Arc<Principal>>,
+    /// Of a write that may be asked for again: what it is known by. No rule sees it.
+    pub once: Option<Arc<Once>>,
 }
 
 impl Request {
@@ -77,6 +79,7 @@ impl Request {
             headers: self.headers.clone(),
             body,
             auth: self.auth.clone(),
+            once: self.once.clone(),
         }
     }
 

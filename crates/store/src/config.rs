@@ -88,6 +88,8 @@ pub struct Config {
     pub commit_group_max: usize,
     /// Rows that the change log keeps at least; older ones are trimmed.
     pub change_log_rows_max: u64,
+    /// How long the key of a write that is done once is known; older ones are trimmed.
+    pub once_kept: Duration,
     /// Connections to a server for writes and for long reads; what finds none waits.
     pub connections: usize,
     /// Connections to a server that short reads share, many at once on each.
@@ -121,6 +123,7 @@ impl Config {
             write_queue_max: 10_000,
             commit_group_max: 256,
             change_log_rows_max: 1_000_000,
+            once_kept: Duration::from_secs(24 * 3600),
             connections: 16,
             brief_connections: 2,
             connect_time_max: Duration::from_secs(5),

@@ -92,6 +92,9 @@ pub enum Error {
     /// The transaction met another one and was undone; it may be run again.
     #[error("the write met others too often")]
     Met,
+    /// Another write with the same key is still being done.
+    #[error("the same request is still being done")]
+    Pending,
     /// The database server is not one that the program can work with, or refuses it.
     #[error("{what}")]
     Unfit {
@@ -152,6 +155,7 @@ impl Error {
             Error::Doubt => Error::Doubt,
             Error::NoTable => Error::NoTable,
             Error::Met => Error::Met,
+            Error::Pending => Error::Pending,
             Error::Unfit { what } => Error::Unfit { what: what.clone() },
             Error::Unasked { what } => Error::Unasked { what: what.clone() },
             Error::Engine(source) => Error::Engine(base::error::chain(&**source).into()),
@@ -179,7 +183,7 @@ impl Fault for Error {
             | Error::Doubt
             | Error::Met
             | Error::Unfit { .. } => Kind::Unavailable,
-            Error::Gone => Kind::Conflict,
+            Error::Gone | Error::Pending => Kind::Conflict,
             _ => Kind::Internal,
         }
     }
@@ -204,6 +208,7 @@ impl Fault for Error {
             | Error::Nul
             | Error::Doubt
             | Error::Met
+            | Error::Pending
             | Error::Unasked { .. } => self.to_string(),
         }
     }

@@ -1,9 +1,9 @@
 //! Records on a relational engine: tables of JSON bodies, their indexes, the change log, and the files beside them.
 //!
 //! Map, in reading order: `query` (what is asked, as plain data), `dialect` (that data as SQL text), `row` (what is
-//! kept), `change` (the log), `config`, `error`, `conn` (reading), `tx` (writing), `sqlite` (the embedded engine: one
-//! writer that groups commits, readers called in place), `store` (opening, and the doors to all of it), `pulse` (whether it
-//! answers), `files`.
+//! kept), `change` (the log), `once` (keys of writes that are done once), `config`, `error`, `conn` (reading), `tx`
+//! (writing), `sqlite` (the embedded engine: one writer that groups commits, readers called in place), `store` (opening,
+//! and the doors to all of it), `pulse` (whether it answers), `files`.
 //!
 //! To add a setting or limit: `config`, with its default and its unit. To add an engine: a folder beside `sqlite` with a
 //! connection behind [`Conn`], a file in `dialect`, and the suite of `tests/conformance.rs` run on it.
@@ -20,6 +20,7 @@ mod error;
 pub mod files;
 mod live;
 mod mariadb;
+mod once;
 mod postgres;
 mod pulse;
 pub mod query;
@@ -33,6 +34,7 @@ pub use change::{Change, ChangeKind, Position, Tail};
 pub use config::{Config, Engine, Server};
 pub use conn::Conn;
 pub use error::{Cause, Error};
+pub use once::{Earlier, Once};
 pub use pulse::{Pulse, Role};
 pub use row::{Row, Table};
 pub use store::{Step, Store};

@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `link` (the connections, one face for both kinds), `words` (statements in the words of a kind),
 //! `schema` (our tables), `tx` (a transaction), `write` (run, run again, never done twice), `log` (positions and reading),
-//! `follow` (the task that does both), `indexes` (built while others write).
+//! `once` (keys
+//! of writes that are done once), `follow` (the task that does both), `indexes` (built while others write).
 //!
 //! Invariant: nothing here names a driver.
 
@@ -10,6 +11,7 @@ mod follow;
 mod indexes;
 mod link;
 mod log;
+mod once;
 mod schema;
 mod tx;
 mod words;

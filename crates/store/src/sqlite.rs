@@ -10,6 +10,8 @@
 //!   without holes above its oldest row. `kind` is `create`, `update` or `delete`; `at` is in milliseconds since 1970;
 //!   `rev`, `shape` and `body` stand only at a delete: the record as it last was. The newest row is never trimmed: from
 //!   it the next `seq` is counted.
+//! - `once(name, fingerprint, write_id, at, answer)`: the keys of writes that are done once. Not there in databases of
+//!   older programs, which pass it over; it is made when it is missing.
 //! - `r_TABLE(id, rev, shape, body)`: the records of a table; `rev` is the `seq` of the change that wrote the row.
 //!
 //! # Who may open it
@@ -19,7 +21,8 @@
 //! database, and the writer looks for commits that others made.
 //!
 //! Map, in reading order: `fault` (what SQLite says, as our errors), `link` (a connection and its leash), `open` (the
-//! file's making and checking), `rows`, `log`, `schema` (the statements), `readers` (the pool and the slow lane), `tx`
+//! file's making and checking), `rows`, `log`, `once`,
+//! `schema` (the statements), `readers` (the pool and the slow lane), `tx`
 //! (the writer's transaction), `job` (a write that waits), `writer` (the thread), `engine` (all of it).
 
 mod engine;
@@ -27,6 +30,7 @@ mod fault;
 mod job;
 mod link;
 pub(crate) mod log;
+mod once;
 mod open;
 mod readers;
 pub(crate) mod rows;

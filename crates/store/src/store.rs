@@ -11,6 +11,7 @@ use crate::conn::Conn;
 use crate::error::Error;
 use crate::files::Files;
 use crate::live::Live;
+use crate::once::Earlier;
 use crate::remote::Remote;
 use crate::row::Table;
 use crate::sqlite;
@@ -83,6 +84,14 @@ impl Store {
         match &self.inner.engine {
             Engine::Embedded(engine) => engine.write(write).await,
             Engine::Remote(remote) => remote.write(write).await,
+        }
+    }
+
+    /// What was done under the key of a write: see [`Tx::once`].
+    pub async fn earlier(&self, key: &str) -> Result<Option<Earlier>, Error> {
+        match &self.inner.engine {
+            Engine::Embedded(engine) => engine.earlier(key).await,
+            Engine::Remote(remote) => remote.earlier(key).await,
         }
     }
 

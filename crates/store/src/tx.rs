@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::conn::{Conn, Way};
 use crate::error::Error;
+use crate::once::{Earlier, Once};
 use crate::query::{Index, View};
 use crate::remote;
 use crate::row::{Row, Table};
@@ -91,6 +92,18 @@ impl Tx {
     /// Goes on from the newest mark after an index has refused a write: nothing but the refused write may lie between.
     pub async fn back_to_mark(&mut self) -> Result<(), Error> {
         on_engine!(self, _tx => Ok(()), _tx.back_to_mark().await)
+    }
+
+    /// Claims the key of this write, or gives what was done under it before: then whoever asked ends the write without
+    /// doing it. Waits for a write with the same key that is under way; [`Error::Pending`] when that takes too long. Asked
+    /// first in a write, it has locked nothing else while it waits.
+    pub async fn once(&mut self, once: &Once) -> Result<Option<Earlier>, Error> {
+        on_engine!(self, tx => tx.once(once), tx.once(once).await)
+    }
+
+    /// Keeps the answer of this write under the key that it has claimed.
+    pub async fn keep_answer(&mut self, key: &str, answer: &str) -> Result<(), Error> {
+        on_engine!(self, tx => tx.keep_answer(key, answer), tx.keep_answer(key, answer).await)
     }
 
     /// Makes a table of records; nothing happens when it is there.

@@ -47,7 +47,7 @@ fn every_limit_is_documented_with_its_default() {
         page_size_max, page_size_default, page_bytes_max as bytes, filter_length_max, filter_terms_max, filter_depth_max, joins_max,
         sort_terms_max, expand_depth_max, expand_records_max, expand_bytes_max as bytes,
         expand_back_max, body_bytes_max as bytes,
-        batch_requests_max, cascade_records_max, password_hashes_max, password_queue_max
+        once_bytes_max as bytes, batch_requests_max, cascade_records_max, password_hashes_max, password_queue_max
     } besides {});
     rows!(docs, "web", web::Config {
         connections_max, head_bytes_max, headers_max, head_time_max, idle_time_max, body_bytes_max, body_grace,

@@ -11,8 +11,9 @@ use base::time::Clock;
 use http_body_util::BodyExt;
 use records::{Authenticate, Error, Limits, Principal, Records};
 use serde_json::{Value, json};
-use store::{Row, Store};
+use store::{Engine, Row, Store};
 use tempfile::TempDir;
+use testbed::Database;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::Front;
@@ -27,7 +28,8 @@ pub(crate) struct House {
     pub(crate) front: Front,
     pub(crate) stop: CancellationToken,
     _tasks: JoinSet<()>,
-    _folder: TempDir,
+    folder: TempDir,
+    _database: Option<Database>,
 }
 
 /// A token is `COLLECTION/ID`, or [`ROOT`].
@@ -68,6 +70,15 @@ impl House {
         House::with(api::Config::default(), |_| {}).await
     }
 
+    /// The same, on a database server where one is given.
+    pub(crate) async fn on(database: Option<Database>) -> House {
+        let engine = database.as_ref().map_or(Engine::Sqlite, |database| {
+            Engine::from_url(&database.url()).expect("a server's address")
+        });
+        let house = House::with(api::Config::default(), |settings| settings.engine = engine).await;
+        House { _database: database, ..house }
+    }
+
     pub(crate) async fn with(config: api::Config, change: impl FnOnce(&mut store::Config)) -> House {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings = store::Config::new(folder.path());
@@ -84,7 +95,7 @@ impl House {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let until = stop.clone();
         tasks.spawn(async move { service.run(until).await });
-        House { records, front, stop, _tasks: tasks, _folder: folder }
+        House { records, front, stop, _tasks: tasks, folder, _database: None }
     }
 
     /// Makes a collection with these fields; everybody may do everything.
@@ -95,6 +106,21 @@ impl House {
         });
         let (status, body) = self.ask("POST", "/api/collections", ROOT, &sent).await;
         assert_eq!(status, 200, "{body}");
+    }
+
+    /// The names of all files that lie at records, or arrive.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let (mut names, mut folders) = (Vec::new(), vec![self.folder.path().join("storage")]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let entry = entry.expect("an entry");
+                match entry.file_type().expect("its type").is_dir() {
+                    true => folders.push(entry.path()),
+                    false => names.push(entry.file_name().into_string().expect("UTF-8")),
+                }
+            }
+        }
+        names
     }
 
     pub(crate) async fn set(&self, collection: &str, sent: Value) {

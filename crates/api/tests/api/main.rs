@@ -7,5 +7,6 @@ mod files;
 mod hostile;
 mod house;
 mod mutants;
+mod once;
 mod realtime;
 mod records;

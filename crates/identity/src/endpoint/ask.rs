@@ -45,6 +45,7 @@ impl Ask {
             query,
             body: values(identity, &head, body).await?,
             auth: caller.map(|proven| proven.principal),
+            once: None,
         };
         Ok(Ask { collection, request, shape })
     }

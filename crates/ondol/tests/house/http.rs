@@ -27,9 +27,24 @@ impl Client {
 
     /// Sends one request; its status and the JSON of its answer (null where there is none).
     pub(crate) fn ask(&mut self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
+        self.ask_with("", method, path, body)
+    }
+
+    /// The same under a key: done once, however often it is asked for.
+    pub(crate) fn ask_once(
+        &mut self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<(u16, Value)> {
+        self.ask_with(&format!("Idempotency-Key: {key}\r\n"), method, path, body)
+    }
+
+    fn ask_with(&mut self, headers: &str, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: house\r\nAuthorization: {}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: house\r\nAuthorization: {}\r\n{headers}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.token,
             body.len()

@@ -9,6 +9,7 @@ use store::{Row, Tx};
 use crate::core::collection::Collection;
 use crate::error::Error;
 use crate::records::cascade::Leftovers;
+use crate::records::once;
 use crate::records::ready::Ready;
 use crate::records::turn::{Gate, Turn, no_collection};
 use crate::records::{Act, Draft, Records, Shape, Step, Written};
@@ -20,6 +21,18 @@ enum Prepared {
     Update(Ready),
     Upsert(Ready),
     Delete(Arc<Collection>, String),
+}
+
+impl Prepared {
+    /// The collection of a record that is left by the step.
+    fn collection(&self) -> Option<&Collection> {
+        match self {
+            Prepared::Create(ready) | Prepared::Update(ready) | Prepared::Upsert(ready) => {
+                Some(&ready.collection)
+            }
+            Prepared::Delete(..) => None,
+        }
+    }
 }
 
 /// A step that was done: the row, but for a delete.
@@ -34,6 +47,7 @@ impl Records {
         if steps.len() > most {
             return Err(Error::refused(Kind::Invalid, format!("A batch has at most {most} requests.")));
         }
+        self.heed_earlier(request).await?;
         for step in &steps {
             // known now, it is in the turn's catalog too
             self.collection(&step.collection).await?;
@@ -111,12 +125,15 @@ impl Turn {
         let (turn, steps, asking) = (self.clone(), prepared.clone(), request.clone());
         let done = self.records.store().write(move |tx| {
             Box::pin(async move {
+                once::claim(tx, &asking).await?;
                 let mut done: Vec<Done> = Vec::with_capacity(steps.len());
                 let mut leftovers = Leftovers::default();
                 for (index, step) in steps.iter().enumerate() {
                     let one = turn.do_step(tx, &asking, step, &mut leftovers).await;
                     done.push(one.map_err(|fault| at(index, fault))?);
                 }
+                let written = steps.iter().zip(&done).map(|(step, row)| step.collection().zip(row.as_ref()));
+                turn.keep_answer(tx, &asking, written).await?;
                 Ok::<_, Error>((done, leftovers))
             })
         });

@@ -16,6 +16,7 @@ use crate::core::value::{self, Values};
 use crate::error::Error;
 use crate::records::bulk::keep_dates;
 use crate::records::cascade::Leftovers;
+use crate::records::once;
 use crate::records::ready::Ready;
 use crate::records::turn::{Gate, Turn};
 use crate::records::{Draft, Records, Shape, Written};
@@ -34,10 +35,12 @@ impl Records {
         shape: &Shape,
     ) -> Result<Written, Error> {
         let (turn, collection) = self.turn_on(collection).await?;
+        self.heed_earlier(request).await?;
         Gate::of(&collection.rules.create, request).text()?;
         let id = turn.new_id(&collection, &draft)?;
         let ready = turn.ready(request, &collection, &id, draft).await?;
-        let (ready, row) = turn.commit(ready, |turn, tx, ready| Box::pin(turn.insert(tx, ready))).await?;
+        let (ready, row) =
+            turn.commit(ready, |turn, tx, ready| Box::pin(turn.insert_alone(tx, ready))).await?;
         turn.written(&ready.request, collection, row, shape).await
     }
 
@@ -51,50 +54,69 @@ impl Records {
         shape: &Shape,
     ) -> Result<Written, Error> {
         let (turn, collection) = self.turn_on(collection).await?;
+        self.heed_earlier(request).await?;
         let rule = Gate::of(&collection.rules.update, request).text()?;
         turn.check_before_files(request, &collection, id, rule, &draft).await?;
         let ready = turn.ready(request, &collection, id, draft).await?;
-        let (ready, (row, leftovers)) =
-            turn.commit(ready, |turn, tx, ready| Box::pin(turn.replace(tx, ready))).await?;
-        leftovers.clear(self.store()).await;
+        let (ready, row) = turn.commit(ready, |turn, tx, ready| Box::pin(turn.replace(tx, ready))).await?;
         turn.written(&ready.request, collection, row, shape).await
     }
 
     /// Deletes a record with what depends on it, by the delete rule.
     pub async fn delete(&self, request: &Request, collection: &str, id: &str) -> Result<(), Error> {
         let (turn, collection) = self.turn_on(collection).await?;
+        self.heed_earlier(request).await?;
         Gate::of(&collection.rules.delete, request).text()?;
         let (request, id, inside) = (request.clone(), id.to_owned(), turn.clone());
-        let leftovers: Leftovers = self
-            .store()
-            .write(move |tx| Box::pin(async move { inside.remove(tx, &request, &collection, &id).await }))
-            .await?;
+        let removed = self.store().write(move |tx| {
+            Box::pin(async move {
+                once::claim(tx, &request).await?;
+                let leftovers = inside.remove(tx, &request, &collection, &id).await?;
+                inside.keep_answer(tx, &request, [None]).await?;
+                Ok::<_, Error>(leftovers)
+            })
+        });
+        let leftovers = removed.await?;
         leftovers.clear(self.store()).await;
         Ok(())
     }
 }
 
 /// The part of a write that runs inside its transaction.
-type Inside<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+type Inside<'a> = std::pin::Pin<Box<dyn Future<Output = Result<(Arc<Row>, Leftovers), Error>> + Send + 'a>>;
 
 impl Turn {
-    /// Runs the write of a ready draft in a transaction of its own; the draft's files go when it fails.
-    async fn commit<T, F>(&self, ready: Ready, write: F) -> Result<(Arc<Ready>, T), Error>
+    /// Runs the write of a ready draft in a transaction of its own; the draft's files go when it fails,
+    /// those that nobody needs any more when it is done.
+    async fn commit<F>(&self, ready: Ready, write: F) -> Result<(Arc<Ready>, Arc<Row>), Error>
     where
-        T: Send + 'static,
-        F: for<'a> Fn(&'a Turn, &'a mut Tx, &'a Ready) -> Inside<'a, T> + Clone + Send + 'static,
+        F: for<'a> Fn(&'a Turn, &'a mut Tx, &'a Ready) -> Inside<'a> + Clone + Send + 'static,
     {
         let ready = Arc::new(ready);
         let (turn, inside) = (self.clone(), ready.clone());
-        let done = self
-            .records
-            .store()
-            .write(move |tx| Box::pin(async move { write(&turn, tx, &inside).await }))
-            .await;
-        if done.is_err() {
-            self.discard(&ready).await;
+        let done = self.records.store().write(move |tx| {
+            Box::pin(async move {
+                once::claim(tx, &inside.request).await?;
+                let (row, leftovers) = write(&turn, tx, &inside).await?;
+                turn.keep_answer(tx, &inside.request, [Some((&*inside.collection, &row))]).await?;
+                Ok::<_, Error>((row, leftovers))
+            })
+        });
+        match done.await {
+            Ok((row, leftovers)) => {
+                leftovers.clear(self.records.store()).await;
+                Ok((ready, row))
+            }
+            Err(fault) => {
+                self.discard(&ready).await;
+                Err(fault)
+            }
         }
-        Ok((ready, done?))
+    }
+
+    /// Makes the record of a ready draft, after which no file is left over.
+    async fn insert_alone(&self, tx: &mut Tx, ready: &Ready) -> Result<(Arc<Row>, Leftovers), Error> {
+        Ok((self.insert(tx, ready).await?, Leftovers::default()))
     }
 
     /// The id of a new record: the one that was sent, or a new one. One that files can't be laid under is refused here.

@@ -8,6 +8,7 @@ use base::error::chain;
 use crate::change::Entry;
 use crate::error::Error;
 use crate::remote::Remote;
+use crate::remote::log::Ends;
 
 /// Changes that are read at once.
 const READ_MAX: usize = 500;
@@ -52,10 +53,15 @@ impl Remote {
             let ends = self.ends().await?;
             let has_numbered = ends.has_fresh && self.number().await?;
             if !has_numbered && ends.newest <= self.live.position() {
-                return if trims { self.trim(self.config.change_log_rows_max, ends).await } else { Ok(()) };
+                return if trims { self.trim_all(ends).await } else { Ok(()) };
             }
             self.tell().await?;
         }
+    }
+
+    async fn trim_all(&self, ends: Ends) -> Result<(), Error> {
+        self.trim(self.config.change_log_rows_max, ends).await?;
+        self.trim_once().await
     }
 
     async fn tell(&self) -> Result<(), Error> {

@@ -10,6 +10,7 @@
 //!   changes have become visible: see `log`. The key refuses a write that is done twice.
 //! - `gone(write_id, i, tbl, record, rev, shape, body)`: deleted records as they last were, as long as their change.
 //! - `head(id, pos)`: one row, the newest position; who holds its lock gives out positions.
+//! - `once(name, fingerprint, write_id, at, answer)`: the keys of writes that are done once: see `once`.
 //! - `idx(name, tbl, …)`: the indexes that are wanted and how far they are: see `indexes`.
 //! - `r_TABLE(id, rev, shape, n, body)`: the records of a table. `rev` grows with every write of a record; `n` is the order
 //!   of insertion.
@@ -28,7 +29,7 @@ const FORMAT: i64 = 1;
 /// Tries to make the tables: several servers may be at it at once.
 const TRIES: u32 = 5;
 
-const POSTGRES: [&str; 7] = [
+const POSTGRES: [&str; 9] = [
     "CREATE TABLE IF NOT EXISTS meta(name text COLLATE \"C\" PRIMARY KEY, value text NOT NULL)",
     "CREATE SEQUENCE IF NOT EXISTS change_seq",
     "CREATE TABLE IF NOT EXISTS change(
@@ -43,11 +44,15 @@ const POSTGRES: [&str; 7] = [
     "CREATE TABLE IF NOT EXISTS idx(
         name text COLLATE \"C\" PRIMARY KEY, tbl text COLLATE \"C\" NOT NULL, state text NOT NULL,
         definition text NOT NULL, note text NOT NULL, owner text NOT NULL, until bigint NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS once(
+        name text COLLATE \"C\" PRIMARY KEY, fingerprint text NOT NULL, write_id text NOT NULL, at bigint NOT NULL,
+        answer text NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS once_at ON once(at)",
     "INSERT INTO head(id, pos) VALUES (1, 0) ON CONFLICT DO NOTHING",
 ];
 
 /// `seq` is no sequence's default: with prepared statements that takes MariaDB 10.11.19 down once tables are opened anew.
-const MARIADB: [&str; 6] = [
+const MARIADB: [&str; 7] = [
     "CREATE TABLE IF NOT EXISTS meta(
         name VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PRIMARY KEY, value LONGTEXT NOT NULL)
         ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin",
@@ -64,6 +69,10 @@ const MARIADB: [&str; 6] = [
     "CREATE TABLE IF NOT EXISTS idx(
         name VARCHAR(200) PRIMARY KEY, tbl VARCHAR(100) NOT NULL, state VARCHAR(20) NOT NULL, definition LONGTEXT NOT NULL,
         note LONGTEXT NOT NULL, owner VARCHAR(40) NOT NULL, until BIGINT NOT NULL)
+        ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin",
+    "CREATE TABLE IF NOT EXISTS once(
+        name VARCHAR(100) PRIMARY KEY, fingerprint VARCHAR(100) NOT NULL, write_id VARCHAR(40) NOT NULL,
+        at BIGINT NOT NULL, answer LONGTEXT NOT NULL, INDEX once_at(at))
         ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin",
     "INSERT IGNORE INTO head(id, pos) VALUES (1, 0)",
 ];

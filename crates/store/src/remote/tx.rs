@@ -290,6 +290,17 @@ impl Tx {
         }
     }
 
+    /// Makes sure that this transaction ends with an error, whatever its closure says.
+    pub(super) fn end_with(&mut self, error: Error) -> Error {
+        self.poison = Some(error.again());
+        error
+    }
+
+    /// The write's id, and its time.
+    pub(super) fn stamp(&self) -> (Arc<str>, Timestamp) {
+        (Arc::clone(&self.write), self.at)
+    }
+
     fn kind(&self) -> Kind {
         self.remote.kind
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use base::time::Clock;
 use tokio::sync::oneshot;
@@ -13,7 +14,8 @@ use tokio::sync::oneshot;
 use crate::config::Config;
 use crate::error::Error;
 use crate::live::Live;
-use crate::sqlite::{self, Message, Place, Readers, Shared, Tx, Work, Writer};
+use crate::once::{Earlier, expired};
+use crate::sqlite::{self, Message, Place, Readers, Shared, Tx, Work, Writer, once};
 use crate::store::Step;
 
 /// An open database file. Dropping it ends the writer and closes the file.
@@ -21,6 +23,8 @@ pub(crate) struct Engine {
     queue: SyncSender<Message>,
     shared: Shared,
     readers: Arc<Readers>,
+    clock: Clock,
+    once_kept: Duration,
     lock_path: PathBuf,
     lock: Mutex<Option<File>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -31,7 +35,7 @@ impl Engine {
     pub(crate) fn open(config: &Config, clock: Clock) -> Result<Engine, Error> {
         let path = config.dir.join("data.db");
         let place = Arc::new(Place { path, read_time_max: config.read_time_max });
-        let tx = Tx::new(sqlite::prepare(&place)?, clock);
+        let tx = Tx::new(sqlite::prepare(&place)?, clock.clone(), config.once_kept);
         let shared = Shared {
             live: Arc::new(Live::new(tx.newest()?)),
             is_stopping: Arc::default(),
@@ -47,6 +51,8 @@ impl Engine {
             queue,
             shared,
             readers,
+            clock,
+            once_kept: config.once_kept,
             lock_path: config.dir.join("lock"),
             lock: Mutex::new(None),
             thread: Mutex::new(Some(thread)),
@@ -99,6 +105,12 @@ impl Engine {
         }
         // no answer: the writer ended with this write still in its queue
         answer.await.unwrap_or_else(|_| Err(Error::Busy.into()))
+    }
+
+    /// What was done under the key of a write.
+    pub(crate) async fn earlier(&self, key: &str) -> Result<Option<Earlier>, Error> {
+        let after = expired(self.clock.now(), self.once_kept);
+        self.readers.brief(|db| once::find(db, key, after)).await
     }
 
     /// Ends the writer after what waits has been written, and closes the file.

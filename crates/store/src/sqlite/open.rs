@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::dialect::sqlite;
 use crate::error::Error;
-use crate::sqlite::{APPLICATION, FORMAT, Link, Place};
+use crate::sqlite::{APPLICATION, FORMAT, Link, Place, once};
 
 /// Wait between two tries while another process writes. SQLite's own waits grow to 100 ms, and would hardly ever meet the
 /// short gaps that an import leaves.
@@ -56,7 +56,7 @@ fn try_prepare(place: &Arc<Place>) -> Result<Link, Error> {
         check(&db, place)?;
         sync_folder(&place.path)?;
     }
-    tune_writer(&db).map_err(|e| place.fault(e))?;
+    tune_writer(&db).and_then(|()| once::add(&db)).map_err(|e| place.fault(e))?;
     Link::new(db, Arc::clone(place))
 }
 
@@ -129,7 +129,8 @@ fn make(db: &Connection) -> rusqlite::Result<()> {
     let made: i64 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let outcome = match made {
         0 => db.execute_batch(&format!(
-            "{SCHEMA} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT"
+            "{SCHEMA} {} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT",
+            once::SCHEMA
         )),
         _ => db.execute_batch("COMMIT"),
     };

@@ -7,6 +7,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::chance;
 use base::time::{Clock, Timestamp};
@@ -14,10 +15,11 @@ use rusqlite::{Connection, ffi};
 
 use crate::change::{Change, ChangeKind, Position};
 use crate::error::Error;
+use crate::once::{Earlier, Once, expired};
 use crate::query::{Index, View};
 use crate::row::{Row, Table};
 use crate::sqlite::Link;
-use crate::sqlite::{log, rows, schema};
+use crate::sqlite::{log, once, rows, schema};
 
 /// The epoch of a database that one process serves.
 const EPOCH: i64 = 1;
@@ -26,6 +28,7 @@ const EPOCH: i64 = 1;
 pub(crate) struct Tx {
     link: Link,
     clock: Clock,
+    once_kept: Duration,
     writes: Writes,
     newest: i64,
     changes: Vec<Change>,
@@ -94,6 +97,23 @@ impl Tx {
         self.write(|db| rows::delete(db, table, id))?;
         self.log(table, ChangeKind::Delete, &row)?;
         Ok(Some(row))
+    }
+
+    /// See `Tx::once`. There is one writer: whatever has claimed the key is committed, or stands before this one in its
+    /// group.
+    pub(crate) fn once(&mut self, once: &Once) -> Result<Option<Earlier>, Error> {
+        let (write, at) = self.stamp();
+        let after = expired(at, self.once_kept);
+        let earlier = self.link.read(|db| once::find(db, &once.key, after))?;
+        if earlier.is_none() {
+            self.write(|db| once::claim(db, once, &write, at))?;
+        }
+        Ok(earlier)
+    }
+
+    /// See `Tx::keep_answer`.
+    pub(crate) fn keep_answer(&mut self, key: &str, answer: &str) -> Result<(), Error> {
+        self.write(|db| once::keep(db, key, answer))
     }
 
     /// Makes a table of records; nothing happens when it is there.
@@ -197,10 +217,11 @@ impl Tx {
 
 /// The writer's side: transactions and jobs.
 impl Tx {
-    pub(crate) fn new(link: Link, clock: Clock) -> Tx {
+    pub(crate) fn new(link: Link, clock: Clock, once_kept: Duration) -> Tx {
         Tx {
             link,
             clock,
+            once_kept,
             writes: Writes { word: chance::word(10), count: 0 },
             newest: 0,
             changes: Vec::new(),
@@ -305,10 +326,13 @@ impl Tx {
         version.and_then(|mut s| s.query_row([], |row| row.get(0))).map_err(|e| link.place.fault(e))
     }
 
-    /// Trims the log by one step; true when there is more to trim.
+    /// Trims the log, and the keys of writes, by one step; true when there is more to trim.
     pub(crate) fn trim(&self, keep: u64, step: u64) -> Result<bool, Error> {
         let link = self.link();
-        log::trim(&link.db, keep, step).map_err(|e| link.place.fault(e))
+        let until = expired(self.clock.now(), self.once_kept);
+        let more =
+            log::trim(&link.db, keep, step).and_then(|more| Ok(more | once::trim(&link.db, until, step)?));
+        more.map_err(|e| link.place.fault(e))
     }
 
     /// Writes the WAL into the database and empties it, as far as readers allow.

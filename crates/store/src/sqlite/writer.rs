@@ -191,7 +191,9 @@ impl Writer {
             // the next step follows with the next commit or the next idle moment
             Ok(true) => self.commits_untrimmed = TRIM_EVERY,
             Ok(false) => {}
-            Err(error) => tracing::warn!("trim the change log: {}", base::error::chain(&error)),
+            Err(error) => {
+                tracing::warn!("trim the change log and the keys of writes: {}", base::error::chain(&error))
+            }
         }
     }
 }

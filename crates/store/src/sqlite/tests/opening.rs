@@ -118,3 +118,44 @@ async fn the_file_is_one_that_every_sqlite_reads() {
     let application: i64 = db.query_row("PRAGMA application_id", [], |row| row.get(0)).unwrap();
     assert_eq!((whole.as_str(), application), ("ok", crate::sqlite::APPLICATION));
 }
+
+/// A database as a program made it that did not know of keys, with the view of a collection in the table's place.
+async fn older(dir: &std::path::Path, view: &str) -> Connection {
+    let store = try_open(dir).await.unwrap();
+    store.write(|tx| Box::pin(async move { tx.create_table(&table()).await })).await.unwrap();
+    store.close().await;
+    let db = Connection::open(dir.join("data.db")).unwrap();
+    let view = format!("CREATE VIEW \"{view}\"(\"id\") AS SELECT id FROM r_t");
+    db.execute_batch(&format!("DROP TABLE once; {view}")).unwrap();
+    db
+}
+
+#[tokio::test]
+async fn a_database_of_an_older_program_gets_the_table_of_keys_and_keeps_its_format() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(older(dir.path(), "notes").await);
+    for _ in 0..2 {
+        let store = try_open(dir.path()).await.unwrap();
+        assert_eq!(store.earlier("k").await.unwrap(), None);
+        store.close().await;
+    }
+    let db = Connection::open(dir.path().join("data.db")).unwrap();
+    let format: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(format, 1, "the older program opens it still");
+}
+
+#[tokio::test]
+async fn a_view_that_has_the_name_of_the_table_of_keys_makes_room_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = older(dir.path(), "Once").await;
+    db.execute_batch("INSERT INTO meta VALUES ('view.t', 'Once')").unwrap();
+    drop(db);
+    let store = try_open(dir.path()).await.unwrap();
+    insert(&store, "a").await.unwrap();
+    store.close().await;
+    let db = Connection::open(dir.path().join("data.db")).unwrap();
+    let seen: String = db.query_row("SELECT id FROM \"v_Once\"", [], |row| row.get(0)).unwrap();
+    let named: String =
+        db.query_row("SELECT value FROM meta WHERE name = 'view.t'", [], |row| row.get(0)).unwrap();
+    assert_eq!((seen.as_str(), named.as_str()), ("a", "v_Once"));
+}
