@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `link` (the connections, one face for both kinds), `words` (statements in the words of a kind),
 //! `schema` (our tables), `tx` (a transaction), `write` (run, run again, never done twice), `log` (positions and reading),
-//! `follow` (the task that does both), `indexes` (built while others write).
+//! `follow` (the task that does both), `indexes` (built while others write), `progress` (how far they are),
+//! `probe` (a look before anything is made).
 //!
 //! Invariant: nothing here names a driver.
 
@@ -10,6 +11,8 @@ mod follow;
 mod indexes;
 mod link;
 mod log;
+mod probe;
+mod progress;
 mod schema;
 mod tx;
 mod words;
@@ -24,7 +27,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::config::{Config, Engine};
+use crate::config::Config;
 use crate::dialect::{self, Sql};
 use crate::error::Error;
 use crate::live::Live;
@@ -32,6 +35,7 @@ use crate::query::{Select, Value};
 use crate::row::{Row, Table};
 
 pub(crate) use link::{Cells, Link, Pool};
+pub use probe::{Seen, look};
 pub(crate) use tx::Tx;
 
 use tx::Chore;
@@ -60,10 +64,7 @@ pub(crate) struct Remote {
 impl Remote {
     /// Connects, makes our tables where they are missing, and begins to follow the log.
     pub(crate) async fn open(config: Config, clock: Clock) -> Result<Arc<Remote>, Error> {
-        let kind = match &config.engine {
-            Engine::MariaDb(_) => Kind::MariaDb,
-            _ => Kind::Postgres,
-        };
+        let kind = Kind::of(&config.engine).expect("the embedded engine is opened elsewhere");
         let pool = Arc::new(Pool::open(&config).await?);
         let writes = Semaphore::new(config.write_queue_max.clamp(1, Semaphore::MAX_PERMITS));
         let mut remote = Remote {
