@@ -6,6 +6,7 @@ mod import;
 mod place;
 mod progress;
 mod serve;
+mod status;
 mod superuser;
 mod wrong;
 
@@ -37,6 +38,8 @@ enum Verb {
     Export(export::Args),
     /// Look for mistakes in the service file; changes nothing.
     Check(check::Args),
+    /// How it is: the database, the collections, the indexes, the web server.
+    Status(status::Args),
 }
 
 /// Runs the command; the first argument is the program's own name.
@@ -52,6 +55,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Verb::Import(args) => import::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Status(args) => status::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@
 //! Everything wrong is reported at once, each fault with its line and the nearest right word. What a room can be told
 //! stands in its `Config` and nowhere else: the list of right words is asked from there (see `keys`).
 
+mod database;
 mod keys;
 mod read;
 mod secret;
@@ -16,6 +17,7 @@ use records::Limits;
 use serde::Deserialize;
 
 use crate::failure::Failure;
+pub(crate) use database::Kept;
 use read::Reader;
 pub(crate) use read::nearest;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub identity: identity::Config,
     /// The database and its folder.
     pub store: store::Config,
+    /// What could be better in the service file though nothing is wrong in it, with lines.
+    pub advice: Vec<String>,
 }
 
 /// What is logged and how: `[log]`.
@@ -103,6 +107,7 @@ impl Config {
             api: api::Config::default(),
             identity: identity::Config::default(),
             store: store::Config::new(dir),
+            advice: Vec::new(),
         }
     }
 
@@ -124,7 +129,8 @@ impl Config {
     /// Reads the text of a service file that is called `name`.
     pub fn parse(name: &str, text: &str) -> Result<Config, Failure> {
         let mut reader = Reader::new(name, text);
-        let top: Top = reader.top(&["log", "metrics", "web", "records", "store", "api", "identity"]);
+        let top: Top =
+            reader.top(&["log", "metrics", "web", "records", "database", "store", "api", "identity"]);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
         config.service = top.service;
         if !top.listen.is_empty() {
@@ -140,7 +146,8 @@ impl Config {
         config.api = reader.room("api");
         config.identity = reader.room("identity");
         reader.room::<StoreSection>("store").settle(&mut config.store);
-        reader.finish()?;
+        reader.room::<database::Section>("database").settle(&mut reader, &mut config.store);
+        config.advice = reader.finish()?;
         Ok(config)
     }
 }
@@ -159,7 +166,7 @@ struct Top {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct MetricsSection {
-    secret: secret::Written,
+    secret: secret::Written<{ web::metrics::SECRET_LENGTH_MIN }>,
 }
 
 /// `[store]` as written.
@@ -204,6 +211,7 @@ impl StoreSection {
 
 #[cfg(test)]
 mod tests {
+    use base::secret::Secret;
     use expect_test::{Expect, expect};
 
     use super::*;
@@ -253,7 +261,7 @@ mod tests {
             "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
             expect![[r#"
                 ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [store], [api], [identity]"#]],
+                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [api], [identity]"#]],
         );
     }
 
@@ -291,6 +299,58 @@ mod tests {
     }
 
     #[test]
+    fn a_server_is_named_with_what_differs_from_the_usual() {
+        let text = "[database]\nengine = \"mariadb\"\naddress = \"10.0.0.5:3307\"\nsecret = \"floor\"\n\
+                    connections = 5\noutage_wait_max = \"20 s\"\n";
+        let config = Config::parse("ondol.toml", text).expect("reads");
+        assert_eq!(Kept(&config.store.engine).to_string(), "MariaDB at 10.0.0.5:3307, database ondol");
+        let store::Engine::MariaDb(server) = &config.store.engine else { panic!("{config:?}") };
+        assert_eq!(
+            (server.user.as_str(), server.secret.as_ref().map(Secret::reveal)),
+            ("ondol", Some("floor"))
+        );
+        assert_eq!((config.store.connections, config.store.outage_wait_max.as_secs()), (5, 20));
+        let config = Config::parse("ondol.toml", "[database]\nengine = \"postgres\"\n").expect("reads");
+        assert_eq!(Kept(&config.store.engine).to_string(), "PostgreSQL at 127.0.0.1:5432, database ondol");
+    }
+
+    #[test]
+    fn what_is_wrong_about_a_database_is_told_with_what_is_right() {
+        check(
+            "[database]\naddress = \"10.0.0.5\"\nuser = \"kim\"\n",
+            expect![[r#"
+                ondol.toml:2: `address` in [database] is a server's, and none is named: add engine = "postgres" or "mariadb"
+                ondol.toml:3: `user` in [database] is a server's, and none is named: add engine = "postgres" or "mariadb""#]],
+        );
+        check(
+            "[database]\nengine = \"mysql\"\naddress = \"db:x\"\n\nsecert = \"a\"\nconnections = \"many\"\n",
+            expect![[r#"
+                ondol.toml:2: `engine` in [database]: there is no engine `mysql`; MariaDB is the one of its kind that is known: write "mariadb"
+                ondol.toml:3: `address` in [database]: `db:x` is not an address; write it as 10.0.0.5, db.example.com:5432, or a socket's path that begins with /
+                ondol.toml:5: unknown key `secert` in [database]; did you mean `secret`?
+                ondol.toml:6: `connections` in [database]: invalid type: string "many", expected usize"#]],
+        );
+    }
+
+    #[test]
+    fn a_secrets_file_lies_beside_the_service_file_and_others_may_not_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder");
+        let (file, secret) = (dir.path().join("ondol.toml"), dir.path().join("db.secret"));
+        std::fs::write(&file, "[database]\nengine = \"postgres\"\nsecret = { file = \"db.secret\" }\n")
+            .expect("a file");
+        std::fs::write(&secret, "warm floor\n").expect("a file");
+        for (mode, advised) in [(0o600, 0), (0o644, 1)] {
+            std::fs::set_permissions(&secret, PermissionsExt::from_mode(mode)).expect("ours");
+            let config = Config::read(&file).expect("reads");
+            let store::Engine::Postgres(server) = &config.store.engine else { panic!("{config:?}") };
+            assert_eq!(server.secret.as_ref().map(Secret::reveal), Some("warm floor"));
+            assert_eq!(config.advice.len(), advised, "{:?}", config.advice);
+            assert!(!format!("{config:?}").contains("warm"));
+        }
+    }
+
+    #[test]
     fn what_is_no_toml_is_told_with_its_line() {
         check(
             "service = \"a\"\nlisten = \n[web\n",
@@ -312,6 +372,7 @@ mod tests {
             keys::keys::<Top>(),
             keys::keys::<LogConfig>(),
             keys::keys::<MetricsSection>(),
+            keys::keys::<database::Section>(),
             keys::keys::<StoreSection>(),
             keys::keys::<identity::Config>(),
         ];

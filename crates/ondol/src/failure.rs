@@ -55,6 +55,7 @@ impl From<store::Error> for Failure {
                     "{error}; nothing was changed: put a backup in its place, or name another folder with --dir"
                 )
             }
+            Error::Lost { .. } => format!("{}; see [database] in the service file", chain(&error)),
             Error::Full => "the disk is full; make room and start again, nothing was lost".to_owned(),
             other => chain(other),
         })
@@ -118,6 +119,19 @@ fn remedy(source: &std::io::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_does_not_answer_is_told_with_where_it_is_written() {
+        let source = "nothing listens there: start PostgreSQL, or correct host and port".into();
+        let failure = Failure::from(store::Error::Lost { server: "10.0.0.5:5432".into(), source });
+        assert_eq!(
+            failure.lines,
+            [
+                "the database at 10.0.0.5:5432 does not answer: nothing listens there: start PostgreSQL, or correct host \
+              and port; see [database] in the service file"
+            ]
+        );
+    }
 
     #[test]
     fn a_folder_that_may_not_be_written_is_told_with_what_to_do() {

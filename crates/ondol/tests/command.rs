@@ -3,6 +3,8 @@
 #[path = "command/running.rs"]
 mod running;
 
+#[path = "command/database.rs"]
+mod database;
 #[path = "command/observe.rs"]
 mod observe;
 #[path = "command/serve.rs"]

@@ -27,6 +27,7 @@ pub mod query;
 mod remote;
 mod row;
 mod sqlite;
+mod state;
 mod store;
 mod tx;
 
@@ -36,6 +37,8 @@ pub use conn::Conn;
 pub use error::{Cause, Error};
 pub use once::{Earlier, Once};
 pub use pulse::{Pulse, Role};
+pub use remote::{Seen, look};
 pub use row::{Row, Table};
+pub use state::{About, IndexState, Stage};
 pub use store::{Step, Store};
 pub use tx::Tx;

@@ -2,8 +2,8 @@
 //!
 //! Map, in reading order: `link` (the connections, one face for both kinds), `words` (statements in the words of a kind),
 //! `schema` (our tables), `tx` (a transaction), `write` (run, run again, never done twice), `log` (positions and reading),
-//! `once` (keys
-//! of writes that are done once), `follow` (the task that does both), `indexes` (built while others write).
+//! `once` (keys of writes that are done once), `follow` (the task that does both), `indexes` (built while others write),
+//! `progress` (how far they are), `probe` (a look before anything is made).
 //!
 //! Invariant: nothing here names a driver.
 
@@ -12,6 +12,8 @@ mod indexes;
 mod link;
 mod log;
 mod once;
+mod probe;
+mod progress;
 mod schema;
 mod tx;
 mod words;
@@ -26,7 +28,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::config::{Config, Engine};
+use crate::config::Config;
 use crate::dialect::{self, Sql};
 use crate::error::Error;
 use crate::live::Live;
@@ -34,6 +36,7 @@ use crate::query::{Select, Value};
 use crate::row::{Row, Table};
 
 pub(crate) use link::{Cells, Link, Pool};
+pub use probe::{Seen, look};
 pub(crate) use tx::Tx;
 
 use tx::Chore;
@@ -62,10 +65,7 @@ pub(crate) struct Remote {
 impl Remote {
     /// Connects, makes our tables where they are missing, and begins to follow the log.
     pub(crate) async fn open(config: Config, clock: Clock) -> Result<Arc<Remote>, Error> {
-        let kind = match &config.engine {
-            Engine::MariaDb(_) => Kind::MariaDb,
-            _ => Kind::Postgres,
-        };
+        let kind = Kind::of(&config.engine).expect("the embedded engine is opened elsewhere");
         let pool = Arc::new(Pool::open(&config).await?);
         let writes = Semaphore::new(config.write_queue_max.clamp(1, Semaphore::MAX_PERMITS));
         let mut remote = Remote {

@@ -31,7 +31,8 @@ struct Inner {
     files: Files,
 }
 
-enum Engine {
+/// Which of the two kinds it is.
+pub(crate) enum Engine {
     Embedded(sqlite::Engine),
     Remote(Arc<Remote>),
 }
@@ -134,6 +135,10 @@ impl Store {
             Engine::Embedded(engine) => engine.close().await,
             Engine::Remote(remote) => remote.close().await,
         }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
     }
 
     /// The server that keeps the records, where one does.

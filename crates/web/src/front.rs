@@ -292,6 +292,7 @@ mod tests {
         let router = Router::new()
             .route("/fine", get(|| async { "fine" }))
             .route("/panics", get(panics))
+            .route("/full", get(|| async { Problem::unavailable("The disk is full.") }))
             .route("/streams", get(streams))
             .route("/hangs", get(std::future::pending::<Response>));
         Front::new(router, Arc::new(config))
@@ -335,6 +336,14 @@ mod tests {
         let message = "Something went wrong while processing your request.";
         let told = serde_json::json!({ "status": 500, "message": message, "data": {}, "request": id });
         assert_eq!((status, body), (500, told));
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_ours_that_gets_an_id_is_as_long_as_it_says() {
+        let (status, headers, body) = ask(&front(Config::default()), "GET", "/full", &[]).await;
+        assert!(status == 503 && body.contains("\"request\":"), "{body}");
+        let said = headers.get("content-length").map(|length| length.to_str().expect("ASCII").to_owned());
+        assert!(said.is_none_or(|said| said == body.len().to_string()), "{headers:?}, {} bytes", body.len());
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, SizeHint};
+use hyper::header::CONTENT_LENGTH;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Uri};
 use tokio::time::Instant;
@@ -127,6 +128,8 @@ impl Stay {
         self.head = Some((status, took));
         self.meter.answer(&self.method, self.visit.route(), Some(status), took);
         if let Some(cause) = response.extensions_mut().remove::<Cause>() {
+            // the router has measured the body as it was
+            response.headers_mut().remove(CONTENT_LENGTH);
             *response.body_mut() = Body::from(cause.body_with(self.visit.trace.id()));
             self.cause = cause.chain;
         }

@@ -9,6 +9,7 @@ use records::core::collection::Collection;
 use records::core::field::{Field, FieldKind};
 use records::core::index::{self, Index, IndexColumn};
 use serde_json::{Map, Value, json};
+use store::{IndexState, Stage};
 
 use crate::address;
 use crate::fault;
@@ -29,7 +30,7 @@ const NAME_MAX: usize = 60;
 /// `GET /_/collections/NAME/indexes`.
 pub(crate) async fn show(session: Session, Path(name): Path<String>) -> Result<Response, Refusal> {
     let collection = session.collection(&name)?;
-    Ok(page(&session, &collection, &Form::default(), &Fields::default()))
+    Ok(page(&session, &collection, &Form::default(), &Fields::default()).await)
 }
 
 /// `POST /_/collections/NAME/indexes`: `_do` is `make` (with `field.N`, `descending.N`, `unique`, `ignores_case`) or
@@ -50,8 +51,8 @@ pub(crate) async fn submit(
     match session.shared().records.update_collection(&collection.id, &sent).await {
         Ok(_) => Ok(done(&address::collection(&collection.name, "/indexes"), Said::Saved)),
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict) => {
-            Ok((StatusCode::BAD_REQUEST, page(&session, &collection, &form, &or_whole(&error)))
-                .into_response())
+            let page = page(&session, &collection, &form, &or_whole(&error)).await;
+            Ok((StatusCode::BAD_REQUEST, page).into_response())
         }
         Err(error) => Err(error.into()),
     }
@@ -83,12 +84,20 @@ fn name(collection: &Collection, columns: &[IndexColumn]) -> String {
         .unwrap_or(name)
 }
 
-fn page(session: &Session, collection: &Collection, form: &Form, faults: &Fields) -> Response {
-    let content = content(session.look(), collection, form, faults);
+async fn page(session: &Session, collection: &Collection, form: &Form, faults: &Fields) -> Response {
+    // indexes are shown without marks rather than not at all
+    let states = session.shared().records.store().indexes().await.unwrap_or_default();
+    let content = content(session.look(), collection, &states, form, faults);
     session.page(&collection.name, Some(&collection.name), &content)
 }
 
-fn content(look: Look, collection: &Collection, form: &Form, faults: &Fields) -> Markup {
+fn content(
+    look: Look,
+    collection: &Collection,
+    states: &[IndexState],
+    form: &Form,
+    faults: &Fields,
+) -> Markup {
     let words = look.words();
     html! {
         (frame::heading(look, &collection.name, collection.is_auth(), Tab::Indexes, &html! {}))
@@ -96,13 +105,19 @@ fn content(look: Look, collection: &Collection, form: &Form, faults: &Fields) ->
             p.lead { (words.indexes_lead) }
             (fault::all(look, faults, |_| false))
             @if collection.indexes.is_empty() { p.gap.soft { (words.no_indexes) } }
-            ul.cards.gap { @for index in &collection.indexes { li { (card(look, index)) } } }
+            ul.cards.gap { @for index in &collection.indexes { li { (card(look, index, stage(index, collection, states))) } } }
             (making(look, collection, form))
         }
     }
 }
 
-fn card(look: Look, index: &Index) -> Markup {
+/// How far an index is in the database; `None` when nobody knows.
+fn stage<'a>(index: &Index, collection: &Collection, states: &'a [IndexState]) -> Option<&'a Stage> {
+    let name = index::store_name(index, collection);
+    states.iter().find(|state| state.name == name).map(|state| &state.stage)
+}
+
+fn card(look: Look, index: &Index, stage: Option<&Stage>) -> Markup {
     let words = look.words();
     html! {
         form.fieldcard method="post" {
@@ -115,6 +130,11 @@ fn card(look: Look, index: &Index) -> Markup {
                 }
                 @if index.is_unique { span.chip.lit { (words.index_unique) } }
                 @if index.columns.iter().any(|c| c.ignores_case) { span.tag { (words.index_ignores_case) } }
+                @match stage {
+                    Some(Stage::Building { progress }) => span.tag { (look.lang.index_building(*progress)) },
+                    Some(Stage::Failed { why }) => span.chip.lit title=(why) { (look.lang.index_failed(why)) },
+                    _ => {}
+                }
                 @for (field, operator, value) in &index.only {
                     code.small { (words.index_condition) " " (field) " " (operator) " " (value) }
                 }
@@ -210,10 +230,30 @@ mod tests {
     }
 
     #[test]
+    fn an_index_that_is_not_ready_says_how_far_it_is() {
+        let collection = indexed();
+        let name = index::store_name(&collection.indexes[0], &collection);
+        let of = |stage| vec![IndexState { table: collection.table(), name: name.clone(), stage }];
+        let none = (Form::default(), Fields::default());
+        let building = of(Stage::Building { progress: Some(0.4) });
+        let failed = of(Stage::Failed { why: sample::HOSTILE.into() });
+        let show = |states: &[IndexState], look| content(look, &collection, states, &none.0, &none.1);
+        for (page, look) in sample::inside("indexes", |look| show(&building, look)) {
+            assert!(page.contains(&look.lang.index_building(Some(0.4))) && page.contains("40"), "{page}");
+        }
+        for (page, look) in sample::inside("indexes", |look| show(&failed, look)) {
+            assert!(page.contains(look.lang.index_failed("").trim_end()), "{page}");
+        }
+        let ready = of(Stage::Ready);
+        let plain = sample::inside("indexes", |look| show(&ready, look));
+        assert_eq!(plain, sample::inside("indexes", |look| show(&[], look)));
+    }
+
+    #[test]
     fn indexes_are_shown_in_both_languages() {
         let faults = Fields::one("indexes", "x", sample::HOSTILE);
         for (page, look) in
-            sample::inside("indexes", |look| content(look, &indexed(), &Form::default(), &faults))
+            sample::inside("indexes", |look| content(look, &indexed(), &[], &Form::default(), &faults))
         {
             assert!(
                 page.contains("value=\"drop.idx_bills_title\"") && page.contains(look.words().index_unique)

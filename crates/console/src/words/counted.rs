@@ -34,6 +34,22 @@ impl Lang {
         )
     }
 
+    /// How far an index is that is being built: a part from 0 to 1, if it is known.
+    pub(crate) fn index_building(self, part: Option<f32>) -> String {
+        match part {
+            None => self.pick("being built".into(), "만드는 중".into()),
+            Some(part) => {
+                let percent = format!("{:.0} %", part * 100.0);
+                self.pick(format!("being built, {percent}"), format!("만드는 중 {percent}"))
+            }
+        }
+    }
+
+    /// That an index could not be built.
+    pub(crate) fn index_failed(self, why: &str) -> String {
+        self.pick(format!("failed: {why}"), format!("실패: {why}"))
+    }
+
     /// Where records were found.
     pub(crate) fn found(self, count: u64) -> String {
         let n = grouped(count);

@@ -1,10 +1,17 @@
-//! `ondol check`: every mistake of the service file at once, and what the file comes to.
+//! `ondol check`: every mistake of the service file at once, what the file comes to, and whether its database server can be
+//! used.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::say;
-use crate::config::{self, Config};
+use store::{Engine, Seen};
+
+use super::{say, short};
+use crate::config::{self, Config, Kept};
 use crate::failure::Failure;
+
+/// What a look at a server may take beside making the connection.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,8 +33,37 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config = Config::read(path)?;
     crate::house::addresses(&config.listen)?;
     say(&format!("{} is well.", path.display()))?;
+    config.advice.iter().try_for_each(|advice| say(&format!("  note: {advice}")))?;
     let service = if config.service.is_empty() { "a service without a name yet" } else { &config.service };
-    say(&format!("  {service}: dev, one process on one box, SQLite"))?;
-    say(&format!("  listens on {}, keeps its data in {}", config.listen, config.store.dir.display()))?;
-    say("  lose this box: everything since the last copy of that folder is lost")
+    let (listen, dir, kept) = (&config.listen, config.store.dir.display(), Kept(&config.store.engine));
+    if let Engine::Sqlite = config.store.engine {
+        say(&format!("  {service}: dev, one process on one box, SQLite"))?;
+        say(&format!("  listens on {listen}, keeps its data in {dir}"))?;
+        return say("  lose this box: everything since the last copy of that folder is lost");
+    }
+    say(&format!("  {service}: web servers in front of {kept}"))?;
+    say(&format!("  listens on {listen}, keeps its records on that server and its files in {dir}"))?;
+    say("  lose this box: files since the last copy of that folder are lost")?;
+    say("  lose the server: records since its last backup are lost")?;
+    match short(look(&config.store)) {
+        Ok(Seen { version, is_new }) => {
+            let holds =
+                if is_new { "empty: the tables are made at the first start" } else { "holds the records" };
+            say(&format!("  the server answers: version {version}, fit, {holds}"))
+        }
+        Err(Failure { lines, .. }) => Err(Failure { lines, code: 3 }),
+    }
+}
+
+/// Looks at the server for a bounded time.
+pub(super) async fn look(config: &store::Config) -> Result<Seen, Failure> {
+    let time = config.connect_time_max + LOOK_TIME_MAX;
+    match tokio::time::timeout(time, store::look(config)).await {
+        Ok(seen) => Ok(seen?.expect("it is a server")),
+        Err(_) => Err(Failure::failed(format!(
+            "{} has not answered for {} s; see that it runs, and that nothing between keeps it from answering",
+            Kept(&config.engine),
+            time.as_secs()
+        ))),
+    }
 }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 /// The data folder and the service file.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Place {
-    /// The folder of the data [default: data]
+    /// The folder of the data; of the files, where a server keeps the records [default: data]
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
     /// The service file [default: ondol.toml, if it is there]
@@ -30,11 +30,11 @@ impl Place {
         Ok(config)
     }
 
-    /// The same for work on data that must be there already.
+    /// The same for work on data that must be there already: what a server has is seen when it is asked.
     pub(super) fn existing(&self) -> Result<Config, Failure> {
         let config = self.config()?;
         let dir = &config.store.dir;
-        if dir.join("data.db").exists() {
+        if !matches!(config.store.engine, store::Engine::Sqlite) || dir.join("data.db").exists() {
             return Ok(config);
         }
         Err(Failure::failed(format!(

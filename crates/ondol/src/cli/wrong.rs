@@ -12,7 +12,7 @@ use crate::config::nearest;
 use crate::failure::Failure;
 
 /// What people who come from other tools say for our verbs.
-const GUESSES: [(&str, &str); 15] = [
+const GUESSES: [(&str, &str); 18] = [
     ("start", "serve"),
     ("run", "serve"),
     ("server", "serve"),
@@ -24,6 +24,9 @@ const GUESSES: [(&str, &str); 15] = [
     ("config", "check"),
     ("doctor", "check"),
     ("plan", "check"),
+    ("health", "status"),
+    ("ps", "status"),
+    ("info", "status"),
     ("load", "import"),
     ("insert", "import"),
     ("dump", "export"),

@@ -1,12 +1,14 @@
 //! A service file as written: tables of rooms, and every fault with its line.
 
 use std::ops::Range;
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::keys::keys;
+use super::secret;
 use crate::failure::Failure;
 
 /// Reads one file table by table and gathers what is wrong.
@@ -15,13 +17,26 @@ pub(super) struct Reader<'a> {
     text: &'a str,
     root: DeTable<'a>,
     faults: Vec<(usize, String)>,
+    advice: Vec<(usize, String)>,
+    /// Rooms and keys whose values could not be read.
+    faulty: Vec<(String, String)>,
 }
+
+/// The key under which a room has its secret.
+const SECRET: &str = "secret";
 
 impl<'a> Reader<'a> {
     /// Parses the text; faults of the syntax are kept for [`Reader::finish`].
     pub(super) fn new(name: &'a str, text: &'a str) -> Reader<'a> {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let mut reader = Reader { name, text, root: root.into_inner(), faults: Vec::new() };
+        let mut reader = Reader {
+            name,
+            text,
+            root: root.into_inner(),
+            faults: Vec::new(),
+            advice: Vec::new(),
+            faulty: Vec::new(),
+        };
         for error in errors {
             let at = error.span().unwrap_or(0..0);
             reader.fault(&at, error.message().replace('\n', ", "));
@@ -62,14 +77,28 @@ impl<'a> Reader<'a> {
         table.map_or_else(T::default, |table| self.section(room, &table))
     }
 
-    /// Every fault, in the order of the lines.
-    pub(super) fn finish(mut self) -> Result<(), Failure> {
-        if self.faults.is_empty() {
-            return Ok(());
+    /// A fault of a key that fits badly to others.
+    pub(super) fn blame(&mut self, room: &str, key: &str, what: String) {
+        let table = self.root.get(room).and_then(|value| value.get_ref().as_table());
+        let at = table.and_then(|table| table.get_key_value(key)).map_or(0..0, |(key, _)| key.span());
+        self.fault(&at, what);
+    }
+
+    /// Whether a key's own value could not be read.
+    pub(super) fn is_faulty(&self, room: &str, key: &str) -> bool {
+        self.faulty.iter().any(|(of, what)| of == room && what == key)
+    }
+
+    /// What could be better though nothing is wrong, or every fault; in the order of the lines.
+    pub(super) fn finish(self) -> Result<Vec<String>, Failure> {
+        let print = |mut told: Vec<(usize, String)>| -> Vec<String> {
+            told.sort_by_key(|(line, _)| *line);
+            told.iter().map(|(line, what)| format!("{}:{line}: {what}", self.name)).collect()
+        };
+        match self.faults.is_empty() {
+            true => Ok(print(self.advice)),
+            false => Err(Failure { lines: print(self.faults), code: 2 }),
         }
-        self.faults.sort_by_key(|(line, _)| *line);
-        let lines = self.faults.iter().map(|(line, what)| format!("{}:{line}: {what}", self.name)).collect();
-        Err(Failure { lines, code: 2 })
     }
 
     /// Reads each key alone first, so that one fault doesn't hide the next.
@@ -87,12 +116,22 @@ impl<'a> Reader<'a> {
                 self.fault(&key.span(), format!("unknown key `{word}`{place}; {hint}"));
                 continue;
             }
+            let value = &match word {
+                SECRET => Spanned::new(value.span(), secret::grounded(value.get_ref(), self.folder())),
+                _ => value.clone(),
+            };
             let alone = DeTable::from_iter([(key.clone(), value.clone())]);
             match read::<T>(alone) {
                 Ok(_) => {
+                    if word == SECRET
+                        && let Some(what) = secret::exposure(value.get_ref(), Path::new(self.name))
+                    {
+                        self.advice.push((self.line(&key.span()), what));
+                    }
                     good.insert(key.clone(), value.clone());
                 }
                 Err(error) => {
+                    self.faulty.push((room.to_owned(), word.to_owned()));
                     let what = error.message().trim_end().replace('\n', ", ");
                     self.fault(&value.span(), format!("`{word}`{place}: {what}"));
                 }
@@ -102,9 +141,17 @@ impl<'a> Reader<'a> {
     }
 
     fn fault(&mut self, at: &Range<usize>, what: String) {
+        self.faults.push((self.line(at), what));
+    }
+
+    fn line(&self, at: &Range<usize>) -> usize {
         let before = &self.text.as_bytes()[..at.start.min(self.text.len())];
-        let line = 1 + before.iter().filter(|b| **b == b'\n').count();
-        self.faults.push((line, what));
+        1 + before.iter().filter(|b| **b == b'\n').count()
+    }
+
+    /// The folder of the service file.
+    fn folder(&self) -> &'a Path {
+        Path::new(self.name).parent().unwrap_or(Path::new(""))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::config::Engine;
 use crate::dialect::Sql;
 use crate::query::Value;
 use crate::row::Table;
@@ -17,6 +18,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// The kind of an engine; `None` of the embedded one.
+    pub(crate) fn of(engine: &Engine) -> Option<Kind> {
+        match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres(_) => Some(Kind::Postgres),
+            Engine::MariaDb(_) => Some(Kind::MariaDb),
+        }
+    }
+
     /// The kind's own of two.
     pub(crate) fn either<T>(self, postgres: T, mariadb: T) -> T {
         match self {

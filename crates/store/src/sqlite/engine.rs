@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::live::Live;
 use crate::once::{Earlier, expired};
 use crate::sqlite::{self, Message, Place, Readers, Shared, Tx, Work, Writer, once};
+use crate::state::About;
 use crate::store::Step;
 
 /// An open database file. Dropping it ends the writer and closes the file.
@@ -81,6 +82,14 @@ impl Engine {
     /// The connections for reading.
     pub(crate) fn readers(&self) -> &Arc<Readers> {
         &self.readers
+    }
+
+    /// The engine, and the bytes of its files.
+    pub(crate) fn about(&self) -> About {
+        let folder = self.lock_path.parent().unwrap_or(&self.lock_path);
+        let sizes = ["data.db", "data.db-wal"].map(|name| std::fs::metadata(folder.join(name)));
+        let bytes = sizes.into_iter().flatten().map(|about| about.len()).sum();
+        About { engine: format!("SQLite {}", rusqlite::version()), bytes: Some(bytes) }
     }
 
     /// What was committed of late.

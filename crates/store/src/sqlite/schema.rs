@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::dialect::sqlite;
 use crate::query::{Index, View};
 use crate::row::Table;
+use crate::state::{IndexState, Stage};
 
 /// Makes a table of records; nothing happens when it is there.
 pub(crate) fn create_table(db: &Connection, table: &Table) -> rusqlite::Result<()> {
@@ -41,6 +42,18 @@ pub(crate) fn set_indexes(db: &Connection, table: &Table, indexes: &[Index]) -> 
         db.execute_batch(&sqlite::create_index(table, index))?;
     }
     Ok(())
+}
+
+/// The indexes of all tables of records: here one is ready or not there.
+pub(crate) fn indexes(db: &Connection) -> rusqlite::Result<Vec<IndexState>> {
+    let sql = "SELECT name, substr(tbl_name, 3) FROM sqlite_master
+               WHERE type = 'index' AND tbl_name GLOB 'r_*' AND sql IS NOT NULL";
+    let mut statement = db.prepare_cached(sql)?;
+    let state = |row: &rusqlite::Row<'_>| {
+        let table = Table::new(row.get_ref(1)?.as_str()?);
+        Ok(IndexState { table, name: row.get(0)?, stage: Stage::Ready })
+    };
+    statement.query_map([], state)?.collect()
 }
 
 /// Makes or replaces the view of a table, or drops it. A name that is taken (by a table of ours, or in other letter case

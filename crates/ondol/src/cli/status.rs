@@ -1,0 +1,165 @@
+//! `ondol status`: one sentence, then one screen: what keeps the data, how far the log is, what the collections hold, which
+//! indexes are not ready, and whether the web server answers.
+
+mod answer;
+mod screen;
+
+use std::io::{IsTerminal, Write, stdout};
+use std::time::Duration;
+
+use base::time::Clock;
+use records::Records;
+use records::core::collection::Collection;
+use records::core::index;
+use serde_json::json;
+use store::{About, IndexState, Stage, Store};
+
+use super::place::Place;
+use super::{say, short};
+use crate::config::{Config, Kept};
+use crate::failure::Failure;
+use crate::lifecycle::Signals;
+
+/// Time between two looks of `--watch`.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+/// Longest wait for the web server's answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(3);
+/// Clears a terminal and goes to its first place.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// As one line of JSON
+    #[arg(long)]
+    json: bool,
+    /// Look again every 2 seconds until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
+
+/// What was seen.
+struct Status {
+    service: String,
+    /// What keeps the data, and where.
+    kept: String,
+    about: About,
+    position: i64,
+    collections: Vec<Held>,
+    /// Indexes that are not ready, each with its collection and its name there.
+    unready: Vec<(String, String, Stage)>,
+    listen: String,
+    /// What the web server answers to `/api/health`; else why it does not.
+    web: Result<(), String>,
+}
+
+/// A collection and about how many records it has.
+struct Held {
+    name: String,
+    records: u64,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let config = args.place.existing()?;
+    short(async {
+        let mut signals =
+            Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+        loop {
+            let seen = tokio::select! {
+                seen = look(&config) => seen,
+                _ = signals.next() => return Ok(()),
+            };
+            if args.watch && stdout().is_terminal() && !args.json {
+                // a terminal that is gone is found out by the next line
+                let _ = stdout().lock().write_all(CLEAR.as_bytes());
+            }
+            let outcome = show(args, seen);
+            if !args.watch {
+                return outcome;
+            }
+            if let Err(Failure { lines, .. }) = outcome {
+                lines.iter().try_for_each(|line| say(line))?;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(WATCH_EVERY) => {}
+                _ = signals.next() => return Ok(()),
+            }
+        }
+    })
+}
+
+fn show(args: &Args, seen: Result<Status, Failure>) -> Result<(), Failure> {
+    match (seen, args.json) {
+        (Ok(status), as_json) => {
+            say(&if as_json { screen::json(&status).to_string() } else { screen::text(&status) })?;
+            // what is not as it should be stands in the first sentence already
+            if status.is_well() { Ok(()) } else { Err(Failure { lines: Vec::new(), code: 3 }) }
+        }
+        (Err(failure), true) => {
+            let told = json!({ "state": "failed", "sentence": failure.lines.join("; ") });
+            say(&told.to_string())?;
+            Err(Failure { lines: Vec::new(), code: failure.code })
+        }
+        (Err(failure), false) => Err(failure),
+    }
+}
+
+impl Status {
+    fn is_well(&self) -> bool {
+        self.web.is_ok() && self.failed().next().is_none()
+    }
+
+    fn failed(&self) -> impl Iterator<Item = &(String, String, Stage)> {
+        self.unready.iter().filter(|(_, _, stage)| matches!(stage, Stage::Failed { .. }))
+    }
+}
+
+/// Looks at everything once.
+async fn look(config: &Config) -> Result<Status, Failure> {
+    if !matches!(config.store.engine, store::Engine::Sqlite)
+        && super::check::look(&config.store).await?.is_new
+    {
+        let kept = Kept(&config.store.engine);
+        return Err(Failure::failed(format!("{kept} holds nothing yet; `ondol serve` makes what is needed")));
+    }
+    let store = Store::open(config.store.clone(), Clock::System).await?;
+    let seen = look_at(config, &store).await;
+    store.close().await;
+    seen
+}
+
+async fn look_at(config: &Config, store: &Store) -> Result<Status, Failure> {
+    let records = Records::open(store.clone(), Clock::System, config.records.clone()).await?;
+    let catalog = records.catalog();
+    let mut collections = Vec::with_capacity(catalog.all().len());
+    for collection in catalog.all() {
+        let records = store.count_about(&collection.table()).await?;
+        collections.push(Held { name: collection.name.clone(), records });
+    }
+    let states = store.indexes().await?;
+    let kept = match config.store.engine {
+        store::Engine::Sqlite => config.store.dir.join("data.db").display().to_string(),
+        _ => Kept(&config.store.engine).to_string(),
+    };
+    Ok(Status {
+        service: config.service.clone(),
+        kept,
+        about: store.about().await?,
+        position: store.newest().await?.0,
+        collections,
+        unready: catalog.all().iter().flat_map(|collection| unready(collection, &states)).collect(),
+        listen: config.listen.clone(),
+        web: answer::ask(&config.listen, ANSWER_TIME_MAX).await,
+    })
+}
+
+/// The indexes of a collection that are not ready.
+fn unready(collection: &Collection, states: &[IndexState]) -> Vec<(String, String, Stage)> {
+    let of = |declared: &index::Index| {
+        let name = index::store_name(declared, collection);
+        let found = states.iter().find(|state| state.name == name && state.stage != Stage::Ready)?;
+        Some((collection.name.clone(), declared.name.clone(), found.stage.clone()))
+    };
+    collection.indexes.iter().filter_map(of).collect()
+}
