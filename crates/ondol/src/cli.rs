@@ -3,6 +3,7 @@
 mod check;
 mod export;
 mod import;
+mod moving;
 mod place;
 mod progress;
 mod serve;
@@ -38,6 +39,8 @@ enum Verb {
     Export(export::Args),
     /// Look for mistakes in the service file; changes nothing.
     Check(check::Args),
+    /// Move the records to another database while they are used.
+    Move(moving::Args),
     /// How it is: the database, the collections, the indexes, the web server.
     Status(status::Args),
 }
@@ -55,6 +58,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Verb::Import(args) => import::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Check(args) => check::run(&args),
+        Verb::Move(args) => moving::run(&args),
         Verb::Status(args) => status::run(&args),
     };
     match done {

@@ -55,6 +55,10 @@ impl From<store::Error> for Failure {
                     "{error}; nothing was changed: put a backup in its place, or name another folder with --dir"
                 )
             }
+            Error::Moved { .. } => format!(
+                "{error}; name that place in the service file. Should they be used here again: `ondol move --back` gives \
+                 them back as they were"
+            ),
             Error::Lost { .. } => format!("{}; see [database] in the service file", chain(&error)),
             Error::Full => "the disk is full; make room and start again, nothing was lost".to_owned(),
             other => chain(other),

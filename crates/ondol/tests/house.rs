@@ -11,6 +11,7 @@ mod http;
 #[path = "house/listener.rs"]
 mod listener;
 
+#[expect(dead_code, reason = "those who move data use the rest of it")]
 #[path = "house/writer.rs"]
 mod writer;
 

@@ -4,13 +4,15 @@
 //! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
 //! inside it), `once` (writes that are asked for again),
 //! `cascade` (what goes with a deleted record), `batch` (several writes or none), `account` (what sign-in
-//! asks), `collections` (their making and changing), `bulk` (many rows at once).
+//! asks), `collections` (their making and changing), `declare` (their
+//! indexes and views), `bulk` (many rows at once).
 
 mod account;
 mod batch;
 mod bulk;
 mod cascade;
 mod collections;
+mod declare;
 mod expand;
 mod once;
 mod read;

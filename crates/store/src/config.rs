@@ -45,7 +45,7 @@ impl Engine {
         };
         let (address, database) =
             place.rsplit_once('/').ok_or_else(|| format!("there is no database; {shape}"))?;
-        let usual = if scheme == "postgres" { 5432 } else { 3306 };
+        let usual = if scheme.starts_with("postgres") { 5432 } else { 3306 };
         let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) => {
                 (host, port.parse().map_err(|_| format!("{port:?} is not a port; {shape}"))?)

@@ -101,6 +101,12 @@ pub enum Error {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// The database was left: its data have moved to another engine. The write was not done.
+    #[error("{}", moved(.to))]
+    Moved {
+        /// Where to, in words; empty when it is not known here.
+        to: String,
+    },
     /// The question can't be asked of this engine.
     #[error("{what}")]
     Unasked {
@@ -157,6 +163,7 @@ impl Error {
             Error::Met => Error::Met,
             Error::Pending => Error::Pending,
             Error::Unfit { what } => Error::Unfit { what: what.clone() },
+            Error::Moved { to } => Error::Moved { to: to.clone() },
             Error::Unasked { what } => Error::Unasked { what: what.clone() },
             Error::Engine(source) => Error::Engine(base::error::chain(&**source).into()),
         }
@@ -166,6 +173,13 @@ impl Error {
 impl From<Unsupported> for Error {
     fn from(unsupported: Unsupported) -> Error {
         Error::Unasked { what: unsupported.to_string() }
+    }
+}
+
+fn moved(to: &str) -> String {
+    match to {
+        "" => "the data have moved to another database".into(),
+        to => format!("the data have moved to {to}"),
     }
 }
 
@@ -182,6 +196,7 @@ impl Fault for Error {
             | Error::Lost { .. }
             | Error::Doubt
             | Error::Met
+            | Error::Moved { .. }
             | Error::Unfit { .. } => Kind::Unavailable,
             Error::Gone | Error::Pending => Kind::Conflict,
             _ => Kind::Internal,
@@ -201,6 +216,8 @@ impl Fault for Error {
             Error::Locked { .. } | Error::Newer { .. } | Error::Lost { .. } | Error::Unfit { .. } => {
                 "the database can't be used now".into()
             }
+            // where to is ours alone
+            Error::Moved { .. } => "the data have moved to another database".into(),
             Error::Full
             | Error::Busy
             | Error::Slow { .. }

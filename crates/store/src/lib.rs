@@ -3,7 +3,8 @@
 //! Map, in reading order: `query` (what is asked, as plain data), `dialect` (that data as SQL text), `row` (what is
 //! kept), `change` (the log), `once` (keys of writes that are done once), `config`, `error`, `conn` (reading), `tx`
 //! (writing), `sqlite` (the embedded engine: one writer that groups commits, readers called in place), `store` (opening,
-//! and the doors to all of it), `pulse` (whether it answers), `files`.
+//! and the doors to all of it), `pulse` (whether it answers), `state` (for those who look on), `moving` (to another
+//! engine), `files`.
 //!
 //! To add a setting or limit: `config`, with its default and its unit. To add an engine: a folder beside `sqlite` with a
 //! connection behind [`Conn`], a file in `dialect`, and the suite of `tests/conformance.rs` run on it.
@@ -20,6 +21,7 @@ mod error;
 pub mod files;
 mod live;
 mod mariadb;
+pub mod moving;
 mod once;
 mod postgres;
 mod pulse;

@@ -3,7 +3,8 @@
 //! Map, in reading order: `link` (the connections, one face for both kinds), `words` (statements in the words of a kind),
 //! `schema` (our tables), `tx` (a transaction), `write` (run, run again, never done twice), `log` (positions and reading),
 //! `once` (keys of writes that are done once), `follow` (the task that does both), `indexes` (built while others write),
-//! `progress` (how far they are), `probe` (a look before anything is made).
+//! `progress` (how far they are), `probe` (a look before anything is made), `side` and `put` (a server that data move
+//! from, and to).
 //!
 //! Invariant: nothing here names a driver.
 
@@ -14,7 +15,9 @@ mod log;
 mod once;
 mod probe;
 mod progress;
+mod put;
 mod schema;
+pub(crate) mod side;
 mod tx;
 mod words;
 mod write;
@@ -37,6 +40,7 @@ use crate::row::{Row, Table};
 
 pub(crate) use link::{Cells, Link, Pool};
 pub use probe::{Seen, look};
+pub(crate) use side::Side;
 pub(crate) use tx::Tx;
 
 use tx::Chore;
@@ -259,5 +263,21 @@ fn first_text(found: &[Cells]) -> Option<String> {
     match found.first()?.first()? {
         Value::Text(text) => Some(text.to_string()),
         _ => None,
+    }
+}
+
+/// A whole number of a row; 0 where there is none.
+fn int(row: &Cells, column: usize) -> i64 {
+    match row.get(column) {
+        Some(Value::Int(number)) => *number,
+        _ => 0,
+    }
+}
+
+/// A text of a row; empty where there is none.
+fn string(row: &Cells, column: usize) -> String {
+    match row.get(column) {
+        Some(Value::Text(text)) => text.to_string(),
+        _ => String::new(),
     }
 }

@@ -10,6 +10,7 @@
 //!   without holes above its oldest row. `kind` is `create`, `update` or `delete`; `at` is in milliseconds since 1970;
 //!   `rev`, `shape` and `body` stand only at a delete: the record as it last was. The newest row is never trimmed: from
 //!   it the next `seq` is counted.
+//!   In a database that was left it is called `change_moved`, so that nobody writes to it any more: see `moving`.
 //! - `once(name, fingerprint, write_id, at, answer)`: the keys of writes that are done once. Not there in databases of
 //!   older programs, which pass it over; it is made when it is missing.
 //! - `r_TABLE(id, rev, shape, body)`: the records of a table; `rev` is the `seq` of the change that wrote the row.
@@ -23,7 +24,8 @@
 //! Map, in reading order: `fault` (what SQLite says, as our errors), `link` (a connection and its leash), `open` (the
 //! file's making and checking), `rows`, `log`, `once`,
 //! `schema` (the statements), `readers` (the pool and the slow lane), `tx`
-//! (the writer's transaction), `job` (a write that waits), `writer` (the thread), `engine` (all of it).
+//! (the writer's transaction), `job` (a write that waits), `writer` (the thread), `engine` (all of it), `side` and `put`
+//! (a database that data move from, and to).
 
 mod engine;
 mod fault;
@@ -32,9 +34,11 @@ mod link;
 pub(crate) mod log;
 mod once;
 mod open;
+mod put;
 mod readers;
 pub(crate) mod rows;
 pub(crate) mod schema;
+pub(crate) mod side;
 mod tx;
 mod writer;
 
@@ -44,6 +48,7 @@ pub(crate) use job::{Job, Work};
 pub(crate) use link::Link;
 pub(crate) use open::prepare;
 pub(crate) use readers::Readers;
+pub(crate) use side::Side;
 pub(crate) use tx::Tx;
 pub(crate) use writer::{Message, Shared, Writer};
 

@@ -11,6 +11,7 @@ use crate::conn::Conn;
 use crate::error::Error;
 use crate::files::Files;
 use crate::live::Live;
+use crate::moving::MOVING;
 use crate::once::Earlier;
 use crate::remote::Remote;
 use crate::row::Table;
@@ -40,7 +41,21 @@ pub(crate) enum Engine {
 impl Store {
     /// Opens the store, making what is missing. Several processes may have it open; of the embedded engine the server
     /// among them must [`claim`](Store::claim) it.
+    ///
+    /// [`Error::Moved`] when its data have moved to another engine, [`Error::Unfit`] when a move to it was not finished.
     pub async fn open(config: Config, clock: Clock) -> Result<Store, Error> {
+        let store = Store::open_moving(config, clock).await?;
+        if store.reader().await?.setting(MOVING).await?.is_some_and(|mark| !mark.is_empty()) {
+            store.close().await;
+            let what =
+                "a move to this database was not finished: say the same `ondol move` again, or empty it";
+            return Err(Error::Unfit { what: what.into() });
+        }
+        Ok(store)
+    }
+
+    /// The same of a database that data may be moving to.
+    pub(crate) async fn open_moving(config: Config, clock: Clock) -> Result<Store, Error> {
         std::fs::create_dir_all(&config.dir).map_err(|e| Error::io(&config.dir, e))?;
         let files = Files::new(config.dir.join("storage"));
         let engine = match &config.engine {

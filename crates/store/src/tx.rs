@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::conn::{Conn, Way};
 use crate::error::Error;
+use crate::moving::{Claim, Manner};
 use crate::once::{Earlier, Once};
 use crate::query::{Index, View};
 use crate::remote;
@@ -134,6 +135,27 @@ impl Tx {
     /// that is taken too, there is no view, and no error.
     pub async fn set_view(&mut self, table: &Table, view: Option<&View>) -> Result<(), Error> {
         on_engine!(self, tx => tx.set_view(table, view), tx.set_view(table, view).await)
+    }
+
+    /// Takes records away and writes rows as they are, without changes in the log: see `moving`.
+    pub(crate) async fn put(
+        &mut self,
+        table: &Table,
+        gone: &[Arc<str>],
+        rows: &[Row],
+        manner: Manner,
+    ) -> Result<(), Error> {
+        on_engine!(self, tx => tx.put(table, gone, rows, manner), tx.put(table, gone, rows, manner).await)
+    }
+
+    /// Keeps claims of writes, those that are there over again.
+    pub(crate) async fn put_claims(&mut self, claims: &[Claim]) -> Result<(), Error> {
+        on_engine!(self, tx => tx.put_claims(claims), tx.put_claims(claims).await)
+    }
+
+    /// Empties the log and lets positions begin after this one.
+    pub(crate) async fn begin_at(&mut self, position: i64) -> Result<(), Error> {
+        on_engine!(self, tx => tx.begin_at(position), tx.begin_at(position).await)
     }
 
     /// Keeps a setting of the whole database.

@@ -12,7 +12,7 @@ use crate::config::nearest;
 use crate::failure::Failure;
 
 /// What people who come from other tools say for our verbs.
-const GUESSES: [(&str, &str); 18] = [
+const GUESSES: [(&str, &str); 20] = [
     ("start", "serve"),
     ("run", "serve"),
     ("server", "serve"),
@@ -24,6 +24,8 @@ const GUESSES: [(&str, &str); 18] = [
     ("config", "check"),
     ("doctor", "check"),
     ("plan", "check"),
+    ("migrate", "move"),
+    ("transfer", "move"),
     ("health", "status"),
     ("ps", "status"),
     ("info", "status"),

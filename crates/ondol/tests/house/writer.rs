@@ -63,6 +63,18 @@ impl Writer {
         }
     }
 
+    /// Writes until the server refuses; what it says then. A server that goes without a word is a fault.
+    pub(crate) fn write_until_refused(&mut self, address: &str, token: &str) -> (u16, String) {
+        let mut client = Client::new(address, token).expect("a connection");
+        loop {
+            let write = self.next();
+            match send(&mut client, &write).expect("an answer") {
+                (200 | 204, _) => self.note(&write),
+                (status, told) => return (status, told.to_string()),
+            }
+        }
+    }
+
     /// Finds out what became of the write that was never answered, then holds the server to all that was written since
     /// the last time.
     pub(crate) fn check(&mut self, client: &mut Client) {

@@ -9,19 +9,20 @@ use std::sync::Arc;
 
 use base::error::{Fields, Kind};
 use serde_json::{Map, Value};
-use store::query::{Column, Expr, MAIN, Order, Select, View};
+use store::query::{Column, Expr, MAIN, Order, Select};
 use store::{Conn, Table, Tx};
 
 use crate::core::catalog::Catalog;
 use crate::core::collection::Collection;
 use crate::core::field::FieldKind;
-use crate::core::{change, index, language};
+use crate::core::{change, language};
 use crate::error::Error;
 use crate::records::Records;
+use crate::records::declare::{declare, not_unique};
 use crate::records::write::refuse;
 
 /// The table of collections.
-const COLLECTIONS: &str = "collections";
+pub(super) const COLLECTIONS: &str = "collections";
 /// Records that one transaction of a truncation deletes.
 const TRUNCATE_STEP: u64 = 500;
 
@@ -432,34 +433,7 @@ async fn keep(tx: &mut Tx, before: Option<&Collection>, after: &Collection) -> R
         None => drop(tx.insert(&collections, &after.id, 1, body).await?),
         Some(_) => drop(tx.update(&collections, &after.id, 1, body).await?),
     }
-    let indexes: Vec<_> = after.indexes.iter().map(|declared| index::to_store(declared, after)).collect();
-    tx.set_indexes(&after.table(), &indexes).await.map_err(|fault| not_unique(fault, after))?;
-    tx.set_view(&after.table(), Some(&view(after))).await?;
-    Ok(())
-}
-
-/// Data that don't fit a new unique index, as a fault of that index.
-fn not_unique(fault: store::Error, collection: &Collection) -> Error {
-    let store::Error::Unique { index: name } = &fault else { return fault.into() };
-    let place =
-        collection.indexes.iter().position(|declared| index::to_store(declared, collection).name == *name);
-    let Some(place) = place else { return fault.into() };
-    let message = format!(
-        "Some records have the same values, so `{}` can't be unique.",
-        collection.indexes[place].name
-    );
-    let mut one = Fields::one(&place.to_string(), "validation_invalid_index_expression", &message);
-    let nested = Value::from(std::mem::take(&mut one.0));
-    one.0.insert("indexes".into(), nested);
-    Error::invalid("The collection can't be saved.", one)
-}
-
-/// The readable view of a collection, for people with a database shell.
-fn view(collection: &Collection) -> View {
-    let id = [("id".to_owned(), Column::Id)];
-    let shown = collection.fields.iter().filter(|f| !f.is_hidden && !f.is_id());
-    let columns = id.into_iter().chain(shown.map(|f| (f.name.clone(), f.column()))).collect();
-    View { name: collection.name.clone(), columns }
+    declare(tx, after).await
 }
 
 async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {

@@ -19,16 +19,17 @@ pub struct Seen {
 pub async fn look(config: &Config) -> Result<Option<Seen>, Error> {
     let Some(kind) = Kind::of(&config.engine) else { return Ok(None) };
     let pool = Pool::open(config).await?;
-    let is_new = !has_tables(&mut pool.take().await?, kind).await?;
+    let is_new = !has_table(&mut pool.take().await?, kind, "meta").await?;
     let seen = Seen { version: pool.version(), is_new };
     pool.close();
     Ok(Some(seen))
 }
 
-async fn has_tables(link: &mut Link, kind: Kind) -> Result<bool, Error> {
+/// Whether there is a table by a name of ours.
+pub(super) async fn has_table(link: &mut Link, kind: Kind, name: &str) -> Result<bool, Error> {
     let schema = kind.either("current_schema()", "database()");
     let sql = format!(
-        "SELECT count(*) FROM information_schema.tables WHERE table_schema = {schema} AND table_name = 'meta'"
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = {schema} AND table_name = '{name}'"
     );
     Ok(first_int(&link.query(&kind.sql(&sql, Vec::new())).await?) > 0)
 }

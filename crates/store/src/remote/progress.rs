@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::error::Error;
 use crate::query::Value;
 use crate::remote::words::{Kind, text};
-use crate::remote::{Cells, Remote, first_int};
+use crate::remote::{Cells, Remote, first_int, string};
 use crate::row::Table;
 use crate::state::{About, IndexState, Stage};
 
@@ -33,7 +33,7 @@ impl Remote {
     pub(crate) async fn index_states(&self) -> Result<Vec<IndexState>, Error> {
         let sql = self.kind.sql("SELECT name, tbl, state, note FROM idx", Vec::new());
         let wanted = self.pool.query(&sql).await?;
-        let is_building = |row: &Cells| matches!(word(row, 2).as_str(), "wanted" | "made");
+        let is_building = |row: &Cells| matches!(string(row, 2).as_str(), "wanted" | "made");
         let done = match wanted.iter().any(is_building) {
             true => self.building(&wanted).await?,
             false => HashMap::new(),
@@ -48,12 +48,12 @@ impl Remote {
         let mut done = HashMap::new();
         for row in &found {
             let Some(Value::Int(thousandths)) = row.get(1) else { continue };
-            let told = word(row, 0);
+            let told = string(row, 0);
             let is_it = |name: &str| match self.kind {
                 Kind::Postgres => told == name,
                 Kind::MariaDb => told.contains(&format!("\"{name}\"")) || told.contains(&format!("`{name}`")),
             };
-            for name in wanted.iter().map(|row| word(row, 0)).filter(|name| is_it(name)) {
+            for name in wanted.iter().map(|row| string(row, 0)).filter(|name| is_it(name)) {
                 #[expect(clippy::cast_precision_loss, reason = "a part in thousandths")]
                 done.insert(name, (*thousandths as f32 / 1_000.0).clamp(0.0, 1.0));
             }
@@ -91,19 +91,12 @@ impl Remote {
 }
 
 fn state(row: &Cells, done: &HashMap<String, f32>) -> IndexState {
-    let name = word(row, 0);
-    let stage = match word(row, 2).as_str() {
+    let name = string(row, 0);
+    let stage = match string(row, 2).as_str() {
         "ready" => Stage::Ready,
-        "failed" => Stage::Failed { why: word(row, 3) },
+        "failed" => Stage::Failed { why: string(row, 3) },
         "unwanted" | "leaving" => Stage::Leaving,
         _ => Stage::Building { progress: done.get(&name).copied() },
     };
-    IndexState { table: Table::new(&word(row, 1)), name, stage }
-}
-
-fn word(row: &Cells, column: usize) -> String {
-    match row.get(column) {
-        Some(Value::Text(text)) => text.to_string(),
-        _ => String::new(),
-    }
+    IndexState { table: Table::new(&string(row, 1)), name, stage }
 }

@@ -8,6 +8,7 @@
 //!   `i`, in its own transaction, with `pos` NULL and `seq` counted up by the server (with holes; of one record it grows in the
 //!   order of commits, because the record is locked when it is taken). `pos` is given afterwards, in the order in which
 //!   changes have become visible: see `log`. The key refuses a write that is done twice.
+//!   In a database that was left it is called `change_moved`, so that nobody writes to it any more: see `moving`.
 //! - `gone(write_id, i, tbl, record, rev, shape, body)`: deleted records as they last were, as long as their change.
 //! - `head(id, pos)`: one row, the newest position; who holds its lock gives out positions.
 //! - `once(name, fingerprint, write_id, at, answer)`: the keys of writes that are done once: see `once`.
@@ -80,6 +81,9 @@ const MARIADB: [&str; 7] = [
 impl Remote {
     /// Makes our tables where they are missing; refuses those of a newer program.
     pub(super) async fn make(&self) -> Result<(), Error> {
+        if let Some(to) = self.left().await? {
+            return Err(Error::Moved { to });
+        }
         let mut tries = 1;
         while let Err(error) = self.try_make().await {
             if tries == TRIES || matches!(error, Error::Newer { .. }) {

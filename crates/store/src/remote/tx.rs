@@ -244,6 +244,11 @@ impl Tx {
     }
 
     pub(crate) async fn set_setting(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        // settings are not in the log: who holds it, or has left the database, is met here
+        let stay = self
+            .kind()
+            .either("LOCK TABLE \"change\" IN ROW SHARE MODE", "SELECT write_id FROM \"change\" LIMIT 0");
+        self.query(stay, Vec::new()).await?;
         let done = schema::put(&mut self.link, self.remote.kind, &format!("setting.{name}"), value).await;
         self.heed(done)
     }
@@ -273,12 +278,14 @@ impl Tx {
     pub(super) async fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Vec<Value>>, Error> {
         let sql = self.kind().sql(sql, values);
         let found = self.link.query(&sql).await;
+        let found = self.remote.or_left(found).await;
         self.heed(found)
     }
 
     pub(super) async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, Error> {
         let sql = self.kind().sql(sql, values);
         let done = self.link.execute(&sql).await;
+        let done = self.remote.or_left(done).await;
         self.heed(done)
     }
 
@@ -358,6 +365,6 @@ const CHANGE: &str =
 const CHANGE_OF_R: &str =
     "INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) SELECT ?t,?i,?i,?t,?t,?t,?i FROM r";
 
-fn row_values(row: &Row) -> Vec<Value> {
+pub(super) fn row_values(row: &Row) -> Vec<Value> {
     vec![text(&row.id), Value::Int(row.rev), Value::Int(row.shape), text(&row.body)]
 }

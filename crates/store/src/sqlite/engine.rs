@@ -84,6 +84,11 @@ impl Engine {
         &self.readers
     }
 
+    /// The database as a side of a move.
+    pub(crate) fn side(&self) -> Result<sqlite::Side, Error> {
+        Ok(sqlite::Side::new(sqlite::prepare(self.readers.place())?))
+    }
+
     /// The engine, and the bytes of its files.
     pub(crate) fn about(&self) -> About {
         let folder = self.lock_path.parent().unwrap_or(&self.lock_path);

@@ -7,6 +7,9 @@ use rusqlite::ffi;
 
 use crate::error::Error;
 
+/// What SQLite says when the change log is not there.
+const NO_LOG: &str = "no such table: change";
+
 /// What an error has to name: the file, and the limit of a read.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -32,6 +35,10 @@ impl Place {
             (ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB, _) => Error::Damaged { path: path() },
             (ffi::SQLITE_CANTOPEN | ffi::SQLITE_READONLY | ffi::SQLITE_PERM | ffi::SQLITE_AUTH, _) => {
                 Error::Access { path: path(), source: self.why_shut(error) }
+            }
+            // what every database of ours has, but one that was left
+            (ffi::SQLITE_ERROR, _) if message.as_deref().is_some_and(|said| said.starts_with(NO_LOG)) => {
+                Error::Moved { to: String::new() }
             }
             _ => Error::engine(error),
         }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::dialect::sqlite;
 use crate::error::Error;
-use crate::sqlite::{APPLICATION, FORMAT, Link, Place, once};
+use crate::sqlite::{APPLICATION, FORMAT, Link, Place, once, side};
 
 /// Wait between two tries while another process writes. SQLite's own waits grow to 100 ms, and would hardly ever meet the
 /// short gaps that an import leaves.
@@ -67,7 +67,7 @@ pub(super) fn reader(place: &Arc<Place>) -> Result<Link, Error> {
     Link::new(db, Arc::clone(place))
 }
 
-fn connect(place: &Place, more: OpenFlags) -> Result<Connection, Error> {
+pub(super) fn connect(place: &Place, more: OpenFlags) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let mut db = Connection::open_with_flags(&place.path, flags).map_err(|e| place.fault(e))?;
     tune(&mut db).map_err(|e| place.fault(e))?;
@@ -117,7 +117,8 @@ fn check(db: &Connection, place: &Place) -> Result<bool, Error> {
     if found > FORMAT {
         return Err(Error::Newer { path: path(), found, known: FORMAT });
     }
-    number("SELECT (SELECT count(*) FROM meta) + (SELECT count(*) FROM (SELECT 1 FROM change LIMIT 1))")?;
+    number("SELECT (SELECT count(*) FROM meta) + (SELECT count(*) FROM (SELECT 1 FROM change LIMIT 1))")
+        .map_err(|error| side::left(db, error))?;
     Ok(true)
 }
 

@@ -40,6 +40,11 @@ impl Readers {
         }
     }
 
+    /// The file.
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
     /// Runs a read that is known to be short.
     pub(crate) async fn brief<T>(
         &self,

@@ -19,7 +19,7 @@ use crate::once::{Earlier, Once, expired};
 use crate::query::{Index, View};
 use crate::row::{Row, Table};
 use crate::sqlite::Link;
-use crate::sqlite::{log, once, rows, schema};
+use crate::sqlite::{log, once, rows, schema, side};
 
 /// The epoch of a database that one process serves.
 const EPOCH: i64 = 1;
@@ -149,7 +149,10 @@ impl Tx {
         self.write(|db| rows::set_setting(db, name, value))
     }
 
-    fn write<T>(&mut self, write: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+    pub(super) fn write<T>(
+        &mut self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         self.begin_writing()?;
         let outcome = write(&self.link.db).map_err(|e| self.link.place.fault(e));
         if let Err(error) = &outcome
@@ -238,7 +241,7 @@ impl Tx {
             Ok(newest) => self.newest = newest,
             Err(error) => {
                 self.roll_back();
-                return Err(error);
+                return Err(side::left(&self.link().db, error));
             }
         }
         self.changes.clear();

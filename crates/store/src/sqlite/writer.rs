@@ -190,7 +190,8 @@ impl Writer {
         match self.tx().trim(keep, TRIM_STEP) {
             // the next step follows with the next commit or the next idle moment
             Ok(true) => self.commits_untrimmed = TRIM_EVERY,
-            Ok(false) => {}
+            // of a database that was left each write tells
+            Ok(false) | Err(Error::Moved { .. }) => {}
             Err(error) => {
                 tracing::warn!("trim the change log and the keys of writes: {}", base::error::chain(&error))
             }
