@@ -1,4 +1,4 @@
-//! Sign-in as clients meet it: requests through the router, on a store of its own.
+//! Sign-in as clients meet it: requests through the router, on a store of its own, of the engine of this run.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use base::unit::Span;
 use identity::{Config, Identity, superusers};
 use records::{Authenticate, Draft, Limits, Principal, Records, Request, Shape};
 use serde_json::{Value, json};
-use store::Store;
+use store::{Engine, Store};
 use tokio_util::sync::CancellationToken;
 use web::Front;
 use web::limiter::{Allowance, Limiter};
@@ -28,12 +28,18 @@ struct Fixture {
     identity: Identity,
     front: Front,
     user: String,
+    _database: Option<testbed::Database>,
 }
 
 async fn fixture() -> Fixture {
     let dir = tempfile::tempdir().expect("a folder");
     let clock = Clock::manual(START);
-    let store = Store::open(store::Config::new(dir.path()), clock.clone()).await.expect("a store");
+    let database = testbed::chosen();
+    let mut config = store::Config::new(dir.path());
+    if let Some(database) = &database {
+        config.engine = Engine::from_url(&database.url()).expect("a server's address");
+    }
+    let store = Store::open(config, clock.clone()).await.expect("a store");
     let records = Records::open(store, clock.clone(), Limits::default()).await.expect("records");
     let web = web::Config {
         rates: vec![Allowance {
@@ -50,7 +56,7 @@ async fn fixture() -> Fixture {
         .await
         .expect("a superuser");
     let user = create_user(&records).await;
-    Fixture { _dir: dir, clock, records, identity, front, user }
+    Fixture { _dir: dir, clock, records, identity, front, user, _database: database }
 }
 
 /// A request of a superuser.

@@ -5,15 +5,23 @@ use base::time::Clock;
 use records::core::change;
 use records::{Draft, Limits, Records, Request, Shape};
 use serde_json::{Map, Value, json};
-use store::{Config, Store};
+use store::{Config, Engine, Store};
+use testbed::Database;
 
 fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().expect("it is an object")
 }
 
-async fn open(dir: &tempfile::TempDir) -> Records {
-    let store = Store::open(Config::new(dir.path()), Clock::System).await.expect("the folder is ours");
-    Records::open(store, Clock::System, Limits::default()).await.expect("the store is new")
+/// A database where nothing is yet; it goes when the last two are dropped.
+async fn open() -> (Records, tempfile::TempDir, Option<Database>) {
+    let (dir, database) = (tempfile::tempdir().expect("there is room"), testbed::chosen());
+    let mut config = Config::new(dir.path());
+    if let Some(database) = &database {
+        config.engine = Engine::from_url(&database.url()).expect("a server's address");
+    }
+    let store = Store::open(config, Clock::System).await.expect("the place is ours");
+    let records = Records::open(store, Clock::System, Limits::default()).await.expect("the store is new");
+    (records, dir, database)
 }
 
 fn export() -> Vec<Map<String, Value>> {
@@ -47,8 +55,7 @@ fn export() -> Vec<Map<String, Value>> {
 
 #[tokio::test]
 async fn an_export_comes_through_whole_and_a_second_time_changes_nothing() {
-    let dir = tempfile::tempdir().expect("there is room");
-    let records = open(&dir).await;
+    let (records, _dir, _database) = open().await;
     records.import_collections(&export(), false).await.expect("the export is in order");
     let catalog = records.catalog();
     let first: Vec<Map<String, Value>> = catalog.all().iter().map(|c| change::to_wire(c)).collect();
@@ -68,8 +75,7 @@ async fn an_export_comes_through_whole_and_a_second_time_changes_nothing() {
 
 #[tokio::test]
 async fn records_live_through_new_names_and_new_forms_of_their_fields() {
-    let dir = tempfile::tempdir().expect("there is room");
-    let records = open(&dir).await;
+    let (records, _dir, _database) = open().await;
     let tags = json!({ "name": "tags", "type": "select", "values": ["a", "b"], "maxSelect": 1 });
     let sent = json!({ "name": "notes", "viewRule": "", "createRule": "",
         "fields": [{ "name": "title", "type": "text" }, tags] });

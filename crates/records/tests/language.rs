@@ -16,7 +16,7 @@ use records::core::language::{Fault, Query, Scope};
 use records::{Limits, Principal, Request};
 use serde_json::{Map, Value};
 use store::query::{Select, Source};
-use store::{Config, Row, Store};
+use store::{Config, Engine, Row, Store};
 
 #[path = "language/soup.rs"]
 mod soup;
@@ -119,13 +119,19 @@ struct World {
     catalog: Catalog,
     store: Store,
     _dir: tempfile::TempDir,
+    _database: Option<testbed::Database>,
 }
 
 impl World {
     async fn new() -> World {
         let table: Value = serde_json::from_str(include_str!("language/table.json")).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(Config::new(dir.path()), Clock::System).await.unwrap();
+        let database = testbed::chosen();
+        let mut config = Config::new(dir.path());
+        if let Some(database) = &database {
+            config.engine = Engine::from_url(&database.url()).unwrap();
+        }
+        let store = Store::open(config, Clock::System).await.unwrap();
         let catalog = catalog();
         for collection in catalog.all() {
             let (place, rows) = (collection.table(), table["records"][&collection.name].as_array());
@@ -145,7 +151,7 @@ impl World {
             });
             filled.await.unwrap();
         }
-        World { table, catalog, store, _dir: dir }
+        World { table, catalog, store, _dir: dir, _database: database }
     }
 
     /// Who asks: nobody for `guest`.

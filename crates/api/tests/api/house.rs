@@ -70,18 +70,22 @@ impl House {
         House::with(api::Config::default(), |_| {}).await
     }
 
-    /// The same, on a database server where one is given.
-    pub(crate) async fn on(database: Option<Database>) -> House {
-        let engine = database.as_ref().map_or(Engine::Sqlite, |database| {
-            Engine::from_url(&database.url()).expect("a server's address")
-        });
-        let house = House::with(api::Config::default(), |settings| settings.engine = engine).await;
-        House { _database: database, ..house }
+    /// A house with other settings, on the engine of this run.
+    pub(crate) async fn with(config: api::Config, change: impl FnOnce(&mut store::Config)) -> House {
+        House::on(testbed::chosen(), config, change).await
     }
 
-    pub(crate) async fn with(config: api::Config, change: impl FnOnce(&mut store::Config)) -> House {
+    /// The same on a database server, or embedded where none is given.
+    pub(crate) async fn on(
+        database: Option<Database>,
+        config: api::Config,
+        change: impl FnOnce(&mut store::Config),
+    ) -> House {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings = store::Config::new(folder.path());
+        if let Some(database) = &database {
+            settings.engine = Engine::from_url(&database.url()).expect("a server's address");
+        }
         change(&mut settings);
         let store = Store::open(settings, Clock::System).await.expect("opens");
         let records = Records::open(store, Clock::System, Limits::default()).await.expect("opens");
@@ -95,7 +99,7 @@ impl House {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let until = stop.clone();
         tasks.spawn(async move { service.run(until).await });
-        House { records, front, stop, _tasks: tasks, folder, _database: None }
+        House { records, front, stop, _tasks: tasks, folder, _database: database }
     }
 
     /// Makes a collection with these fields; everybody may do everything.

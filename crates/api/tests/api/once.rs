@@ -264,7 +264,7 @@ macro_rules! on_every_engine {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
-                    let house = super::posts(super::House::on($database).await).await;
+                    let house = super::posts(super::House::on($database, api::Config::default(), |_| {}).await).await;
                     let store = house.records.store().clone();
                     super::$name(house).await;
                     store.close().await;

@@ -12,7 +12,8 @@ use base::time::{Clock, Timestamp};
 use console::{Config, Means, Service};
 use identity::{Identity, superusers};
 use records::{Limits, Records};
-use store::Store;
+use store::{Engine, Store};
+use testbed::Database;
 use web::Front;
 use web::limiter::Limiter;
 
@@ -27,6 +28,7 @@ pub(crate) struct House {
     front: Front,
     clock: Clock,
     cookies: String,
+    _database: Option<Database>,
 }
 
 /// What came back.
@@ -53,7 +55,12 @@ impl House {
     pub(crate) async fn new() -> House {
         let dir = tempfile::tempdir().expect("a folder");
         let clock = Clock::manual(Timestamp(1_800_000_000_000));
-        let store = Store::open(store::Config::new(dir.path()), clock.clone()).await.expect("a store");
+        let database = testbed::chosen();
+        let mut config = store::Config::new(dir.path());
+        if let Some(database) = &database {
+            config.engine = Engine::from_url(&database.url()).expect("a server's address");
+        }
+        let store = Store::open(config, clock.clone()).await.expect("a store");
         let records = Records::open(store, clock.clone(), Limits::default()).await.expect("records");
         let web = web::Config::default();
         let limiter = Arc::new(Limiter::new(&web, clock.clone()));
@@ -61,7 +68,7 @@ impl House {
         let config = Config { first_run_key: Some(Secret::new("the-key")), ..Config::default() };
         let console = Service::new(config, Means { records: records.clone(), identity, limiter });
         let front = Front::new(console.router(), Arc::new(web));
-        House { _dir: dir, records, front, clock, cookies: String::new() }
+        House { _dir: dir, records, front, clock, cookies: String::new(), _database: database }
     }
 
     /// A service with a superuser, who has signed in.

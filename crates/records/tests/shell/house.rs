@@ -1,4 +1,4 @@
-//! A small house to test in: a store in a temporary folder, a clock that stands, and short words for what tests do.
+//! A small house to test in: a store on the engine of this run, a clock that stands, and short words for what tests do.
 
 use std::sync::Arc;
 
@@ -6,11 +6,14 @@ use base::error::Fault;
 use base::time::{Clock, Timestamp};
 use records::{Draft, Error, Limits, ListQuery, Principal, Records, Request, Shape, Written};
 use serde_json::{Map, Value};
-use store::{Config, Store};
+use store::{Config, Engine, Store};
+use testbed::Database;
 
 pub(crate) struct House {
     pub(crate) records: Records,
-    dir: tempfile::TempDir,
+    config: Config,
+    _dir: tempfile::TempDir,
+    _database: Option<Database>,
 }
 
 pub(crate) fn object(value: Value) -> Map<String, Value> {
@@ -25,15 +28,20 @@ impl House {
     pub(crate) async fn with(limits: Limits) -> House {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp::parse("2026-11-22 03:00:00Z").unwrap());
-        let store = Store::open(Config::new(dir.path()), clock.clone()).await.unwrap();
+        let database = testbed::chosen();
+        let mut config = Config::new(dir.path());
+        if let Some(database) = &database {
+            config.engine = Engine::from_url(&database.url()).unwrap();
+        }
+        let store = Store::open(config.clone(), clock.clone()).await.unwrap();
         let records = Records::open(store, clock, limits).await.unwrap();
-        House { records, dir }
+        House { records, config, _dir: dir, _database: database }
     }
 
-    /// The same folder as another process would have it open.
+    /// The same folder and database as another process would have them open.
     pub(crate) async fn of_another_process(&self) -> Records {
         let clock = self.records.clock().clone();
-        let store = Store::open(Config::new(self.dir.path()), clock.clone()).await.unwrap();
+        let store = Store::open(self.config.clone(), clock.clone()).await.unwrap();
         Records::open(store, clock, Limits::default()).await.unwrap()
     }
 
