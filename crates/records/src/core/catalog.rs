@@ -11,7 +11,6 @@ pub struct Catalog {
     by_id: HashMap<String, Arc<Collection>>,
     by_name: HashMap<String, Arc<Collection>>,
     in_order: Vec<Arc<Collection>>,
-    rev: i64,
 }
 
 impl Catalog {
@@ -19,18 +18,7 @@ impl Catalog {
     pub fn new(collections: Vec<Arc<Collection>>) -> Catalog {
         let by_id = collections.iter().map(|c| (c.id.clone(), c.clone())).collect();
         let by_name = collections.iter().map(|c| (c.name.to_lowercase(), c.clone())).collect();
-        Catalog { by_id, by_name, in_order: collections, rev: 0 }
-    }
-
-    /// The same, as read from a store in which the newest of them has this version.
-    #[must_use]
-    pub fn at(self, rev: i64) -> Catalog {
-        Catalog { rev, ..self }
-    }
-
-    /// The version of the newest collection in it; 0 for a catalog that was not read from a store.
-    pub fn rev(&self) -> i64 {
-        self.rev
+        Catalog { by_id, by_name, in_order: collections }
     }
 
     /// A collection by name (in any case) or id.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base::error::{Fields, Kind};
 use serde_json::{Map, Value};
-use store::query::{Column, Expr, MAIN, Order, Select};
+use store::query::{Column, Compare, Expr, Func, MAIN, Order, Scalar, Select, Value as Bound};
 use store::{Conn, Table, Tx};
 
 use crate::core::catalog::Catalog;
@@ -154,11 +154,8 @@ impl Records {
         if known.is_some() {
             return Ok(known);
         }
-        let mut newest = Select::table(&Table::new(COLLECTIONS));
-        newest.order = vec![Order { by: Expr::Column(MAIN, Column::Rev), descending: true }];
-        newest.limit = Some(1);
-        let newest = self.store().reader().await?.select(&newest).await?.pop();
-        if newest.is_some_and(|row| row.rev > self.catalog().rev()) {
+        let may_be_one = name_or_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if may_be_one && self.store().reader().await?.exists(&called(name_or_id)).await? {
             let _changing = self.inner.changing.lock().await;
             self.reload().await?;
         }
@@ -449,6 +446,19 @@ async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// The collection of this id, or of this name in any case.
+fn called(name_or_id: &str) -> Select {
+    let text = |text: &str| Expr::Value(Bound::Text(text.into()));
+    let is = |column: Expr, value: Expr| Expr::Compare(Box::new(column), Compare::Eq, Box::new(value));
+    let name = Expr::Call(Func::Lower, vec![Expr::Column(MAIN, Column::Field("name".into(), Scalar::Text))]);
+    let mut select = Select::table(&Table::new(COLLECTIONS));
+    select.filter = Some(Expr::Or(vec![
+        is(Expr::Column(MAIN, Column::Id), text(name_or_id)),
+        is(name, text(&name_or_id.to_ascii_lowercase())),
+    ]));
+    select
+}
+
 /// All collections, in the order of their making.
 async fn read(conn: &mut Conn) -> Result<Catalog, Error> {
     let mut select = Select::table(&Table::new(COLLECTIONS));
@@ -456,6 +466,5 @@ async fn read(conn: &mut Conn) -> Result<Catalog, Error> {
     let rows = conn.select(&select).await?;
     let read = |row: &store::Row| change::from_stored(&row.id, &row.body).map(Arc::new);
     let all = rows.iter().map(read).collect::<Result<_, _>>();
-    let rev = rows.iter().map(|row| row.rev).max().unwrap_or(0);
-    all.map(|all| Catalog::new(all).at(rev)).map_err(|fault| Error::refused(Kind::Internal, fault))
+    all.map(Catalog::new).map_err(|fault| Error::refused(Kind::Internal, fault))
 }

@@ -86,6 +86,8 @@ async fn a_collection_that_another_process_has_just_made_is_found_at_once() {
     let other = house.of_another_process().await;
     let sent = json!({ "name": "bills", "type": "base", "fields": [{ "name": "no", "type": "text" }], "listRule": "" });
     other.create_collection(&object(sent)).await.map_err(told).unwrap();
-    assert!(house.listed(&guest(), "bills", "", "no").await.is_empty());
+    assert!(house.listed(&guest(), "Bills", "", "no").await.is_empty());
+    other.update_collection("bills", &object(json!({ "name": "acts" }))).await.map_err(told).unwrap();
+    assert!(house.listed(&guest(), "acts", "", "no").await.is_empty(), "by its new name too");
     assert!(house.records.collection("none").await.unwrap().is_none());
 }
