@@ -120,6 +120,12 @@ impl Store {
         }
     }
 
+    /// Whether other web servers may write to the database: then what has been committed may be told here a moment later,
+    /// and only the database itself, or [`Store::newest`], knows what is the newest.
+    pub fn is_shared(&self) -> bool {
+        self.remote().is_some()
+    }
+
     /// The newest position that followers have been told of; the embedded engine's newest committed one.
     pub fn position(&self) -> Position {
         Position(self.live().position())
