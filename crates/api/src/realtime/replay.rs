@@ -17,13 +17,12 @@ const PAGE: usize = 500;
 /// reaches back, or too far) it is told to begin anew.
 pub(super) async fn run(hub: &Inner, listener: &Arc<Listener>, since: Position) {
     let Ok(_place) = hub.replays.acquire().await else { return };
-    let behind = hub.records.store().position().0.saturating_sub(since.0);
-    if u64::try_from(behind).unwrap_or(0) > hub.config.replay_changes_max {
-        return reset(hub, listener);
-    }
-    match catch_up(hub, listener, since).await {
+    let told = match catch_up(hub, listener, since).await {
+        Err(store::Error::Gone) => reset(hub, listener).await,
+        told => told,
+    };
+    match told {
         Ok(()) => {}
-        Err(store::Error::Gone) => reset(hub, listener),
         Err(error) => {
             tracing::error!(cause = chain(&error), "can't replay changes to a listener");
             // it comes back by itself and asks again
@@ -32,7 +31,12 @@ pub(super) async fn run(hub: &Inner, listener: &Arc<Listener>, since: Position) 
     }
 }
 
+/// [`store::Error::Gone`] also when more would have to be told than may be.
 async fn catch_up(hub: &Inner, listener: &Arc<Listener>, since: Position) -> Result<(), store::Error> {
+    let behind = hub.records.store().newest().await?.0.saturating_sub(since.0);
+    if u64::try_from(behind).unwrap_or(0) > hub.config.replay_changes_max {
+        return Err(store::Error::Gone);
+    }
     let mut told = since;
     loop {
         let taken = hub.registry.taken();
@@ -70,8 +74,9 @@ async fn tell(hub: &Inner, listener: &Arc<Listener>, change: &Change) -> bool {
 }
 
 /// Tells a listener that events are lost to it: it must read anew what it needs, and hears what comes after.
-fn reset(hub: &Inner, listener: &Listener) {
-    let now = hub.records.store().position();
+async fn reset(hub: &Inner, listener: &Listener) -> Result<(), store::Error> {
+    let now = hub.records.store().newest().await?;
     let event = format!("id:{}\nevent:reset\ndata:{{}}\n\n", now.0);
     hub.registry.go_live_anew(&listener.id, now, Bytes::from(event));
+    Ok(())
 }

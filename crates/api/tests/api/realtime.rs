@@ -113,6 +113,7 @@ async fn a_listener_hears_what_happens_in_the_order_in_which_it_happened() {
     let mut all = Listener::open(&house, None).await;
     assert_eq!(all.subscribe(&house, "", &["posts/*"]).await, 204);
     let id = post(&house, "one").await;
+    assert_eq!(all.titles(1).await, ["create one"]);
     let topic = format!("posts/{id}");
     let mut one = Listener::open(&house, None).await;
     assert_eq!(one.subscribe(&house, "", &[&topic]).await, 204);
@@ -121,7 +122,7 @@ async fn a_listener_hears_what_happens_in_the_order_in_which_it_happened() {
     house.ask("PATCH", &path, "", &json!({ "title": "one more" })).await;
     house.ask("DELETE", &path, "", &Value::Null).await;
 
-    assert_eq!(all.titles(4).await, ["create one", "create two", "update one more", "delete one more"]);
+    assert_eq!(all.titles(3).await, ["create two", "update one more", "delete one more"]);
     let update = one.next().await.expect("an event");
     assert_eq!((update.name.as_str(), &update.data["record"]["id"]), (topic.as_str(), &json!(id)));
     let delete = one.next().await.expect("an event");
@@ -356,8 +357,9 @@ async fn places_are_limited_and_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quiet_connection_shows_signs_of_life_and_ends_without_subscriptions() {
-    let house = House::new().await;
+async fn a_quiet_connection_of_an_embedded_house_shows_signs_of_life_and_ends_without_subscriptions() {
+    // embedded, because this clock would be far ahead of any server's answer
+    let house = House::on(None, api::Config::default(), |_| {}).await;
     let mut listener = Listener::open(&house, None).await;
     let first = listener.body.frame().await.expect("a sign").expect("no fault").into_data().expect("data");
     assert_eq!(&first[..], b":\n\n");
