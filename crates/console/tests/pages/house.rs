@@ -147,6 +147,16 @@ impl House {
         self
     }
 
+    /// Waits until this process has heard of all that is written.
+    pub(crate) async fn hears_all(&self) {
+        let store = self.records.store();
+        let newest = store.newest().await.expect("the database answers");
+        let mut tail = store.tail(store.position());
+        while store.position() < newest {
+            tail.next().await.expect("the log can be read");
+        }
+    }
+
     /// The id of the newest record of `bills`, read off the grid.
     pub(crate) async fn newest(&self) -> String {
         let grid = self.get("/_/collections/bills").await;

@@ -154,8 +154,10 @@ async fn an_export_holds_each_record_that_the_filter_finds_once() {
 #[tokio::test]
 async fn the_pulse_moves_with_every_write() {
     let house = House::signed_in().await.with_bills().await;
+    house.hears_all().await;
     let before = house.get("/_/pulse").await.page;
     house.post("/_/collections/bills/new", &[("f.title", "x")]).await;
+    house.hears_all().await;
     assert_ne!(house.get("/_/pulse").await.page, before);
 }
 
