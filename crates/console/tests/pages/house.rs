@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
@@ -151,10 +152,12 @@ impl House {
     pub(crate) async fn hears_all(&self) {
         let store = self.records.store();
         let newest = store.newest().await.expect("the database answers");
-        let mut tail = store.tail(store.position());
-        while store.position() < newest {
-            tail.next().await.expect("the log can be read");
-        }
+        let heard = async {
+            while store.position() < newest {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), heard).await.expect("the log is followed");
     }
 
     /// The id of the newest record of `bills`, read off the grid.
