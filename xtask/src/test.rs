@@ -1,4 +1,5 @@
-//! `cargo x test`: brings what the tests need onto this machine, then runs every test of the workspace.
+//! `cargo x test`: brings what the tests need onto this machine, then runs every test of the workspace, and those suites
+//! that ask for an engine once more on each database server.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -65,17 +66,49 @@ const NEEDS: [Need; 10] = [
     },
 ];
 
-/// Installs what is missing, then runs `cargo test --workspace` with `args`.
+/// The engines besides the embedded one, as `testbed::chosen` knows them.
+const SERVERS: [&str; 2] = ["postgres", "mariadb"];
+/// The variable in which that is told to the suites.
+const ENGINE: &str = "ONDOL_TEST_ENGINE";
+/// The suites that ask for an engine: package and test binary.
+const ON_EVERY_ENGINE: [(&str, &str); 6] = [
+    ("records", "shell"),
+    ("records", "language"),
+    ("records", "import"),
+    ("api", "api"),
+    ("identity", "sign_in"),
+    ("console", "pages"),
+];
+
+/// Installs what is missing, then runs `cargo test --workspace` with `args`, and with the same `args` the suites of
+/// [`ON_EVERY_ENGINE`] on each server. The first failure ends it.
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     install_needs()?;
     install_app(root)?;
-    let status = Command::new("cargo")
-        .args(["test", "--workspace", "--locked"])
-        .args(args)
-        .current_dir(root)
-        .status()
-        .context("start cargo test")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if !is_well(cargo_test(root).arg("--workspace").args(args).env_remove(ENGINE))? {
+        return Ok(ExitCode::FAILURE);
+    }
+    for server in SERVERS {
+        crate::say(&format!("the suites that hold on every engine, on {server}\n"));
+        let mut suites = cargo_test(root);
+        for (package, test) in ON_EVERY_ENGINE {
+            suites.args(["--package", package, "--test", test]);
+        }
+        if !is_well(suites.args(args).env(ENGINE, server))? {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cargo_test(root: &Path) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--locked"]).current_dir(root);
+    cargo
+}
+
+fn is_well(tests: &mut Command) -> Result<bool> {
+    Ok(tests.status().context("start cargo test")?.success())
 }
 
 fn install_needs() -> Result<()> {
