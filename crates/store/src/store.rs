@@ -139,6 +139,11 @@ impl Store {
         Tail::new(Arc::clone(self.live()), self.conn(), after)
     }
 
+    /// Whether the records are in this process: on the embedded engine.
+    pub fn is_embedded(&self) -> bool {
+        self.remote().is_none()
+    }
+
     /// The files beside the records.
     pub fn files(&self) -> &Files {
         &self.inner.files
