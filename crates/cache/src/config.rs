@@ -71,7 +71,11 @@ impl Config {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Whether the settings can work.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check(&self) -> Result<(), Error> {
         if self.window_slots == 0 {
             return Err(Error::NoWindow);
         }

@@ -26,6 +26,23 @@ pub struct Report {
     pub servers: Vec<ServerReport>,
 }
 
+impl Report {
+    /// The sum of two caches that stand side by side.
+    #[must_use]
+    pub fn and(mut self, other: Report) -> Report {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.refused_old += other.refused_old;
+        self.refused_garbled += other.refused_garbled;
+        self.unsure += other.unsure;
+        self.skipped += other.skipped;
+        self.questions += other.questions;
+        self.log_out_for = self.log_out_for.max(other.log_out_for);
+        self.servers.extend(other.servers);
+        self
+    }
+}
+
 /// One server of memcached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerReport {

@@ -40,7 +40,14 @@ async fn fixture() -> Fixture {
         config.engine = Engine::from_url(&database.url()).expect("a server's address");
     }
     let store = Store::open(config, clock.clone()).await.expect("a store");
-    let records = Records::open(store, clock.clone(), Limits::default()).await.expect("records");
+    let records = Records::open_cached(
+        store,
+        clock.clone(),
+        Limits::default(),
+        Some(cache::Config::in_process(1 << 20)),
+    )
+    .await
+    .expect("records");
     let web = web::Config {
         rates: vec![Allowance {
             label: "*:auth".into(),

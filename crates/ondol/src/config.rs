@@ -4,6 +4,7 @@
 //! Everything wrong is reported at once, each fault with its line and the nearest right word. What a room can be told
 //! stands in its `Config` and nowhere else: the list of right words is asked from there (see `keys`).
 
+mod cache;
 mod database;
 mod keys;
 mod read;
@@ -53,6 +54,8 @@ pub struct Config {
     pub identity: identity::Config,
     /// The database and its folder.
     pub store: store::Config,
+    /// What is kept of a database server's records that were read lately; `None` keeps nothing.
+    pub cache: Option<::cache::Config>,
     /// What could be better in the service file though nothing is wrong in it, with lines.
     pub advice: Vec<String>,
 }
@@ -107,6 +110,7 @@ impl Config {
             api: api::Config::default(),
             identity: identity::Config::default(),
             store: store::Config::new(dir),
+            cache: Some(::cache::Config::in_process(cache::BYTES_MAX)),
             advice: Vec::new(),
         }
     }
@@ -129,8 +133,8 @@ impl Config {
     /// Reads the text of a service file that is called `name`.
     pub fn parse(name: &str, text: &str) -> Result<Config, Failure> {
         let mut reader = Reader::new(name, text);
-        let top: Top =
-            reader.top(&["log", "metrics", "web", "records", "database", "store", "api", "identity"]);
+        let top: Top = reader
+            .top(&["log", "metrics", "web", "records", "database", "store", "cache", "api", "identity"]);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
         config.service = top.service;
         if !top.listen.is_empty() {
@@ -147,6 +151,8 @@ impl Config {
         config.identity = reader.room("identity");
         reader.room::<StoreSection>("store").settle(&mut config.store);
         reader.room::<database::Section>("database").settle(&mut reader, &mut config.store);
+        let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
+        config.cache = reader.room::<cache::Section>("cache").settle(&mut reader, is_embedded);
         config.advice = reader.finish()?;
         Ok(config)
     }
@@ -261,7 +267,7 @@ mod tests {
             "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
             expect![[r#"
                 ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [api], [identity]"#]],
+                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity]"#]],
         );
     }
 
@@ -329,6 +335,31 @@ mod tests {
                 ondol.toml:3: `address` in [database]: `db:x` is not an address; write it as 10.0.0.5, db.example.com:5432, or a socket's path that begins with /
                 ondol.toml:5: unknown key `secert` in [database]; did you mean `secret`?
                 ondol.toml:6: `connections` in [database]: invalid type: string "many", expected usize"#]],
+        );
+    }
+
+    #[test]
+    fn what_was_read_lately_is_kept_in_the_process_in_memcached_or_not_at_all() {
+        let kept = |section: &str| {
+            let text = format!("[database]\nengine = \"postgres\"\n[cache]\n{section}\n");
+            Config::parse("ondol.toml", &text).expect("reads").cache.map(|config| config.back)
+        };
+        assert!(matches!(kept(""), Some(::cache::Back::InProcess { bytes_max: 0x400_0000 })));
+        assert!(matches!(
+            kept("bytes_max = \"1 MiB\""),
+            Some(::cache::Back::InProcess { bytes_max: 0x10_0000 })
+        ));
+        let Some(::cache::Back::Memcached(memcached)) = kept("memcached = [\"10.0.0.14:11211\"]") else {
+            panic!()
+        };
+        assert_eq!(memcached.addresses, ["10.0.0.14:11211"]);
+        assert!(kept("off = true").is_none());
+        check(
+            "[cache]\nof = true\nmemcached = [\"10.0.0.14\"]\n",
+            expect![[r#"
+            ondol.toml:2: unknown key `of` in [cache]; did you mean `off`?
+            ondol.toml:3: `memcached` in [cache] is for the web servers of one database server: SQLite's records are read in this process; name an engine in [database], or take this line out
+            ondol.toml:3: `memcached` in [cache]: `10.0.0.14` is no address of memcached; write `host:port`, such as 10.0.0.14:11211"#]],
         );
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The socket is bound first: a port that is taken is told before anything is made on disk.
 
+mod lately;
 mod process;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -22,6 +23,7 @@ use web::{Front, Stop};
 
 use crate::config::Config;
 use crate::failure::Failure;
+use lately::Lately;
 use process::Process;
 
 /// A service that is open and ready to run.
@@ -45,7 +47,8 @@ impl House {
         let operators = Operators::new(config.metrics.secret);
         let store = Store::open(config.store, clock.clone()).await?;
         store.claim()?;
-        let records = Records::open(store.clone(), clock.clone(), config.records).await?;
+        let records =
+            Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
         let identity = Identity::new(config.identity, records.clone(), limiter.clone());
         let first_run_key = match superusers::exist(&records).await? {
@@ -66,7 +69,10 @@ impl House {
             console::Means { records: records.clone(), identity: identity.clone(), limiter },
         );
         let router = Router::new().merge(api.router()).merge(identity.router()).merge(console.router());
-        let metrics = Metrics::new(operators, vec![Box::new(api.clone()), Box::new(process)]);
+        let metrics = Metrics::new(
+            operators,
+            vec![Box::new(api.clone()), Box::new(Lately(records.clone())), Box::new(process)],
+        );
         let front =
             Front::new(router, Arc::new(config.web)).with_folder(&config.public).with_metrics(metrics);
         Ok(House { listener, address, store, records, front, identity, api, first_run_key })

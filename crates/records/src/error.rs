@@ -24,6 +24,9 @@ pub enum Error {
     /// The key was used before, for another write; nothing was done now.
     #[error("this key was used before for another request")]
     Reused,
+    /// The cache's settings are wrong.
+    #[error("open the cache of records")]
+    Cache(#[source] cache::Error),
     /// The store failed.
     #[error("records on the store")]
     Store(#[from] store::Error),
@@ -52,6 +55,7 @@ impl Fault for Error {
             Error::Refused { kind, .. } => *kind,
             Error::Repeated(_) => Kind::Conflict,
             Error::Reused => Kind::Unprocessable,
+            Error::Cache(cache) => cache.kind(),
             Error::Store(store) => store.kind(),
         }
     }
@@ -60,6 +64,7 @@ impl Fault for Error {
         match self {
             Error::Refused { message, .. } => message.clone(),
             Error::Repeated(_) | Error::Reused => self.to_string(),
+            Error::Cache(cache) => cache.public(),
             Error::Store(store) => store.public(),
         }
     }
@@ -67,7 +72,7 @@ impl Fault for Error {
     fn data(&self) -> Map<String, Value> {
         match self {
             Error::Refused { fields, .. } => fields.0.clone(),
-            Error::Repeated(_) | Error::Reused | Error::Store(_) => Map::new(),
+            Error::Repeated(_) | Error::Reused | Error::Cache(_) | Error::Store(_) => Map::new(),
         }
     }
 }

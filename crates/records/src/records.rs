@@ -1,6 +1,7 @@
 //! The shell: records and collections, done on a store.
 //!
-//! Map, in reading order: `turn` (one request's view of the catalog and the time), `read` (list and view), `expand`
+//! Map, in reading order: `turn` (one request's view of the catalog and the time), `reads` (what was read
+//! lately), `read` (list and view), `expand`
 //! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
 //! inside it), `once` (writes that are asked for again),
 //! `cascade` (what goes with a deleted record), `batch` (several writes or none), `account` (what sign-in
@@ -16,6 +17,7 @@ mod declare;
 mod expand;
 mod once;
 mod read;
+mod reads;
 mod ready;
 mod turn;
 mod write;
@@ -37,6 +39,7 @@ use crate::core::value::{self, Values};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::password::Passwords;
+use crate::records::reads::Reads;
 
 /// The handle on all records and collections. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +53,7 @@ struct Inner {
     limits: Limits,
     passwords: Passwords,
     catalog: ArcSwap<Catalog>,
+    reads: Reads,
     /// Held while collections change, so that a newer catalog is never replaced by an older one.
     changing: tokio::sync::Mutex<()>,
 }
@@ -149,13 +153,25 @@ pub enum Act {
 }
 
 impl Records {
-    /// Reads the collections of a store, making the first ones in a new one.
+    /// Reads the collections of a store, making the first ones in a new one. Nothing is kept of what is read.
     pub async fn open(store: Store, clock: Clock, limits: Limits) -> Result<Records, Error> {
+        Records::open_cached(store, clock, limits, None).await
+    }
+
+    /// The same, keeping what is read of a server's records as the settings say. The embedded engine's are not kept: they
+    /// are read in this process anyway.
+    pub async fn open_cached(
+        store: Store,
+        clock: Clock,
+        limits: Limits,
+        cache: Option<cache::Config>,
+    ) -> Result<Records, Error> {
         let passwords = Passwords::new(&limits);
         let catalog = ArcSwap::from_pointee(Catalog::default());
         let changing = tokio::sync::Mutex::new(());
-        let records =
-            Records { inner: Arc::new(Inner { store, clock, limits, passwords, catalog, changing }) };
+        let reads = Reads::open(&store, cache).await?;
+        let inner = Inner { store, clock, limits, passwords, catalog, reads, changing };
+        let records = Records { inner: Arc::new(inner) };
         records.prepare().await?;
         Ok(records)
     }
@@ -173,6 +189,11 @@ impl Records {
     /// The clock in use.
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    /// What the cache did; `None` where nothing is kept.
+    pub fn cache_report(&self) -> Option<cache::Report> {
+        self.inner.reads.report()
     }
 
     /// The collections as they are now.

@@ -3,7 +3,7 @@
 //! Map, in reading order: `query` (what is asked, as plain data), `dialect` (that data as SQL text), `row` (what is
 //! kept), `change` (the log), `once` (keys of writes that are done once), `config`, `error`, `conn` (reading), `tx`
 //! (writing), `sqlite` (the embedded engine: one writer that groups commits, readers called in place), `store` (opening,
-//! and the doors to all of it), `pulse` (whether it answers), `state` (for those who look on), `moving` (to another
+//! and the doors to all of it), `news` (what a cache asks of the log), `pulse` (whether it answers), `state` (for those who look on), `moving` (to another
 //! engine), `files`.
 //!
 //! To add a setting or limit: `config`, with its default and its unit. To add an engine: a folder beside `sqlite` with a
@@ -22,6 +22,7 @@ pub mod files;
 mod live;
 mod mariadb;
 pub mod moving;
+mod news;
 mod once;
 mod postgres;
 mod pulse;
@@ -37,6 +38,7 @@ pub use change::{Change, ChangeKind, Position, Tail};
 pub use config::{Config, Engine, Server};
 pub use conn::Conn;
 pub use error::{Cause, Error};
+pub use news::{News, Touched};
 pub use once::{Earlier, Once};
 pub use pulse::{Pulse, Role};
 pub use remote::{Seen, look};

@@ -88,7 +88,14 @@ impl House {
         }
         change(&mut settings);
         let store = Store::open(settings, Clock::System).await.expect("opens");
-        let records = Records::open(store, Clock::System, Limits::default()).await.expect("opens");
+        let records = Records::open_cached(
+            store,
+            Clock::System,
+            Limits::default(),
+            Some(cache::Config::in_process(1 << 20)),
+        )
+        .await
+        .expect("opens");
         let web = web::Config::default();
         let limiter = Arc::new(Limiter::new(&web, Clock::System));
         let authenticate = Arc::new(Tokens(records.clone()));

@@ -127,6 +127,18 @@ impl<'a> Query<'a> {
         self.add_list_rules()
     }
 
+    /// What it says of every record, where it says the same of all; `None` where the record decides.
+    pub fn verdict(&self) -> Option<bool> {
+        if !self.resolver.joins.is_empty() {
+            return None;
+        }
+        match all_of(self.all.clone()) {
+            Expr::And(parts) if parts.is_empty() => Some(true),
+            Expr::Or(parts) if parts.is_empty() => Some(false),
+            _ => None,
+        }
+    }
+
     /// The finished selection.
     pub fn finish(self) -> Select {
         let Query { resolver, from, all, order } = self;

@@ -44,9 +44,16 @@ impl Records {
         Ok(())
     }
 
-    /// Follows the change log and reads the collections anew when another process or server has changed them. Runs until
-    /// the store is closed.
+    /// Follows the change log and reads the collections anew when another process or server has changed them, and keeps
+    /// the connections to memcached. Runs until the store is closed.
     pub async fn follow(&self) {
+        tokio::select! {
+            () = self.follow_collections() => {}
+            () = self.inner.reads.run() => {}
+        }
+    }
+
+    async fn follow_collections(&self) {
         let mut tail = self.store().tail(self.store().position());
         loop {
             let touches = match tail.next().await {

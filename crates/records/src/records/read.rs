@@ -56,8 +56,8 @@ impl Records {
         let (turn, collection) = self.turn_on(collection).await?;
         let rule = Gate::of(&collection.rules.view, request).text()?;
         let mut conn = self.store().reader().await?;
-        let row = turn.fetch(&mut conn, &collection, request, id, rule).await?.ok_or_else(Error::missing)?;
-        turn.present_one(&mut conn, request, &collection, Arc::new(row), shape).await
+        let row = turn.seek(&mut conn, &collection, request, id, rule).await?.ok_or_else(Error::missing)?;
+        turn.present_one(&mut conn, request, &collection, row, shape).await
     }
 
     /// Whether a row (stored or not) may be seen by a listener or a downloader: by the view rule, or by the list rule and
@@ -97,9 +97,9 @@ impl Records {
         turn.present_one(&mut conn, request, collection, row.clone(), shape).await
     }
 
-    /// A record without any rule.
+    /// A record without any rule, as new as anybody could have read it when this was asked.
     pub async fn find(&self, collection: &Collection, id: &str) -> Result<Option<Arc<Row>>, Error> {
-        Ok(self.store().reader().await?.get(&collection.table(), id).await?.map(Arc::new))
+        self.inner.reads.get(&mut self.store().reader().await?, collection, id).await
     }
 }
 

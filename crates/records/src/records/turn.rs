@@ -96,6 +96,29 @@ impl Turn {
         Ok(conn.exists(&query.finish()).await?)
     }
 
+    /// A stored record that fits a rule, outside of any transaction: out of the cache where the rule says the same of all
+    /// records, so that the record alone decides.
+    pub(super) async fn seek(
+        &self,
+        conn: &mut Conn,
+        collection: &Collection,
+        request: &Request,
+        id: &str,
+        rule: &str,
+    ) -> Result<Option<Arc<Row>>, Error> {
+        let reads = &self.records.inner.reads;
+        if rule.is_empty() {
+            return reads.get(conn, collection, id).await;
+        }
+        let mut query = Query::new(self.scope(collection, request), Source::Table(collection.table()));
+        query.filter(rule, true).map_err(|fault| bad_rule(collection, &fault))?;
+        match query.verdict() {
+            Some(true) => reads.get(conn, collection, id).await,
+            Some(false) => Ok(None),
+            None => Ok(self.fetch(conn, collection, request, id, rule).await?.map(Arc::new)),
+        }
+    }
+
     /// A stored record that fits a rule.
     pub(super) async fn fetch(
         &self,

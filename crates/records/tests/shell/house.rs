@@ -34,7 +34,9 @@ impl House {
             config.engine = Engine::from_url(&database.url()).unwrap();
         }
         let store = Store::open(config.clone(), clock.clone()).await.unwrap();
-        let records = Records::open(store, clock, limits).await.unwrap();
+        let records = Records::open_cached(store, clock, limits, Some(cache::Config::in_process(1 << 20)))
+            .await
+            .unwrap();
         House { records, config, _dir: dir, _database: database }
     }
 
@@ -42,7 +44,9 @@ impl House {
     pub(crate) async fn of_another_process(&self) -> Records {
         let clock = self.records.clock().clone();
         let store = Store::open(self.config.clone(), clock.clone()).await.unwrap();
-        Records::open(store, clock, Limits::default()).await.unwrap()
+        Records::open_cached(store, clock, Limits::default(), Some(cache::Config::in_process(1 << 20)))
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn collection(&self, sent: Value) {

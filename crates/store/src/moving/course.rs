@@ -8,6 +8,7 @@ use super::sum::Sum;
 use super::{ARRIVING, COPIED, Change, Fault, Handed, MOVED, MOVING, Manner, Move, Watch, mark_target};
 use crate::change::ChangeKind;
 use crate::error::Error;
+use crate::news::NAMESPACE;
 use crate::row::{Row, Table};
 
 /// Changes that are brought over at once.
@@ -356,7 +357,7 @@ impl Move {
 
     async fn copy_settings(&mut self) -> Result<(), Fault> {
         let mut settings = self.source.settings().await?;
-        settings.retain(|(name, _)| name != MOVED && name != MOVING);
+        settings.retain(|(name, _)| ![MOVED, MOVING, NAMESPACE].contains(&name.as_str()));
         let write = self.target_store.write(move |tx| {
             Box::pin(async move {
                 for (name, value) in &settings {

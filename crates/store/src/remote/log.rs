@@ -16,7 +16,9 @@ use base::time::Timestamp;
 
 use crate::change::{Change, ChangeKind, Entry, Position};
 use crate::error::Error;
+use crate::news::{News, Touched};
 use crate::query::Value;
+use crate::remote::tx::EPOCH;
 use crate::remote::words::{self, Kind, text};
 use crate::remote::{Cells, Link, Remote, first_int};
 use crate::row::{Row, Table};
@@ -103,6 +105,40 @@ impl Remote {
             link.execute(&self.kind.sql(sql, vec![Value::Int(until)])).await?;
         }
         link.commit().await
+    }
+
+    /// See `Store::since`.
+    pub(crate) async fn since(
+        &self,
+        after: Option<(i64, Position)>,
+        changes_max: usize,
+    ) -> Result<News, Error> {
+        let sql = "SELECT 0 AS which, h.pos AS pos, coalesce((SELECT min(pos) FROM \"change\"), h.pos + 1) AS oldest, \
+                   '' AS tbl, '' AS record FROM head h WHERE h.id = 1 \
+                   UNION ALL (SELECT 1, pos, 0, tbl, record FROM \"change\" WHERE pos > ?i ORDER BY pos LIMIT ?i) \
+                   UNION ALL (SELECT 2, 0, 0, tbl, record FROM \"change\" WHERE pos IS NULL LIMIT ?i)";
+        let known = after.filter(|(epoch, _)| *epoch == EPOCH).map(|(_, position)| position.0);
+        let most = i64::try_from(changes_max).unwrap_or(i64::MAX - 1) + 1;
+        let values = vec![Value::Int(known.unwrap_or(i64::MAX)), Value::Int(most), Value::Int(most)];
+        let found = self.pool.brief(&self.kind.sql(sql, values)).await?;
+        let (heads, changes): (Vec<&Cells>, Vec<&Cells>) = found.iter().partition(|row| int(row, 0) == 0);
+        let head = heads.first().ok_or(Error::NoTable)?;
+        let (to, oldest) = (int(head, 1), int(head, 2));
+        let place = |row: &Cells| if int(row, 0) == 1 { int(row, 1) } else { to + 1 };
+        match known {
+            Some(after) if after <= to && after + 1 >= oldest && changes.len() <= changes_max => {
+                let touched = |row: &&Cells| Touched {
+                    table: string(row, 3),
+                    record: string(row, 4),
+                    position: Position(place(row)),
+                };
+                Ok(News::Since { to: Position(to), touched: changes.iter().map(touched).collect() })
+            }
+            _ => {
+                let newest = changes.iter().map(|row| place(row)).fold(to, i64::max);
+                Ok(News::Anew { epoch: EPOCH, to: Position(to), newest: Position(newest) })
+            }
+        }
     }
 
     /// Changes after a position, each with its record as it is by now or as it last was.

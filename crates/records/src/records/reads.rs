@@ -1,0 +1,182 @@
+//! What was read lately of a server's records, given out only while it is the newest: the store's change log as the
+//! cache asks it, and rows as the cache keeps them.
+//!
+//! Kept under a table and an id is the row as it is stored; it is rendered for each who asks. What holds password hashes
+//! (accounts with their token keys, and other records with a password) never leaves this process, also where memcached
+//! keeps the rest.
+//!
+//! A change of any collection gives up everything that was kept: a collection that is dropped and made again has its old
+//! table's name, and its records' disappearance is not in the log.
+//!
+//! Invariant: what is put in was read from the database after its ticket was given, never taken from a write.
+
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use cache::{Answer, Back, Cache, Change, Config, Found, Kept, Log, News, Place, Report};
+use store::{Conn, Position, Row, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::core::collection::Collection;
+use crate::core::field::FieldKind;
+use crate::error::Error;
+use crate::records::collections::COLLECTIONS;
+
+/// Bytes that accounts may take in this process while memcached keeps the rest.
+const ACCOUNTS_BYTES_MAX: u64 = 16 << 20;
+
+/// What is kept, if anything is.
+pub(super) enum Reads {
+    Never,
+    Here(Cache),
+    /// Accounts in this process, all else in memcached.
+    Shared {
+        accounts: Cache,
+        rest: Cache,
+    },
+}
+
+impl Reads {
+    pub(super) async fn open(store: &Store, config: Option<Config>) -> Result<Reads, Error> {
+        let (Some(mut config), true) = (config, store.is_shared()) else { return Ok(Reads::Never) };
+        let log = Arc::new(Asked { store: store.clone() });
+        let cache = |config| Cache::new(config, log.clone()).map_err(Error::Cache);
+        let Back::Memcached(memcached) = &mut config.back else { return Ok(Reads::Here(cache(config)?)) };
+        memcached.namespace = store.namespace().await?;
+        let accounts = Config { back: Back::InProcess { bytes_max: ACCOUNTS_BYTES_MAX }, ..config.clone() };
+        Ok(Reads::Shared { accounts: cache(accounts)?, rest: cache(config)? })
+    }
+
+    /// A record by id, outside of any transaction.
+    pub(super) async fn get(
+        &self,
+        conn: &mut Conn,
+        collection: &Collection,
+        id: &str,
+    ) -> Result<Option<Arc<Row>>, Error> {
+        let table = collection.table();
+        let Some(cache) = self.of(collection) else { return Ok(conn.get(&table, id).await?.map(Arc::new)) };
+        let ticket = match cache.get(table.as_str(), id).await {
+            Found::Hit(kept) => match unpack(id, kept) {
+                Some(row) => return Ok(Some(Arc::new(row))),
+                None => None,
+            },
+            Found::Miss(ticket) => Some(ticket),
+            Found::Unsure => None,
+        };
+        let row = conn.get(&table, id).await?;
+        if let (Some(ticket), Some(row)) = (ticket, &row) {
+            cache.put(ticket, table.as_str(), id, row.rev, pack(row));
+        }
+        Ok(row.map(Arc::new))
+    }
+
+    /// Keeps what has to be kept up, for as long as it is asked to.
+    pub(super) async fn run(&self) {
+        match self {
+            Reads::Shared { rest, .. } => rest.run(CancellationToken::new()).await,
+            Reads::Never | Reads::Here(_) => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn report(&self) -> Option<Report> {
+        match self {
+            Reads::Never => None,
+            Reads::Here(cache) => Some(cache.report()),
+            Reads::Shared { accounts, rest } => Some(accounts.report().and(rest.report())),
+        }
+    }
+
+    fn of(&self, collection: &Collection) -> Option<&Cache> {
+        match self {
+            Reads::Never => None,
+            Reads::Here(cache) => Some(cache),
+            Reads::Shared { accounts, .. } if has_secrets(collection) => Some(accounts),
+            Reads::Shared { rest, .. } => Some(rest),
+        }
+    }
+}
+
+fn has_secrets(collection: &Collection) -> bool {
+    let is_secret = |kind: &FieldKind| matches!(kind, FieldKind::Password { .. });
+    collection.is_auth() || collection.fields.iter().any(|field| is_secret(&field.kind))
+}
+
+/// The row's shape (8 bytes, big-endian), then its body.
+fn pack(row: &Row) -> Bytes {
+    let mut out = BytesMut::with_capacity(8 + row.body.len());
+    out.put_i64(row.shape);
+    out.put_slice(row.body.as_bytes());
+    out.freeze()
+}
+
+fn unpack(id: &str, kept: Kept) -> Option<Row> {
+    let Kept { rev, mut value } = kept;
+    let shape = value.try_get_i64().ok()?;
+    let body = std::str::from_utf8(&value).ok()?.to_owned();
+    Some(Row { id: id.to_owned(), rev, shape, body })
+}
+
+/// The store's change log, as the cache asks it.
+struct Asked {
+    store: Store,
+}
+
+impl Log for Asked {
+    fn since(&self, after: Option<Place>, changes_max: usize) -> Answer<'_> {
+        let after = after.map(|place| (place.epoch, Position(place.position)));
+        Box::pin(async move {
+            let news = self.store.since(after, changes_max).await?;
+            let news = news.ok_or("the embedded engine's records are not kept")?;
+            Ok(told(after.map_or(0, |(epoch, _)| epoch), news))
+        })
+    }
+}
+
+/// What the store says in the cache's words. `epoch` is the one that was asked about.
+fn told(epoch: i64, news: store::News) -> News {
+    match news {
+        store::News::Anew { epoch, to, newest } => {
+            News::Anew { place: Place { epoch, position: to.0 }, newest: newest.0 }
+        }
+        store::News::Since { to, touched } if touched.iter().any(|one| &*one.table == COLLECTIONS) => {
+            let newest = touched.iter().map(|one| one.position.0).fold(to.0, i64::max);
+            News::Anew { place: Place { epoch, position: to.0 }, newest }
+        }
+        store::News::Since { to, touched } => {
+            let change =
+                |one: store::Touched| Change { space: one.table, id: one.record, position: one.position.0 };
+            News::Since { to: to.0, changes: touched.into_iter().map(change).collect() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touched(table: &str, position: i64) -> store::Touched {
+        store::Touched { table: table.into(), record: "a".into(), position: Position(position) }
+    }
+
+    #[test]
+    fn a_row_is_unpacked_as_it_was_packed_and_what_is_no_row_is_none() {
+        let row = Row { id: "a".into(), rev: 7, shape: 3, body: "{\"제목\":1}".into() };
+        assert_eq!(unpack("a", Kept { rev: 7, value: pack(&row) }), Some(row));
+        for wrong in [&b"short"[..], b"12345678\xff"] {
+            assert_eq!(unpack("a", Kept { rev: 7, value: Bytes::copy_from_slice(wrong) }), None);
+        }
+    }
+
+    #[test]
+    fn a_change_of_a_collection_gives_up_everything_also_while_it_has_no_place_yet() {
+        let to = Position(5);
+        let plain = store::News::Since { to, touched: vec![touched("r_x", 5)] };
+        assert!(matches!(told(1, plain), News::Since { to: 5, .. }));
+        for position in [5, 6] {
+            let news = store::News::Since { to, touched: vec![touched(COLLECTIONS, position)] };
+            let place = Place { epoch: 1, position: 5 };
+            assert_eq!(told(1, news), News::Anew { place, newest: position });
+        }
+    }
+}
