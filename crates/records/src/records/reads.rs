@@ -25,26 +25,25 @@ use crate::records::collections::COLLECTIONS;
 /// Bytes that accounts may take in this process while memcached keeps the rest.
 const ACCOUNTS_BYTES_MAX: u64 = 16 << 20;
 
-/// What is kept, if anything is.
-pub(super) enum Reads {
-    Never,
-    Here(Cache),
-    /// Accounts in this process, all else in memcached.
-    Shared {
-        accounts: Cache,
-        rest: Cache,
-    },
+/// What is kept; nothing of it where the database is read in this process.
+pub(super) struct Reads {
+    plain: Option<Cache>,
+    /// In this process, while memcached keeps the rest.
+    secret: Option<Cache>,
 }
 
 impl Reads {
     pub(super) async fn open(store: &Store, config: Option<Config>) -> Result<Reads, Error> {
-        let (Some(mut config), true) = (config, store.is_shared()) else { return Ok(Reads::Never) };
+        let config = config.filter(|_| store.is_shared());
+        let Some(mut config) = config else { return Ok(Reads { plain: None, secret: None }) };
         let log = Arc::new(Asked { store: store.clone() });
-        let cache = |config| Cache::new(config, log.clone()).map_err(Error::Cache);
-        let Back::Memcached(memcached) = &mut config.back else { return Ok(Reads::Here(cache(config)?)) };
+        let cache = |config| Cache::new(config, log.clone()).map(Some).map_err(Error::Cache);
+        let Back::Memcached(memcached) = &mut config.back else {
+            return Ok(Reads { plain: cache(config)?, secret: None });
+        };
         memcached.namespace = store.namespace().await?;
-        let accounts = Config { back: Back::InProcess { bytes_max: ACCOUNTS_BYTES_MAX }, ..config.clone() };
-        Ok(Reads::Shared { accounts: cache(accounts)?, rest: cache(config)? })
+        let secret = Config { back: Back::InProcess { bytes_max: ACCOUNTS_BYTES_MAX }, ..config.clone() };
+        Ok(Reads { plain: cache(config)?, secret: cache(secret)? })
     }
 
     /// A record by id, outside of any transaction.
@@ -71,29 +70,24 @@ impl Reads {
         Ok(row.map(Arc::new))
     }
 
-    /// Keeps what has to be kept up, for as long as it is asked to.
+    /// Keeps the connections to memcached, until it is dropped.
     pub(super) async fn run(&self) {
-        match self {
-            Reads::Shared { rest, .. } => rest.run(CancellationToken::new()).await,
-            Reads::Never | Reads::Here(_) => std::future::pending().await,
+        match &self.plain {
+            Some(cache) => cache.run(CancellationToken::new()).await,
+            None => std::future::pending().await,
         }
     }
 
     pub(super) fn report(&self) -> Option<Report> {
-        match self {
-            Reads::Never => None,
-            Reads::Here(cache) => Some(cache.report()),
-            Reads::Shared { accounts, rest } => Some(accounts.report().and(rest.report())),
-        }
+        let plain = self.plain.as_ref()?.report();
+        Some(match &self.secret {
+            Some(secret) => secret.report().and(plain),
+            None => plain,
+        })
     }
 
     fn of(&self, collection: &Collection) -> Option<&Cache> {
-        match self {
-            Reads::Never => None,
-            Reads::Here(cache) => Some(cache),
-            Reads::Shared { accounts, .. } if has_secrets(collection) => Some(accounts),
-            Reads::Shared { rest, .. } => Some(rest),
-        }
+        self.secret.as_ref().filter(|_| has_secrets(collection)).or(self.plain.as_ref())
     }
 }
 
