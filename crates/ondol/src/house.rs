@@ -9,6 +9,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use base::chance;
 use base::secret::Secret;
 use base::time::Clock;
@@ -25,6 +28,8 @@ use crate::config::Config;
 use crate::failure::Failure;
 use lately::Lately;
 use process::Process;
+
+const HEALTH: &str = "/api/health";
 
 /// A service that is open and ready to run.
 pub struct House {
@@ -69,6 +74,7 @@ impl House {
             console::Means { records: records.clone(), identity: identity.clone(), limiter },
         );
         let router = Router::new().merge(api.router()).merge(identity.router()).merge(console.router());
+        let router = router.layer(middleware::from_fn_with_state(records.clone(), keep_up));
         let metrics = Metrics::new(
             operators,
             vec![Box::new(api.clone()), Box::new(Lately(records.clone())), Box::new(process)],
@@ -102,6 +108,17 @@ impl House {
         tasks.close();
         tasks.wait().await;
     }
+}
+
+/// Before anything is asked: the collections and their rules are as anybody was told, by whichever web server. Of the
+/// service's health there is word even while the database is away.
+async fn keep_up(State(records): State<Records>, request: Request, next: Next) -> Response {
+    if request.uri().path() != HEALTH
+        && let Err(fault) = records.keep_up().await
+    {
+        return web::Problem::from(fault).into_response();
+    }
+    next.run(request).await
 }
 
 /// The addresses that `HOST:PORT` stands for.

@@ -25,7 +25,7 @@ mod write;
 pub use bulk::Fate;
 pub use once::Repeat;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use base::time::Clock;
@@ -54,7 +54,9 @@ struct Inner {
     passwords: Passwords,
     catalog: ArcSwap<Catalog>,
     reads: Reads,
-    /// Held while collections change, so that a newer catalog is never replaced by an older one.
+    /// How often changes of collections had been told of when the catalog was read; never replaced by less.
+    read_at: Mutex<Option<u64>>,
+    /// Held while collections change here, one after the other.
     changing: tokio::sync::Mutex<()>,
 }
 
@@ -170,7 +172,8 @@ impl Records {
         let catalog = ArcSwap::from_pointee(Catalog::default());
         let changing = tokio::sync::Mutex::new(());
         let reads = Reads::open(&store, cache).await?;
-        let inner = Inner { store, clock, limits, passwords, catalog, reads, changing };
+        let inner =
+            Inner { store, clock, limits, passwords, catalog, reads, read_at: Mutex::new(None), changing };
         let records = Records { inner: Arc::new(inner) };
         records.prepare().await?;
         Ok(records)

@@ -4,6 +4,7 @@
 //! of a write, before that read began; and the change log must tell of as many changes as were answered, each record's in
 //! its order. A run takes [`SECONDS`]; `ONDOL_HISTORY_SECONDS=600` makes it as long as it says, and
 //! `ONDOL_HISTORY_SEED` repeats the disturbances of another run.
+#![expect(clippy::unwrap_used, reason = "in a test a fault is to be seen where it happens")]
 
 #[path = "history/disturbance.rs"]
 mod disturbance;

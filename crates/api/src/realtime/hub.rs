@@ -142,7 +142,13 @@ impl Inner {
             let catalog = self.records.catalog();
             match find(&catalog, change) {
                 Some(collection) => self.tell_one(change, collection).await,
-                None => self.registry.pass(change.position),
+                None => {
+                    // perhaps a change of collections: what follows is told by their new rules
+                    if let Err(error) = self.records.keep_up().await {
+                        tracing::warn!(cause = chain(&error), "the collections can't be read anew");
+                    }
+                    self.registry.pass(change.position);
+                }
             }
         }
     }

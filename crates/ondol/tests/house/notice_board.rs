@@ -1,16 +1,37 @@
-//! A team's notice board, written against the unmodified client library, finds all that it relies on.
+//! A team's notice board, written against the unmodified client library, finds all that it relies on: on one box, and on three
+//! web servers that share a database server and memcached.
 
-use crate::server::{EMAIL, House, PASSWORD, run_app};
+use crate::server::{EMAIL, House, PASSWORD, Server, run_app};
 
 #[test]
 fn the_notice_board_works() {
     let house = House::new();
-    let server = house.start();
+    use_board(&house, &[house.start()]);
+}
+
+#[test]
+fn the_notice_board_works_on_three_web_servers_with_postgres() {
+    let house = House::on("postgres", testbed::postgres().database());
+    use_board(&house, &[house.start(), house.start(), house.start()]);
+}
+
+#[test]
+fn the_notice_board_works_on_three_web_servers_with_mariadb() {
+    let house = House::on("mariadb", testbed::mariadb().database());
+    use_board(&house, &[house.start(), house.start(), house.start()]);
+}
+
+/// Goes through every check; with several servers each request goes to another one.
+fn use_board(house: &House, servers: &[Server]) {
+    let others: Vec<String> = servers[1..].iter().map(Server::url).collect();
     let settings = [
-        ("BASE_URL", server.url()),
+        ("BASE_URL", servers[0].url()),
+        ("SERVERS", others.join(" ")),
         ("SUPERUSER_EMAIL", EMAIL.into()),
         ("SUPERUSER_PASSWORD", PASSWORD.into()),
     ];
-    let checks = run_app("main.js", &settings, &house);
+    let script: &[&str] =
+        if others.is_empty() { &["main.js"] } else { &["--import", "./spread.js", "main.js"] };
+    let checks = run_app(script, &settings, house);
     assert!(checks > 100, "it checks much, not {checks}");
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+use testbed::Database;
 
 /// The superuser of every house.
 pub(crate) const EMAIL: &str = "root@example.com";
@@ -14,6 +15,7 @@ pub(crate) const PASSWORD: &str = "따뜻한-바닥-1234";
 /// A folder for one house, with a superuser in it.
 pub(crate) struct House {
     folder: TempDir,
+    _database: Option<Database>,
 }
 
 impl House {
@@ -25,7 +27,31 @@ impl House {
 
     /// A house in which nobody has been yet.
     pub(crate) fn empty() -> House {
-        House { folder: tempfile::tempdir().expect("a folder") }
+        House { folder: tempfile::tempdir().expect("a folder"), _database: None }
+    }
+
+    /// A house in which nobody has been yet, on a database server, with memcached.
+    pub(crate) fn empty_on(engine: &str, database: Database) -> House {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = database.url();
+        let place = url.split_once("://").map_or("", |(_, place)| place);
+        let (login, place) = place.split_once('@').expect("a user");
+        let (address, name) = place.split_once('/').expect("a database");
+        let (user, secret) = login.split_once(':').unwrap_or((login, ""));
+        let memcached = testbed::memcached().address();
+        let text = format!(
+            "[database]\nengine = {engine:?}\naddress = {address:?}\nname = {name:?}\nuser = {user:?}\nsecret = {secret:?}\n\
+             [cache]\nmemcached = [{memcached:?}]\n"
+        );
+        std::fs::write(folder.path().join("ondol.toml"), text).expect("a service file");
+        House { folder, _database: Some(database) }
+    }
+
+    /// The same with a superuser in it.
+    pub(crate) fn on(engine: &str, database: Database) -> House {
+        let house = House::empty_on(engine, database);
+        house.make_superuser();
+        house
     }
 
     pub(crate) fn dir(&self) -> PathBuf {
@@ -136,12 +162,12 @@ impl Drop for Server {
 }
 
 /// Runs a script of the JavaScript application to its end, which must be a good one; how many checks were well.
-pub(crate) fn run_app(script: &str, settings: &[(&str, String)], house: &House) -> usize {
+pub(crate) fn run_app(script: &[&str], settings: &[(&str, String)], house: &House) -> usize {
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/app");
     let is_installed = app.join("node_modules/pocketbase").exists();
     assert!(is_installed, "the packages of tests/app are missing: `cargo x test` installs them");
     let done = Command::new("node")
-        .arg(script)
+        .args(script)
         .current_dir(app)
         .envs(settings.iter().map(|(name, value)| (name, value)))
         .output()

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a change is planned inside the transaction, from the collections as the transaction sees them.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use base::error::{Fields, Kind};
 use serde_json::{Map, Value};
@@ -37,10 +37,39 @@ impl Records {
         self.reload().await
     }
 
-    /// Reads the collections anew.
+    /// Reads the collections anew. What was read before the newest word of a change is left to whoever reads after it.
     async fn reload(&self) -> Result<(), Error> {
+        let told = self.inner.reads.told().times();
         let mut conn = self.store().reader().await?;
-        self.inner.catalog.store(Arc::new(read(&mut conn).await?));
+        let catalog = read(&mut conn).await?;
+        let mut read_at = self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if *read_at < Some(told) {
+            *read_at = Some(told);
+            self.inner.catalog.store(Arc::new(catalog));
+        }
+        Ok(())
+    }
+
+    /// Reads the collections anew, as they have just changed.
+    async fn reload_changed(&self) -> Result<(), Error> {
+        self.inner.reads.told().again();
+        self.reload().await
+    }
+
+    /// Sees to it that the collections are as everybody was told before this was asked, by whichever web server: every
+    /// request begins with it. While the server is away it waits as a read does.
+    pub async fn keep_up(&self) -> Result<(), Error> {
+        let reads = &self.inner.reads;
+        if !reads.hear().await {
+            self.store().newest().await?;
+            if !reads.hear().await {
+                return Err(Error::Store(store::Error::Busy));
+            }
+        }
+        let read_at = *self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.store().is_shared() && read_at < Some(reads.told().times()) {
+            self.reload().await?;
+        }
         Ok(())
     }
 
@@ -64,11 +93,8 @@ impl Records {
                 }
                 Err(_) => return,
             };
-            if touches {
-                let _changing = self.inner.changing.lock().await;
-                if let Err(fault) = self.reload().await {
-                    tracing::error!(error = base::error::chain(&fault), "the collections can't be read anew");
-                }
+            if touches && let Err(fault) = self.reload_changed().await {
+                tracing::error!(error = base::error::chain(&fault), "the collections can't be read anew");
             }
         }
     }
@@ -163,8 +189,7 @@ impl Records {
         }
         let may_be_one = name_or_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if may_be_one && self.store().reader().await?.exists(&called(name_or_id)).await? {
-            let _changing = self.inner.changing.lock().await;
-            self.reload().await?;
+            self.reload_changed().await?;
         }
         Ok(self.catalog().find(name_or_id).cloned())
     }
@@ -186,7 +211,7 @@ impl Records {
             })
         });
         let kept = kept.await?;
-        self.reload().await?;
+        self.reload_changed().await?;
         for (before, after) in kept {
             if let Err(fault) = self.store().settle(&after.table()).await {
                 let refused = not_unique(fault, &after);
@@ -209,7 +234,7 @@ impl Records {
                 })
             })
             .await?;
-        self.reload().await
+        self.reload_changed().await
     }
 }
 

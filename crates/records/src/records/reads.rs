@@ -8,9 +8,13 @@
 //! A change of any collection gives up everything that was kept: a collection that is dropped and made again has its old
 //! table's name, and its records' disappearance is not in the log.
 //!
+//! The same questions tell whether collections have changed since this process read them ([`Reads::told`]). So the cache
+//! stands on every server, and keeps nothing where it is off.
+//!
 //! Invariant: what is put in was read from the database after its ticket was given, never taken from a write.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use cache::{Answer, Back, Cache, Change, Config, Found, Kept, Log, News, Place, Report};
@@ -30,20 +34,56 @@ pub(super) struct Reads {
     plain: Option<Cache>,
     /// In this process, while memcached keeps the rest.
     secret: Option<Cache>,
+    keeps: bool,
+    told: Arc<Told>,
+}
+
+/// How often this process was told that collections have changed, or may have.
+#[derive(Debug, Default)]
+pub(super) struct Told(AtomicU64);
+
+impl Told {
+    pub(super) fn again(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn times(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 impl Reads {
     pub(super) async fn open(store: &Store, config: Option<Config>) -> Result<Reads, Error> {
-        let config = config.filter(|_| store.is_shared());
-        let Some(mut config) = config else { return Ok(Reads { plain: None, secret: None }) };
-        let log = Arc::new(Asked { store: store.clone() });
-        let cache = |config| Cache::new(config, log.clone()).map(Some).map_err(Error::Cache);
-        let Back::Memcached(memcached) = &mut config.back else {
-            return Ok(Reads { plain: cache(config)?, secret: None });
+        let (keeps, told) = (config.is_some(), Arc::<Told>::default());
+        if !store.is_shared() {
+            return Ok(Reads { plain: None, secret: None, keeps: false, told });
+        }
+        let mut config = config.unwrap_or_else(|| Config::in_process(0));
+        let cache = |config, told: &Arc<Told>| {
+            let log = Asked { store: store.clone(), told: Arc::clone(told) };
+            Cache::new(config, Arc::new(log)).map(Some).map_err(Error::Cache)
         };
-        memcached.namespace = store.namespace().await?;
-        let secret = Config { back: Back::InProcess { bytes_max: ACCOUNTS_BYTES_MAX }, ..config.clone() };
-        Ok(Reads { plain: cache(config)?, secret: cache(secret)? })
+        let mut secret = None;
+        if let Back::Memcached(memcached) = &mut config.back {
+            memcached.namespace = store.namespace().await?;
+            let back = Back::InProcess { bytes_max: ACCOUNTS_BYTES_MAX };
+            secret = cache(Config { back, ..config.clone() }, &Arc::default())?;
+        }
+        Ok(Reads { plain: cache(config, &told)?, secret, keeps, told })
+    }
+
+    /// What this process was told of changes of collections.
+    pub(super) fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// Asks, together with all who ask at this time, what was committed before now; false when nobody can say. Where the
+    /// database is in this process that is known.
+    pub(super) async fn hear(&self) -> bool {
+        match &self.plain {
+            Some(cache) => cache.moment().await.is_some(),
+            None => true,
+        }
     }
 
     /// A record by id, outside of any transaction.
@@ -79,7 +119,7 @@ impl Reads {
     }
 
     pub(super) fn report(&self) -> Option<Report> {
-        let plain = self.plain.as_ref()?.report();
+        let plain = self.plain.as_ref().filter(|_| self.keeps)?.report();
         Some(match &self.secret {
             Some(secret) => secret.report().and(plain),
             None => plain,
@@ -87,7 +127,8 @@ impl Reads {
     }
 
     fn of(&self, collection: &Collection) -> Option<&Cache> {
-        self.secret.as_ref().filter(|_| has_secrets(collection)).or(self.plain.as_ref())
+        let secret = self.secret.as_ref().filter(|_| has_secrets(collection));
+        secret.or(self.plain.as_ref()).filter(|_| self.keeps)
     }
 }
 
@@ -114,6 +155,7 @@ fn unpack(id: &str, kept: Kept) -> Option<Row> {
 /// The store's change log, as the cache asks it.
 struct Asked {
     store: Store,
+    told: Arc<Told>,
 }
 
 impl Log for Asked {
@@ -122,13 +164,17 @@ impl Log for Asked {
         Box::pin(async move {
             let news = self.store.since(after, changes_max).await?;
             let news = news.ok_or("the embedded engine's records are not kept")?;
-            Ok(told(after.map_or(0, |(epoch, _)| epoch), news))
+            let news = in_its_words(after.map_or(0, |(epoch, _)| epoch), news);
+            if matches!(news, News::Anew { .. }) {
+                self.told.again();
+            }
+            Ok(news)
         })
     }
 }
 
 /// What the store says in the cache's words. `epoch` is the one that was asked about.
-fn told(epoch: i64, news: store::News) -> News {
+fn in_its_words(epoch: i64, news: store::News) -> News {
     match news {
         store::News::Anew { epoch, to, newest } => {
             News::Anew { place: Place { epoch, position: to.0 }, newest: newest.0 }
@@ -166,11 +212,11 @@ mod tests {
     fn a_change_of_a_collection_gives_up_everything_also_while_it_has_no_place_yet() {
         let to = Position(5);
         let plain = store::News::Since { to, touched: vec![touched("r_x", 5)] };
-        assert!(matches!(told(1, plain), News::Since { to: 5, .. }));
+        assert!(matches!(in_its_words(1, plain), News::Since { to: 5, .. }));
         for position in [5, 6] {
             let news = store::News::Since { to, touched: vec![touched(COLLECTIONS, position)] };
             let place = Place { epoch: 1, position: 5 };
-            assert_eq!(told(1, news), News::Anew { place, newest: position });
+            assert_eq!(in_its_words(1, news), News::Anew { place, newest: position });
         }
     }
 }
