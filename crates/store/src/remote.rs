@@ -49,6 +49,8 @@ use words::{Kind, text};
 /// Pause before a read whose server has gone is tried again; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(10);
 const PAUSE_MAX: std::time::Duration = std::time::Duration::from_millis(320);
+/// How often a question is said, each time by what is known of the tables then.
+const PRINTS_MAX: u32 = 3;
 
 /// A database on a server.
 pub(crate) struct Remote {
@@ -123,18 +125,24 @@ impl Remote {
     }
 
     pub(crate) async fn page(&self, select: &Select, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
-        let sql = self.select(select)?;
-        self.patiently(|| self.pool.rows(&sql, bytes_max)).await
+        let mut tries_left = PRINTS_MAX;
+        loop {
+            let sql = self.select(select)?;
+            tries_left -= 1;
+            match self.patiently(|| self.pool.rows(&sql, bytes_max)).await {
+                // it named a column that is gone, perhaps
+                Err(Error::Met) if tries_left > 0 => self.learn_indexes().await?,
+                rows => return rows,
+            }
+        }
     }
 
     pub(crate) async fn count(&self, select: &Select) -> Result<i64, Error> {
-        let sql = self.count_of(select)?;
-        Ok(first_int(&self.patiently(|| self.pool.query(&sql)).await?))
+        self.figure(|| self.count_of(select)).await
     }
 
     pub(crate) async fn exists(&self, select: &Select) -> Result<bool, Error> {
-        let sql = self.exists_of(select)?;
-        Ok(first_int(&self.patiently(|| self.pool.query(&sql)).await?) != 0)
+        Ok(self.figure(|| self.exists_of(select)).await? != 0)
     }
 
     pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
@@ -180,6 +188,19 @@ impl Remote {
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
                 answer => return answer,
+            }
+        }
+    }
+
+    /// The number that a question gives; it is said anew where it does not fit the tables any more.
+    async fn figure(&self, print: impl Fn() -> Result<Sql, Error>) -> Result<i64, Error> {
+        let mut tries_left = PRINTS_MAX;
+        loop {
+            let sql = print()?;
+            tries_left -= 1;
+            match self.patiently(|| self.pool.query(&sql)).await {
+                Err(Error::Met) if tries_left > 0 => self.learn_indexes().await?,
+                found => return Ok(first_int(&found?)),
             }
         }
     }

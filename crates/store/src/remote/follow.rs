@@ -14,7 +14,7 @@ use crate::remote::log::Ends;
 const READ_MAX: usize = 500;
 /// Pause after the log could not be read.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
-/// Rounds between two looks at what is to be trimmed.
+/// Rounds between two looks at what is to be trimmed, and at the indexes.
 const TRIM_EVERY: u32 = 50;
 
 /// Runs until the store is closed or dropped.
@@ -37,6 +37,9 @@ pub(super) async fn run(remote: Weak<Remote>) {
             }
         }
         rounds = rounds.wrapping_add(1);
+        if rounds.is_multiple_of(TRIM_EVERY) {
+            remote.look_after_indexes();
+        }
         let (pool, woken) = (Arc::clone(&remote.pool), Arc::clone(&remote.woken));
         drop(remote);
         tokio::select! {

@@ -212,12 +212,19 @@ impl Remote {
         });
     }
 
+    /// Builds what another web server has left behind, and learns what others have built or dropped; now and then.
+    pub(super) fn look_after_indexes(self: &Arc<Remote>) {
+        if self.indexes.building.try_lock().is_ok() {
+            self.build_indexes_aside();
+        }
+    }
+
     /// Builds and drops what is to be, one index after another.
     pub(super) async fn build_indexes(&self) -> Result<(), Error> {
         let _alone = self.indexes.building.lock().await;
         let owner = id::make(self.clock.now()) + &chance::word(5);
         while !self.is_closed() {
-            let Some(job) = self.next_job(&owner).await? else { return Ok(()) };
+            let Some(job) = self.next_job(&owner).await? else { return self.learn_indexes().await };
             self.work(&job, &owner).await?;
             self.learn_indexes().await?;
         }

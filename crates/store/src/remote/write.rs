@@ -72,7 +72,11 @@ impl Remote {
                 Run::Done(answer) => return Ok(answer),
                 Run::Doubt(answer) => course.doubted = Some(answer),
                 Run::Lost(error) => course.wait(error).await?,
-                Run::Met => course.step_aside(self.config.write_tries_max).await?,
+                Run::Met => {
+                    course.step_aside(self.config.write_tries_max).await?;
+                    // perhaps it asked for a column that is gone; without an answer the next run finds out more
+                    let _ = self.learn_indexes().await;
+                }
                 Run::Refused(error) if course.doubted.is_none() => return Err(error),
                 // refused by what the doubted run has written, perhaps: the log says
                 Run::Refused(error) => match self.was_written(&course.write).await {
