@@ -127,6 +127,8 @@ impl Tx {
     /// then end with that error, since some of the indexes may have been made or dropped.
     ///
     /// On a server the indexes are built after the commit, while others write: see [`Store::settle`](crate::Store::settle).
+    /// Those of a table that this write has made are built at once, so that they come before its records: MariaDB would wait
+    /// for the end of a write that has put some there.
     pub async fn set_indexes(&mut self, table: &Table, indexes: &[Index]) -> Result<(), Error> {
         on_engine!(self, tx => tx.set_indexes(table, indexes), tx.set_indexes(table, indexes).await)
     }
