@@ -5,7 +5,8 @@
 //! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
 //! inside it), `once` (writes that are asked for again),
 //! `cascade` (what goes with a deleted record), `batch` (several writes or none), `account` (what sign-in
-//! asks), `collections` (their making and changing), `declare` (their
+//! asks), `upkeep` (the collections as this process knows
+//! them), `collections` (their making and changing), `declare` (their
 //! indexes and views), `bulk` (many rows at once).
 
 mod account;
@@ -20,6 +21,7 @@ mod read;
 mod reads;
 mod ready;
 mod turn;
+mod upkeep;
 mod write;
 
 pub use bulk::Fate;

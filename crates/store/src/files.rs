@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use base::chance;
 use tokio::fs::{self, File};
@@ -49,17 +50,21 @@ impl Files {
         Files { root, word: chance::word(10).into(), count: Arc::default() }
     }
 
-    /// Deletes what arrived for a process that has ended.
-    pub(crate) fn clear_arriving(&self) -> Result<(), Error> {
+    /// Deletes what arrived for a process that has ended: all that isn't this one's and hasn't been written to for so long.
+    pub(crate) fn clear_arriving(&self, idle: Duration) -> Result<(), Error> {
         let folder = self.root.join(ARRIVING);
         let entries = match std::fs::read_dir(&folder) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(|e| Error::io(&folder, e))?,
         };
         for entry in entries {
-            let path = entry.map_err(|e| Error::io(&folder, e))?.path();
+            let entry = entry.map_err(|e| Error::io(&folder, e))?;
+            let path = entry.path();
             let is_mine = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(&*self.word));
-            if !is_mine {
+            let written = entry.metadata().and_then(|found| found.modified());
+            // a time to come is no reason to keep it for ever
+            let is_idle = written.is_ok_and(|at| at.elapsed().unwrap_or(idle) >= idle);
+            if !is_mine && is_idle {
                 std::fs::remove_file(&path).map_err(|e| Error::io(&path, e))?;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::time::Clock;
 
@@ -17,6 +18,9 @@ use crate::remote::Remote;
 use crate::row::Table;
 use crate::sqlite;
 use crate::tx::Tx;
+
+/// A file in a folder that several web servers share may still be arriving if it was written to within this time.
+const UPLOAD_TIME_MAX: Duration = Duration::from_secs(86_400);
 
 /// A future that borrows a transaction: what a write's closure gives back.
 pub type Step<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
@@ -72,10 +76,13 @@ impl Store {
     /// On a database server there is no such claim: there may be many web servers.
     pub fn claim(&self) -> Result<(), Error> {
         match &self.inner.engine {
-            Engine::Embedded(engine) => engine.claim()?,
-            Engine::Remote(_) => {}
+            Engine::Embedded(engine) => {
+                engine.claim()?;
+                self.inner.files.clear_arriving(Duration::ZERO)
+            }
+            // other web servers may share the folder, and be taking files in it
+            Engine::Remote(_) => self.inner.files.clear_arriving(UPLOAD_TIME_MAX),
         }
-        self.inner.files.clear_arriving()
     }
 
     /// A connection for reading. Cheap: its reads take a connection of the database only while they run, and wait when

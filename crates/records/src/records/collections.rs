@@ -5,12 +5,12 @@
 //!
 //! Invariant: a change is planned inside the transaction, from the collections as the transaction sees them.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use base::error::{Fields, Kind};
 use serde_json::{Map, Value};
-use store::query::{Column, Compare, Expr, Func, MAIN, Order, Scalar, Select, Value as Bound};
-use store::{Conn, Table, Tx};
+use store::query::Select;
+use store::{Table, Tx};
 
 use crate::core::catalog::Catalog;
 use crate::core::collection::Collection;
@@ -19,6 +19,7 @@ use crate::core::{change, language};
 use crate::error::Error;
 use crate::records::Records;
 use crate::records::declare::{declare, not_unique};
+use crate::records::upkeep::read;
 use crate::records::write::refuse;
 
 /// The table of collections.
@@ -30,75 +31,6 @@ const CREATE: &str = "Failed to create collection.";
 const UPDATE: &str = "Failed to update collection.";
 
 impl Records {
-    /// Makes what a new database begins with, and reads the collections.
-    pub(super) async fn prepare(&self) -> Result<(), Error> {
-        let now = self.clock().now().to_string();
-        self.store().write(move |tx| Box::pin(async move { prepare(tx, &now).await })).await?;
-        self.reload().await
-    }
-
-    /// Reads the collections anew. What was read before the newest word of a change is left to whoever reads after it.
-    async fn reload(&self) -> Result<(), Error> {
-        let told = self.inner.reads.told().times();
-        let mut conn = self.store().reader().await?;
-        let catalog = read(&mut conn).await?;
-        let mut read_at = self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if *read_at < Some(told) {
-            *read_at = Some(told);
-            self.inner.catalog.store(Arc::new(catalog));
-        }
-        Ok(())
-    }
-
-    /// Reads the collections anew, as they have just changed.
-    async fn reload_changed(&self) -> Result<(), Error> {
-        self.inner.reads.told().again();
-        self.reload().await
-    }
-
-    /// Sees to it that the collections are as everybody was told before this was asked, by whichever web server: every
-    /// request begins with it. While the server is away it waits as a read does.
-    pub async fn keep_up(&self) -> Result<(), Error> {
-        let reads = &self.inner.reads;
-        if !reads.hear().await {
-            self.store().newest().await?;
-            if !reads.hear().await {
-                return Err(Error::Store(store::Error::Busy));
-            }
-        }
-        let read_at = *self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.store().is_shared() && read_at < Some(reads.told().times()) {
-            self.reload().await?;
-        }
-        Ok(())
-    }
-
-    /// Follows the change log and reads the collections anew when another process or server has changed them, and keeps
-    /// the connections to memcached. Runs until the store is closed.
-    pub async fn follow(&self) {
-        tokio::select! {
-            () = self.follow_collections() => {}
-            () = self.inner.reads.run() => {}
-        }
-    }
-
-    async fn follow_collections(&self) {
-        let mut tail = self.store().tail(self.store().position());
-        loop {
-            let touches = match tail.next().await {
-                Ok(changes) => changes.iter().any(|change| &*change.table == COLLECTIONS),
-                Err(store::Error::Gone) => {
-                    tail = self.store().tail(self.store().position());
-                    true
-                }
-                Err(_) => return,
-            };
-            if touches && let Err(fault) = self.reload_changed().await {
-                tracing::error!(error = base::error::chain(&fault), "the collections can't be read anew");
-            }
-        }
-    }
-
     /// Makes a collection from the wire's JSON.
     pub async fn create_collection(&self, sent: &Map<String, Value>) -> Result<Arc<Collection>, Error> {
         let (sent, name) = (sent.clone(), wanted_name(sent));
@@ -178,20 +110,6 @@ impl Records {
 
     async fn named(&self, name_or_id: &str) -> Result<Arc<Collection>, Error> {
         self.collection(name_or_id).await?.ok_or_else(Error::missing)
-    }
-
-    /// A collection by name or id, also one that another process has only just made: following the log tells of it a
-    /// moment later, but who made it may ask for it at once.
-    pub async fn collection(&self, name_or_id: &str) -> Result<Option<Arc<Collection>>, Error> {
-        let known = self.catalog().find(name_or_id).cloned();
-        if known.is_some() {
-            return Ok(known);
-        }
-        let may_be_one = name_or_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if may_be_one && self.store().reader().await?.exists(&called(name_or_id)).await? {
-            self.reload_changed().await?;
-        }
-        Ok(self.catalog().find(name_or_id).cloned())
     }
 
     /// Runs a change of collections in a transaction, then reads them anew.
@@ -465,7 +383,8 @@ async fn keep(tx: &mut Tx, before: Option<&Collection>, after: &Collection) -> R
     declare(tx, after).await
 }
 
-async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
+/// Makes what a new database begins with.
+pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
     let collections = Table::new(COLLECTIONS);
     tx.alone(COLLECTIONS).await?;
     tx.create_table(&collections).await?;
@@ -476,27 +395,4 @@ async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// The collection of this id, or of this name in any case.
-fn called(name_or_id: &str) -> Select {
-    let text = |text: &str| Expr::Value(Bound::Text(text.into()));
-    let is = |column: Expr, value: Expr| Expr::Compare(Box::new(column), Compare::Eq, Box::new(value));
-    let name = Expr::Call(Func::Lower, vec![Expr::Column(MAIN, Column::Field("name".into(), Scalar::Text))]);
-    let mut select = Select::table(&Table::new(COLLECTIONS));
-    select.filter = Some(Expr::Or(vec![
-        is(Expr::Column(MAIN, Column::Id), text(name_or_id)),
-        is(name, text(&name_or_id.to_ascii_lowercase())),
-    ]));
-    select
-}
-
-/// All collections, in the order of their making.
-async fn read(conn: &mut Conn) -> Result<Catalog, Error> {
-    let mut select = Select::table(&Table::new(COLLECTIONS));
-    select.order = vec![Order { by: Expr::Column(MAIN, Column::Rowid), descending: false }];
-    let rows = conn.select(&select).await?;
-    let read = |row: &store::Row| change::from_stored(&row.id, &row.body).map(Arc::new);
-    let all = rows.iter().map(read).collect::<Result<_, _>>();
-    all.map(Catalog::new).map_err(|fault| Error::refused(Kind::Internal, fault))
 }

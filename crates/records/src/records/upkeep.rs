@@ -1,0 +1,126 @@
+//! The collections as this process knows them: read when it begins, and anew when anybody has changed them.
+//!
+//! A server's collections are changed by other web servers too. Every request begins with [`Records::keep_up`], which asks the
+//! log what was committed until then; who lives longer than a request learns of it by the log's tail.
+//!
+//! Invariant: a catalog gives way only to one that was read after more had been told of.
+
+use std::sync::{Arc, PoisonError};
+
+use base::error::Kind;
+use store::query::{Column, Compare, Expr, Func, MAIN, Order, Scalar, Select, Value};
+use store::{Conn, Table};
+
+use crate::core::catalog::Catalog;
+use crate::core::change;
+use crate::core::collection::Collection;
+use crate::error::Error;
+use crate::records::Records;
+use crate::records::collections::{COLLECTIONS, prepare};
+impl Records {
+    /// Makes what a new database begins with, and reads the collections.
+    pub(super) async fn prepare(&self) -> Result<(), Error> {
+        let now = self.clock().now().to_string();
+        self.store().write(move |tx| Box::pin(async move { prepare(tx, &now).await })).await?;
+        self.reload().await
+    }
+
+    /// Reads the collections anew. What was read before the newest word of a change is left to whoever reads after it.
+    async fn reload(&self) -> Result<(), Error> {
+        let told = self.inner.reads.told().times();
+        let mut conn = self.store().reader().await?;
+        let catalog = read(&mut conn).await?;
+        let mut read_at = self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if *read_at < Some(told) {
+            *read_at = Some(told);
+            self.inner.catalog.store(Arc::new(catalog));
+        }
+        Ok(())
+    }
+
+    /// Reads the collections anew, as they have just changed.
+    pub(super) async fn reload_changed(&self) -> Result<(), Error> {
+        self.inner.reads.told().again();
+        self.reload().await
+    }
+
+    /// Sees to it that the collections are as everybody was told before this was asked, by whichever web server: every
+    /// request begins with it. While the server is away it waits as a read does.
+    pub async fn keep_up(&self) -> Result<(), Error> {
+        let reads = &self.inner.reads;
+        if !reads.hear().await {
+            self.store().newest().await?;
+            if !reads.hear().await {
+                return Err(Error::Store(store::Error::Busy));
+            }
+        }
+        let read_at = *self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.store().is_shared() && read_at < Some(reads.told().times()) {
+            self.reload().await?;
+        }
+        Ok(())
+    }
+
+    /// Follows the change log and reads the collections anew when another process or server has changed them, and keeps
+    /// the connections to memcached. Runs until the store is closed.
+    pub async fn follow(&self) {
+        tokio::select! {
+            () = self.follow_collections() => {}
+            () = self.inner.reads.run() => {}
+        }
+    }
+
+    async fn follow_collections(&self) {
+        let mut tail = self.store().tail(self.store().position());
+        loop {
+            let touches = match tail.next().await {
+                Ok(changes) => changes.iter().any(|change| &*change.table == COLLECTIONS),
+                Err(store::Error::Gone) => {
+                    tail = self.store().tail(self.store().position());
+                    true
+                }
+                Err(_) => return,
+            };
+            if touches && let Err(fault) = self.reload_changed().await {
+                tracing::error!(error = base::error::chain(&fault), "the collections can't be read anew");
+            }
+        }
+    }
+
+    /// A collection by name or id, also one that another process has only just made: following the log tells of it a
+    /// moment later, but who made it may ask for it at once.
+    pub async fn collection(&self, name_or_id: &str) -> Result<Option<Arc<Collection>>, Error> {
+        let known = self.catalog().find(name_or_id).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let may_be_one = name_or_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if may_be_one && self.store().reader().await?.exists(&called(name_or_id)).await? {
+            self.reload_changed().await?;
+        }
+        Ok(self.catalog().find(name_or_id).cloned())
+    }
+}
+
+/// The collection of this id, or of this name in any case.
+fn called(name_or_id: &str) -> Select {
+    let text = |text: &str| Expr::Value(Value::Text(text.into()));
+    let is = |column: Expr, value: Expr| Expr::Compare(Box::new(column), Compare::Eq, Box::new(value));
+    let name = Expr::Call(Func::Lower, vec![Expr::Column(MAIN, Column::Field("name".into(), Scalar::Text))]);
+    let mut select = Select::table(&Table::new(COLLECTIONS));
+    select.filter = Some(Expr::Or(vec![
+        is(Expr::Column(MAIN, Column::Id), text(name_or_id)),
+        is(name, text(&name_or_id.to_ascii_lowercase())),
+    ]));
+    select
+}
+
+/// All collections, in the order of their making.
+pub(super) async fn read(conn: &mut Conn) -> Result<Catalog, Error> {
+    let mut select = Select::table(&Table::new(COLLECTIONS));
+    select.order = vec![Order { by: Expr::Column(MAIN, Column::Rowid), descending: false }];
+    let rows = conn.select(&select).await?;
+    let read = |row: &store::Row| change::from_stored(&row.id, &row.body).map(Arc::new);
+    let all = rows.iter().map(read).collect::<Result<_, _>>();
+    all.map(Catalog::new).map_err(|fault| Error::refused(Kind::Internal, fault))
+}
