@@ -73,16 +73,17 @@ impl Hub {
         Ok(events)
     }
 
-    /// Sets what a client listens to, and who it is.
+    /// Sets what a client listens to, and who it is. What it did not listen to before it hears of from `now` on.
     pub(super) fn subscribe(
         &self,
         id: &str,
         auth: Option<Arc<Principal>>,
         token: Option<&str>,
         topics: Vec<Topic>,
+        now: Position,
     ) -> Result<(), Problem> {
         let behind =
-            self.inner.registry.subscribe(id, auth, token, topics).map_err(|refusal| match refusal {
+            self.inner.registry.subscribe(id, auth, token, topics, now).map_err(|refusal| match refusal {
                 Refusal::Unknown => no_client(),
                 Refusal::OtherAccount => {
                     Problem::forbidden("The current and the previous request authorization don't match.")
