@@ -73,7 +73,7 @@ pub(crate) fn fill_pocketbase(dir: &Path, size: Size) -> Result<()> {
 }
 
 /// Fills ours by its own import.
-pub(crate) fn fill_ondol(program: &Path, dir: &Path, size: Size) -> Result<()> {
+pub(crate) fn fill_ondol(program: &Path, dir: &Path, service_file: &Path, size: Size) -> Result<()> {
     let path = dir.join("posts.jsonl");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
     for number in 0..size.records {
@@ -85,7 +85,7 @@ pub(crate) fn fill_ondol(program: &Path, dir: &Path, size: Size) -> Result<()> {
     }
     file.flush()?;
     let mut import = Command::new(program);
-    import.arg("import").arg(&path).args(["--into", "posts", "--dir"]).arg(dir);
+    import.arg("import").arg(&path).args(["--into", "posts", "--file"]).arg(service_file);
     feed(&mut import, "")
 }
 

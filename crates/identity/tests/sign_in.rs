@@ -9,7 +9,7 @@ use base::secret::Secret;
 use base::time::{Clock, Timestamp};
 use base::unit::Span;
 use identity::{Config, Identity, superusers};
-use records::{Authenticate, Draft, Limits, Principal, Records, Request, Shape};
+use records::{Authenticate, Draft, Limits, Moment, Principal, Records, Request, Shape};
 use serde_json::{Value, json};
 use store::{Engine, Store};
 use tokio_util::sync::CancellationToken;
@@ -124,7 +124,7 @@ impl Fixture {
     }
 
     async fn holder(&self, token: &str) -> Option<Arc<Principal>> {
-        self.identity.principal(token).await.expect("reads")
+        self.identity.principal(token, Moment::default()).await.expect("reads")
     }
 
     async fn change_password(&self) {

@@ -7,7 +7,7 @@ use base::error::chain;
 use bytes::Bytes;
 use records::core::catalog::Catalog;
 use records::core::collection::Collection;
-use records::{Authenticate, Principal, Records};
+use records::{Authenticate, Moment, Principal, Records};
 use store::{Change, ChangeKind, Position};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -195,7 +195,7 @@ impl Inner {
             }
             (catalog, checked) = (now, Instant::now());
             for bearer in self.registry.bearers() {
-                match self.authenticate.principal(&bearer.token).await {
+                match self.authenticate.principal(&bearer.token, Moment::default()).await {
                     Ok(auth) => self.registry.recognise(&bearer, auth),
                     Err(error) => tracing::warn!(cause = chain(&error), "can't look at a listener's token"),
                 }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{Request, StatusCode};
 use records::core::collection::Collection;
-use records::{Context, Shape};
+use records::{Context, Moment, Shape};
 use serde_json::{Map, Value};
 use web::Problem;
 use web::form::{Form, Limits};
@@ -45,6 +45,7 @@ impl Ask {
             query,
             body: values(identity, &head, body).await?,
             auth: caller.map(|proven| proven.principal),
+            moment: moment(&head),
             once: None,
         };
         Ok(Ask { collection, request, shape })
@@ -60,9 +61,14 @@ pub(super) fn auth_collection(identity: &Identity, name: &str) -> Result<Arc<Col
 /// Whoever asks; a token that is not valid counts as none.
 pub(super) async fn caller(identity: &Identity, head: &Parts) -> Result<Option<Proven>, Problem> {
     match web::request::token(&head.headers) {
-        Some(token) => Ok(identity.prove(token, Purpose::Auth).await?),
+        Some(token) => Ok(identity.prove(token, Purpose::Auth, moment(head)).await?),
         None => Ok(None),
     }
+}
+
+/// When the request began, if that was asked of the log.
+fn moment(head: &Parts) -> Moment {
+    head.extensions.get().copied().unwrap_or_default()
 }
 
 /// Counts a request against what its address may do: the collection's own allowance first, then everybody's.
