@@ -12,6 +12,7 @@
 mod cache;
 mod config;
 mod endpoint;
+pub mod fetch;
 mod service;
 pub mod superusers;
 pub mod token;
