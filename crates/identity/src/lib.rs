@@ -13,8 +13,11 @@ mod cache;
 mod callback;
 mod config;
 mod endpoint;
+mod external;
 pub mod fetch;
+mod flow;
 mod jose;
+mod linking;
 mod oauth2;
 mod oidc;
 pub mod provider;
@@ -26,4 +29,4 @@ mod verifier;
 mod words;
 
 pub use config::Config;
-pub use service::Identity;
+pub use service::{Identity, Listeners};
