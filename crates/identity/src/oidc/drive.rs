@@ -74,8 +74,9 @@ impl Drive<'_> {
     fn check_iss(&self, metadata: &Metadata, given: &Given<'_>) -> Result<(), Refusal> {
         match &given.callback.iss {
             Some(iss) if *iss == self.settings.issuer => Ok(()),
-            // a plain code comes without all that the callback said
+            // a plain code comes without all that the callback said; and of the hybrid flow the ID token names the issuer
             None if !metadata.names_itself || !given.callback.is_whole => Ok(()),
+            None if self.settings.response == Response::Hybrid => Ok(()),
             _ => Err(Refusal::Mismatch("the callback comes from another provider")),
         }
     }

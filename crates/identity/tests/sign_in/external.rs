@@ -1,5 +1,7 @@
 //! Signing in through providers: our true endpoints against independent software that misbehaves when told to.
 
+#[path = "external/apple.rs"]
+mod apple;
 #[path = "external/browser.rs"]
 mod browser;
 #[path = "external/house.rs"]
