@@ -16,6 +16,7 @@ mod endpoint;
 mod external;
 pub mod fetch;
 mod flow;
+mod handing;
 mod jose;
 mod linking;
 mod oauth2;
