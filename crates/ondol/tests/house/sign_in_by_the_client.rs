@@ -37,6 +37,7 @@ rates = []
 
 [identity]
 may_ask_loopback = true
+answer_time_max = "3 s"
 
 [sign-in.x]
 client_id = "ondol-client"
