@@ -10,11 +10,24 @@
 //! Invariant: an unknown address and a wrong password get the same answer after the same work.
 
 mod cache;
+mod callback;
 mod config;
 mod endpoint;
+mod external;
+pub mod fetch;
+mod flow;
+mod handing;
+mod jose;
+mod linking;
+mod oauth2;
+mod oidc;
+pub mod provider;
+mod refusal;
 mod service;
 pub mod superusers;
 pub mod token;
+mod verifier;
+mod words;
 
 pub use config::Config;
-pub use service::Identity;
+pub use service::{Identity, Listeners};

@@ -7,11 +7,13 @@ mod field;
 mod plan;
 mod reader;
 mod stored;
+mod system;
 mod view;
 
 pub use defaults::first_collections;
 pub use plan::plan;
 pub use stored::{from_stored, to_stored, to_wire};
+pub use system::system_collections;
 pub use view::view;
 
 #[cfg(test)]

@@ -383,7 +383,7 @@ async fn keep(tx: &mut Tx, before: Option<&Collection>, after: &Collection) -> R
     declare(tx, after).await
 }
 
-/// Makes what a new database begins with.
+/// Makes what a new database begins with, and what an older one has not got yet.
 pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
     let collections = Table::new(COLLECTIONS);
     tx.alone(COLLECTIONS).await?;
@@ -392,6 +392,12 @@ pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
         for first in change::first_collections(now, &mut || base::chance::word(50)) {
             tx.create_table(&first.table()).await?;
             keep(tx, None, &first).await?;
+        }
+    }
+    for own in change::system_collections(now) {
+        if tx.get(&collections, &own.id).await?.is_none() {
+            tx.create_table(&own.table()).await?;
+            keep(tx, None, &own).await?;
         }
     }
     Ok(())
