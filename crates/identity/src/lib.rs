@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `token` (pure: the tokens' form and signature), `cache` (tokens proved a moment ago), `config`,
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `endpoint` (one endpoint is one file),
-//! `superusers` (those who may do everything, as the command and the first-run page make them).
+//! `superusers` (those who may do everything, as the command and the first-run page make them); and the protocols of older
+//! providers: `pairs` and `refusal` (what they share), `oauth1`.
 //!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, and its end in
 //! `endpoint::answer::signed_in`, which asks the auth rule and renders the reply.
@@ -12,6 +13,9 @@
 mod cache;
 mod config;
 mod endpoint;
+pub mod oauth1;
+pub mod pairs;
+pub mod refusal;
 mod service;
 pub mod superusers;
 pub mod token;
