@@ -3,7 +3,8 @@
 //! Map, in reading order: `token` (pure: the tokens' form and signature), `cache` (tokens proved a moment ago), `config`,
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `endpoint` (one endpoint is one file),
 //! `superusers` (those who may do everything, as the command and the first-run page make them); and the protocols of older
-//! providers: `pairs` and `refusal` (what they share), `oauth1`.
+//! providers: `pairs` and `refusal` (what they share), `oauth1`,
+//! `openid2`.
 //!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, and its end in
 //! `endpoint::answer::signed_in`, which asks the auth rule and renders the reply.
@@ -14,6 +15,7 @@ mod cache;
 mod config;
 mod endpoint;
 pub mod oauth1;
+pub mod openid2;
 pub mod pairs;
 pub mod refusal;
 mod service;
