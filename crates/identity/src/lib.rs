@@ -14,6 +14,7 @@
 mod cache;
 mod config;
 mod endpoint;
+pub mod fetch;
 pub mod oauth1;
 pub mod openid2;
 pub mod pairs;
