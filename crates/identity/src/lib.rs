@@ -3,7 +3,7 @@
 //! Map, in reading order: `token` (pure: the tokens' form and signature), `cache` (tokens proved a moment ago), `config`,
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `endpoint` (one endpoint is one file),
 //! `superusers` (those who may do everything, as the command and the first-run page make them); and the protocols of older
-//! providers: `pairs` and `refusal` (what they share), `oauth1`,
+//! providers: `pairs` (parameters, read strictly) and `refusal`, `oauth1`,
 //! `openid2`.
 //!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, and its end in

@@ -1,8 +1,17 @@
 //! OpenID 2.0 as a relying party: discovery, associations, assertions; Simple Registration, Attribute Exchange, and the
 //! hybrid with OAuth.
 //!
-//! Map, in reading order: `core` (pure: all that is decided).
+//! Map, in reading order: `core` (pure: all that is decided), `settings`, `discover` (pages are fetched), `associate` (a key
+//! is agreed on).
 //!
 //! OpenID 1 is not spoken: its answers have no nonce and don't name the provider. XRI identifiers are refused plainly.
 
+pub mod associate;
 pub mod core;
+pub mod discover;
+pub mod settings;
+
+pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;

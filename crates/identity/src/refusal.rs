@@ -1,23 +1,60 @@
-//! Why a sign-in at a provider ends without an account.
+//! Why a sign-in through a provider is refused: one sentence for the log, and which one the person is told.
 //!
-//! The class decides what the person is told (declined, try later, start again) and whether the log warns; the sentence is
-//! the log's. Neither ever holds what the provider sent, so that nothing of a stranger's gets into a log or onto a page.
+//! Invariant: no sentence holds anything that a stranger sent, nor a secret.
 
-use thiserror::Error;
+use base::error::{Fault, Kind};
 
-/// The end of a sign-in that did not succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+use crate::fetch;
+
+/// Why somebody does not get in through a provider.
+#[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The person said no at the provider.
-    #[error("the sign-in was declined at the provider")]
-    Declined,
-    /// The provider can't answer now.
-    #[error("the provider can't answer now: {0}")]
-    Later(&'static str),
-    /// The provider's answer can't be used: its fault, or that of its settings here.
-    #[error("the provider's answer can't be used: {0}")]
-    Unusable(&'static str),
-    /// What came back does not belong to what was begun: perhaps an attack.
-    #[error("what came back does not fit what was begun: {0}")]
+    /// What came is not what was agreed on: somebody may be trying something.
+    #[error("{0}")]
     Mismatch(&'static str),
+    /// The same, with a word of ours on what.
+    #[error("{what}: {detail}")]
+    Unfit {
+        /// What was looked at.
+        what: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The provider says no, by a code of its protocol (`access_denied`).
+    #[error("the provider refused: {0}")]
+    Refused(String),
+    /// The provider could not be asked.
+    #[error("the provider could not be asked")]
+    Unreached(#[source] fetch::Error),
+    /// The provider answered with a status that no protocol foresees here.
+    #[error("{what} answered with status {status}")]
+    Status {
+        /// Which of its endpoints.
+        what: &'static str,
+        /// The status.
+        status: u16,
+    },
+}
+
+impl From<fetch::Error> for Refusal {
+    fn from(error: fetch::Error) -> Refusal {
+        Refusal::Unreached(error)
+    }
+}
+
+impl Fault for Refusal {
+    fn kind(&self) -> Kind {
+        match self {
+            Refusal::Unreached(_) => Kind::Unavailable,
+            Refusal::Status { status, .. } if *status == 429 || *status >= 500 => Kind::Unavailable,
+            _ => Kind::Invalid,
+        }
+    }
+
+    fn public(&self) -> String {
+        match self.kind() {
+            Kind::Unavailable => "the provider doesn't answer as it should; try again later".into(),
+            _ => "the sign-in could not be completed; please start it again".into(),
+        }
+    }
 }

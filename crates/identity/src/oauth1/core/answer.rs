@@ -25,8 +25,8 @@ pub struct Access {
 pub fn request_token(status: u16, body: &[u8]) -> Result<Credentials, Refusal> {
     let pairs = form(status, body)?;
     if pairs.get("oauth_callback_confirmed") != Some("true") {
-        return Err(Refusal::Unusable(
-            "it does not confirm the callback (`oauth_callback_confirmed` is not `true`)",
+        return Err(Refusal::Mismatch(
+            "the request token does not confirm the callback (`oauth_callback_confirmed` is not `true`)",
         ));
     }
     credentials(&pairs)
@@ -46,23 +46,24 @@ fn form(status: u16, body: &[u8]) -> Result<Pairs, Refusal> {
     match status {
         200 => {}
         401 | 403 => {
-            return Err(Refusal::Unusable(
-                "it refuses the token or this application; check the consumer key, its secret, the registered callback \
+            return Err(Refusal::Mismatch(
+                "the provider refuses the token or this application; check the consumer key, its secret, the registered callback \
                  and this machine's clock",
             ));
         }
-        429 => return Err(Refusal::Later("it has been asked too often")),
-        500.. => return Err(Refusal::Later("it is out of order")),
-        _ => return Err(Refusal::Unusable("its status is not 200")),
+        _ => return Err(Refusal::Status { what: "the provider's address for tokens", status }),
     }
-    let text = std::str::from_utf8(body).map_err(|_| Refusal::Unusable("it is not UTF-8"))?;
-    Pairs::parse(text.trim()).map_err(|_| Refusal::Unusable("it is no form with each parameter once"))
+    let text =
+        std::str::from_utf8(body).map_err(|_| Refusal::Mismatch("the answer for a token is not UTF-8"))?;
+    Pairs::parse(text.trim())
+        .map_err(|_| Refusal::Mismatch("the answer for a token is no form with each parameter once"))
 }
 
 fn credentials(pairs: &Pairs) -> Result<Credentials, Refusal> {
     let text = |name: &str| pairs.get(name).filter(|text| (1..=VALUE_BYTES_MAX).contains(&text.len()));
-    let key = text("oauth_token").ok_or(Refusal::Unusable("it has no `oauth_token`"))?;
-    let secret = text("oauth_token_secret").ok_or(Refusal::Unusable("it has no `oauth_token_secret`"))?;
+    let key = text("oauth_token").ok_or(Refusal::Mismatch("the answer for a token has no `oauth_token`"))?;
+    let secret = text("oauth_token_secret")
+        .ok_or(Refusal::Mismatch("the answer for a token has no `oauth_token_secret`"))?;
     Ok(Credentials { key: key.to_owned(), secret: Secret::new(secret) })
 }
 
@@ -76,7 +77,7 @@ mod tests {
     fn a_confirmed_request_token_is_read() {
         let body = b"oauth_token=t&oauth_token_secret=s%2B&oauth_callback_confirmed=true";
         let wanted = Credentials { key: "t".into(), secret: Secret::new("s+") };
-        assert_eq!(request_token(200, body), Ok(wanted));
+        assert_eq!(request_token(200, body).expect("a token"), wanted);
     }
 
     #[test]
@@ -99,15 +100,15 @@ mod tests {
             (200, "oauth_token=&oauth_token_secret=s&oauth_callback_confirmed=true"),
             (200, "<html><title>Over capacity</title></html>"),
             (200, ""),
-            (201, "oauth_token=t&oauth_token_secret=s&oauth_callback_confirmed=true"),
             (401, "oauth_token=t&oauth_token_secret=s&oauth_callback_confirmed=true"),
         ] {
             let refusal = request_token(status, body.as_bytes());
-            assert!(matches!(refusal, Err(Refusal::Unusable(_))), "{status} {body}");
+            assert!(matches!(refusal, Err(Refusal::Mismatch(_))), "{status} {body}");
         }
-        assert!(matches!(access_token(429, b""), Err(Refusal::Later(_))));
-        assert!(matches!(access_token(503, b""), Err(Refusal::Later(_))));
-        assert!(matches!(access_token(200, b"oauth_token=t&user_id=1"), Err(Refusal::Unusable(_))));
+        for status in [201, 302, 429, 503] {
+            assert!(matches!(access_token(status, b""), Err(Refusal::Status { .. })), "{status}");
+        }
+        assert!(matches!(access_token(200, b"oauth_token=t&user_id=1"), Err(Refusal::Mismatch(_))));
     }
 
     proptest! {

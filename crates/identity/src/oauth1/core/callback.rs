@@ -9,13 +9,14 @@ use crate::refusal::Refusal;
 /// Longest verifier, in bytes.
 const VERIFIER_BYTES_MAX: usize = 4096;
 
-/// The verifier, if the callback belongs to the request token `begun`.
-pub fn verifier(query: &str, begun: &str) -> Result<String, Refusal> {
+/// The verifier, if the callback belongs to the request token `begun`. Some providers say in the parameter `denied`, by that
+/// token, that the person has declined; others have no word for it.
+pub fn verifier(query: &str, begun: &str, denied: &str) -> Result<String, Refusal> {
     let pairs = Pairs::parse(query)
         .map_err(|_| Refusal::Mismatch("the callback's query has a parameter twice or can't be read"))?;
-    if let Some(denied) = pairs.get("denied") {
+    if let Some(denied) = pairs.get(denied) {
         let is_ours = denied == begun && pairs.get("oauth_verifier").is_none();
-        return Err(if is_ours { Refusal::Declined } else { foreign() });
+        return Err(if is_ours { Refusal::Refused("access_denied".into()) } else { foreign() });
     }
     if pairs.get("oauth_token") != Some(begun) {
         return Err(foreign());
@@ -36,7 +37,10 @@ mod tests {
 
     #[test]
     fn the_verifier_of_the_own_token_is_taken() {
-        assert_eq!(verifier("state=x&oauth_token=t&oauth_verifier=v", "t"), Ok("v".to_owned()));
+        assert_eq!(
+            verifier("state=x&oauth_token=t&oauth_verifier=v", "t", "denied").expect("a verifier"),
+            "v"
+        );
     }
 
     #[test]
@@ -52,19 +56,19 @@ mod tests {
             "denied=other",
             "denied=t&oauth_token=t&oauth_verifier=v",
         ] {
-            assert!(matches!(verifier(query, "t"), Err(Refusal::Mismatch(_))), "{query}");
+            assert!(matches!(verifier(query, "t", "denied"), Err(Refusal::Mismatch(_))), "{query}");
         }
     }
 
     #[test]
     fn a_refusal_of_the_person_is_no_mismatch() {
-        assert_eq!(verifier("denied=t", "t"), Err(Refusal::Declined));
+        assert!(matches!(verifier("denied=t", "t", "denied"), Err(Refusal::Refused(_))));
     }
 
     proptest! {
         #[test]
         fn no_query_makes_it_panic(query in ".{0,60}", begun in ".{0,10}") {
-            let _ = verifier(&query, &begun);
+            let _ = verifier(&query, &begun, "denied");
         }
     }
 }

@@ -58,14 +58,15 @@ pub struct Proven {
 
 /// Reads what came back.
 pub fn read(parameters: &str) -> Result<Assertion, Refusal> {
-    let message = Message::indirect(parameters)
-        .map_err(|_| Refusal::Mismatch("it is no message of OpenID 2.0, or has a parameter twice"))?;
+    let message = Message::indirect(parameters).map_err(|_| {
+        Refusal::Mismatch("what came back is no message of OpenID 2.0, or has a parameter twice")
+    })?;
     match message.get("mode") {
         Some("id_res") => Ok(Assertion(message)),
-        Some("cancel") => Err(Refusal::Declined),
-        Some("error") => Err(Refusal::Unusable("it answered with an error of its own")),
-        Some("setup_needed") => Err(Refusal::Unusable("it wants to ask the person, although it was free to")),
-        _ => Err(Refusal::Mismatch("it is no answer to a sign-in")),
+        Some("cancel") => Err(Refusal::Refused("cancel".into())),
+        Some("error") => Err(Refusal::Refused("error".into())),
+        Some("setup_needed") => Err(Refusal::Refused("setup_needed".into())),
+        _ => Err(Refusal::Mismatch("what came back is no answer to a sign-in")),
     }
 }
 
@@ -91,7 +92,7 @@ impl Checked {
             });
         if !is_theirs {
             return Err(Refusal::Mismatch(
-                "the identifier belongs to another provider, or is no address of its own",
+                "the claimed identifier belongs to another provider, or leads elsewhere",
             ));
         }
         self.rediscover = None;
@@ -112,7 +113,7 @@ impl Checked {
     pub fn proven_by(self, association: &Association) -> Result<Proven, Refusal> {
         let is_made = association.handle == self.handle()
             && association.made(value(&self.message, "sig"), &self.signed_text());
-        if is_made { self.prove() } else { Err(Refusal::Mismatch("its signature is wrong")) }
+        if is_made { self.prove() } else { Err(Refusal::Mismatch("the assertion's signature is wrong")) }
     }
 
     /// What to ask the provider when we share no such key (11.4.2.1).
@@ -124,11 +125,11 @@ impl Checked {
 
     /// Proves the signature by what the provider answered to [`Checked::question`].
     pub fn proven_by_answer(self, status: u16, body: &[u8]) -> Result<Proven, Refusal> {
-        if status >= 500 {
-            return Err(Refusal::Later("it is out of order"));
+        if status != 200 {
+            return Err(Refusal::Status { what: "the provider's endpoint", status });
         }
-        let answer = Message::direct(body).ok().filter(|_| status == 200);
-        let answer = answer.ok_or(Refusal::Unusable("it does not say whether the signature is its own"))?;
+        let answer = Message::direct(body)
+            .map_err(|_| Refusal::Mismatch("the provider does not say whether the signature is its own"))?;
         let is_valid = answer.get("is_valid") == Some("true");
         if is_valid { self.prove() } else { Err(Refusal::Mismatch("the provider disowns its signature")) }
     }
@@ -136,7 +137,7 @@ impl Checked {
     fn prove(self) -> Result<Proven, Refusal> {
         match self.rediscover {
             None => Ok(Proven { message: self.message, signed: self.signed }),
-            Some(_) => Err(Refusal::Mismatch("nobody has confirmed the identifier")),
+            Some(_) => Err(Refusal::Mismatch("nobody has confirmed the claimed identifier")),
         }
     }
 
@@ -204,7 +205,7 @@ fn returned(message: &Message, begun: &Begun<'_>) -> Result<(), Refusal> {
     if is_asked && is_here {
         Ok(())
     } else {
-        Err(Refusal::Mismatch("it was made for another address than this one"))
+        Err(Refusal::Mismatch("the assertion was made for another address than this one"))
     }
 }
 
@@ -218,20 +219,24 @@ fn own_query(url: &Url) -> Vec<(String, String)> {
 /// provider has to be discovered.
 fn discovered(message: &Message, begun: &Discovered) -> Result<Option<Url>, Refusal> {
     if message.get("op_endpoint") != Some(&begun.endpoint) {
-        return Err(Refusal::Mismatch("it names another provider"));
+        return Err(Refusal::Mismatch("the assertion names another provider"));
     }
     let (Some(claimed), Some(identity)) = (message.get("claimed_id"), message.get("identity")) else {
-        return Err(Refusal::Mismatch("it is about nobody"));
+        return Err(Refusal::Mismatch("the assertion is about nobody"));
     };
     // another way to write the same address would be another account
     let url = Url::parse(claimed).ok().filter(|url| is_web(url) && url.as_str() == claimed);
     let mut url =
-        url.ok_or(Refusal::Mismatch("its identifier is no address of the web in its plain form"))?;
+        url.ok_or(Refusal::Mismatch("the claimed identifier is no address of the web in its plain form"))?;
     url.set_fragment(None);
     match &begun.claimed {
         Some(asked) if asked.id == url.as_str() => {
             let is_same = asked.local_id == identity;
-            if is_same { Ok(None) } else { Err(Refusal::Mismatch("it knows the person by another name")) }
+            if is_same {
+                Ok(None)
+            } else {
+                Err(Refusal::Mismatch("the provider knows the person by another name"))
+            }
         }
         _ => Ok(Some(url)),
     }
@@ -241,9 +246,13 @@ fn discovered(message: &Message, begun: &Discovered) -> Result<Option<Url>, Refu
 fn fresh(nonce: &str, now: Timestamp) -> Result<(), Refusal> {
     let stamp = nonce.get(..20).filter(|stamp| stamp.as_bytes()[10] == b'T' && stamp.ends_with('Z'));
     let made = stamp.filter(|_| nonce.len() <= NONCE_BYTES_MAX).and_then(Timestamp::parse);
-    let made = made.ok_or(Refusal::Mismatch("it has no nonce"))?;
+    let made = made.ok_or(Refusal::Mismatch("the assertion has no nonce"))?;
     let age = Duration::from_millis(now.0.abs_diff(made.0));
-    if age <= SKEW_MAX { Ok(()) } else { Err(Refusal::Mismatch("its nonce is too old, or from the future")) }
+    if age <= SKEW_MAX {
+        Ok(())
+    } else {
+        Err(Refusal::Mismatch("the assertion's nonce is too old, or from the future"))
+    }
 }
 
 /// 11.4 and 10.1: the signature covers what counts, and nothing in it could be read as something else.
@@ -251,7 +260,7 @@ fn signed(message: &Message) -> Result<Vec<String>, Refusal> {
     let list = message.get("signed").unwrap_or_default();
     let signed: Vec<String> = list.split(',').map(str::to_owned).collect();
     if SIGNED.iter().any(|wanted| signed.iter().all(|key| key != wanted)) {
-        return Err(Refusal::Mismatch("its signature leaves out what counts"));
+        return Err(Refusal::Mismatch("the assertion's signature leaves out what counts"));
     }
     let is_plain = signed.iter().all(|key| {
         let once = signed.iter().filter(|other| *other == key).count() == 1;
@@ -260,7 +269,7 @@ fn signed(message: &Message) -> Result<Vec<String>, Refusal> {
     if is_plain {
         Ok(signed)
     } else {
-        Err(Refusal::Mismatch("its signature names what is not there, or twice"))
+        Err(Refusal::Mismatch("the assertion's signature names what is not there, or twice"))
     }
 }
 

@@ -132,28 +132,28 @@ pub fn answer(
     now: Timestamp,
 ) -> Result<Association, Refusal> {
     if status != 200 {
-        return Err(Refusal::Unusable("it makes no association"));
+        return Err(Refusal::Status { what: "the provider's endpoint for associations", status });
     }
     let message = Message::direct(body)
-        .map_err(|_| Refusal::Unusable("its association is no message of OpenID 2.0"))?;
+        .map_err(|_| Refusal::Mismatch("the association is no message of OpenID 2.0"))?;
     let text = |name: &str| message.get(name).unwrap_or_default();
     if text("session_type") != hash.session() || text("assoc_type") != hash.signature() {
-        return Err(Refusal::Unusable("its association is of another kind than was asked for"));
+        return Err(Refusal::Mismatch("the association is of another kind than was asked for"));
     }
     let handle = text("assoc_handle");
     let is_handle =
         (1..=HANDLE_BYTES_MAX).contains(&handle.len()) && handle.bytes().all(|b| (33..=126).contains(&b));
     let seconds: u64 = text("expires_in").parse().unwrap_or(0);
     if !is_handle || seconds == 0 {
-        return Err(Refusal::Unusable("its association has no handle, or no life"));
+        return Err(Refusal::Mismatch("the association has no handle, or no life"));
     }
     let shared = private
         .shared(text("dh_server_public"))
-        .map_err(|_| Refusal::Unusable("the public number of its association would give the key away"))?;
+        .map_err(|_| Refusal::Mismatch("the public number of the association would give the key away"))?;
     let pad = hash.of(&shared);
     let hidden = BASE64.decode(text("enc_mac_key")).unwrap_or_default();
     if hidden.len() != pad.len() {
-        return Err(Refusal::Unusable("the key of its association has another length than its kind"));
+        return Err(Refusal::Mismatch("the key of the association has another length than its kind"));
     }
     let key = Key(hidden.iter().zip(&pad).map(|(a, b)| a ^ b).collect());
     let life = Duration::from_secs(seconds).min(LIFE_MAX);
@@ -224,7 +224,7 @@ mod tests {
             ("enc_mac_key", Some(&BASE64.encode([0; 20]))),
             ("enc_mac_key", Some(&BASE64.encode([0; 33]))),
         ] {
-            assert!(matches!(answered(key, value), Err(Refusal::Unusable(_))), "{key} {value:?}");
+            assert!(matches!(answered(key, value), Err(Refusal::Mismatch(_))), "{key} {value:?}");
         }
         assert!(answer(400, b"", Hash::Sha256, &ours(), NOW).is_err());
     }

@@ -25,7 +25,7 @@ pub struct Question<'a> {
 /// The address at the provider.
 pub fn address(question: &Question<'_>) -> Result<Url, Refusal> {
     let mut url = Url::parse(&question.discovered.endpoint)
-        .map_err(|_| Refusal::Unusable("the provider's endpoint is no address"))?;
+        .map_err(|_| Refusal::Mismatch("the provider's endpoint is no address"))?;
     let (id, local_id) = match &question.discovered.claimed {
         Some(claimed) => (claimed.id.as_str(), claimed.local_id.as_str()),
         None => (IDENTIFIER_SELECT, IDENTIFIER_SELECT),
