@@ -1,5 +1,8 @@
 //! Sign-in as clients meet it: requests through the router, on a store of its own, of the engine of this run.
 
+#[path = "sign_in/openid2.rs"]
+mod openid2;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

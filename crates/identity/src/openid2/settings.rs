@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
+use super::core::assertion::Proven;
 use super::core::association::Hash;
+use super::core::extension::{self, Fields};
 use super::core::identifier::{self, Allowed};
 
 /// What stands for an identifier that the person is asked for.
@@ -48,6 +51,22 @@ impl Settings {
         url.set_path("/");
         url.set_query(None);
         Allowed::parse([url.as_str()])
+    }
+
+    /// What the provider is asked to tell of the person.
+    pub fn questions(&self) -> Fields {
+        let types = self.ax.iter().map(|(name, kind)| (name.as_str(), kind.as_str()));
+        [extension::ask_ax(types), extension::ask_sreg(&self.sreg)].concat()
+    }
+
+    /// What it tells: `claimed_id`, `endpoint`, and the values that were asked for, by our names.
+    pub fn told(&self, proven: &Proven) -> Map<String, Value> {
+        let sreg = self.sreg.iter().filter_map(|name| Some((name, extension::sreg(proven, name)?)));
+        let ax = self.ax.iter().filter_map(|(name, kind)| Some((name, extension::ax(proven, kind)?)));
+        let mut told: Map<_, _> = sreg.chain(ax).map(|(name, value)| (name.clone(), value.into())).collect();
+        told.insert("claimed_id".into(), proven.claimed_id().into());
+        told.insert("endpoint".into(), proven.endpoint().into());
+        told
     }
 }
 

@@ -383,7 +383,7 @@ async fn keep(tx: &mut Tx, before: Option<&Collection>, after: &Collection) -> R
     declare(tx, after).await
 }
 
-/// Makes what a new database begins with.
+/// Makes what a new database begins with, and of any database what the program keeps for itself.
 pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
     let collections = Table::new(COLLECTIONS);
     tx.alone(COLLECTIONS).await?;
@@ -392,6 +392,20 @@ pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
         for first in change::first_collections(now, &mut || base::chance::word(50)) {
             tx.create_table(&first.table()).await?;
             keep(tx, None, &first).await?;
+        }
+    }
+    let there = read(tx).await?;
+    for own in change::own_collections(now) {
+        match there.find(&own.name) {
+            None => {
+                tx.create_table(&own.table()).await?;
+                keep(tx, None, &own).await?;
+            }
+            Some(there) => {
+                if let Some(next) = change::with_own_fields(there, &own) {
+                    keep(tx, Some(there), &next).await?;
+                }
+            }
         }
     }
     Ok(())

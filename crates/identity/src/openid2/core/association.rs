@@ -38,6 +38,19 @@ pub enum Hash {
 }
 
 impl Hash {
+    /// Reads what [`Hash::name`] gave.
+    pub fn parse(name: &str) -> Option<Hash> {
+        [Hash::Sha256, Hash::Sha1].into_iter().find(|hash| hash.name() == name)
+    }
+
+    /// For keeping it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hash::Sha256 => "sha256",
+            Hash::Sha1 => "sha1",
+        }
+    }
+
     fn session(self) -> &'static str {
         match self {
             Hash::Sha256 => "DH-SHA256",
@@ -61,12 +74,27 @@ impl Hash {
 }
 
 /// A shared key. It has no `Display`, and its `Debug` shows nothing.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Key(Vec<u8>);
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(…)")
+    }
+}
+
+impl TryFrom<String> for Key {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Key, &'static str> {
+        Key::from_base64(&text).ok_or("a key is written in base64")
+    }
+}
+
+impl From<Key> for String {
+    fn from(key: Key) -> String {
+        key.to_base64()
     }
 }
 
