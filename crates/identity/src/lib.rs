@@ -12,16 +12,23 @@
 //! Invariant: an unknown address and a wrong password get the same answer after the same work.
 
 mod cache;
+mod callback;
 mod config;
 mod endpoint;
 pub mod fetch;
+mod jose;
 pub mod oauth1;
+mod oauth2;
+mod oidc;
 pub mod openid2;
 pub mod pairs;
+pub mod provider;
 pub mod refusal;
 mod service;
 pub mod superusers;
 pub mod token;
+mod verifier;
+mod words;
 
 pub use config::Config;
 pub use service::Identity;
