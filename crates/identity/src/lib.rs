@@ -23,6 +23,7 @@ mod oidc;
 pub mod openid2;
 pub mod pairs;
 pub mod provider;
+mod question;
 pub mod refusal;
 mod service;
 pub mod superusers;

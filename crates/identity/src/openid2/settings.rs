@@ -9,6 +9,7 @@ use super::core::assertion::Proven;
 use super::core::association::Hash;
 use super::core::extension::{self, Fields};
 use super::core::identifier::{self, Allowed};
+use crate::provider::Provider;
 
 /// What stands for an identifier that the person is asked for.
 pub const ASK: &str = "ask";
@@ -37,6 +38,38 @@ impl Settings {
     /// Whether the person is asked for an identifier.
     pub fn asks(&self) -> bool {
         self.identifier == ASK
+    }
+
+    /// The addresses in it; what else is wrong goes to `faults`.
+    pub(crate) fn check<'a>(&'a self, faults: &mut Vec<String>) -> Vec<(&'static str, &'a str)> {
+        if let Err(entry) = self.allowed() {
+            faults.push(format!(
+                "`allow` has `{entry}`, which is neither \"*\" nor the beginning of addresses such as https://op.example/"
+            ));
+        }
+        if self.asks() && self.allow.is_empty() {
+            let why = "`allow` is missing: say whose identifiers are let in; [\"*\"] lets this server ask whoever is named";
+            faults.push(why.into());
+        }
+        if self.asks() { Vec::new() } else { vec![("identifier", &self.identifier)] }
+    }
+
+    /// The same of the hybrid.
+    pub(crate) fn check_hybrid<'a>(
+        &'a self,
+        provider: &Provider,
+        faults: &mut Vec<String>,
+    ) -> Vec<(&'static str, &'a str)> {
+        if provider.secret.is_none() {
+            faults.push("`secret` is missing: the provider gives it out beside the consumer key".into());
+        }
+        if self.asks() {
+            faults
+                .push("`identifier` may not be \"ask\": a consumer key is known to one provider only".into());
+        }
+        let mut addresses = self.check(faults);
+        addresses.push(("access_token", &self.access_token));
+        addresses
     }
 
     /// Whose identifiers are let in; `Err` names what can't be read.

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::url::{self, Loopback};
 use super::{About, EmailTrust, FETCHES_MAX, Kind, Provider, fill, preset};
 use crate::words::{keys, nearest};
-use crate::{oauth2, oidc};
+use crate::{oauth1, oauth2, oidc, openid2};
 
 /// A layer of settings as it was written; the secret apart, so that nothing prints it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,7 +67,10 @@ fn base(name: &str, written: &Table) -> Result<Table, Faults> {
             let wanted = named.unwrap_or(name);
             let hint = match nearest(wanted, &names) {
                 Some(word) => format!("did you mean `{word}`?"),
-                None => format!("there are {}; for any other write kind = \"oidc\" or another kind", names.join(", ")),
+                None => format!(
+                    "there are {}; for any other write kind = \"oidc\" or another kind",
+                    names.join(", ")
+                ),
             };
             Err(Faults(vec![format!("there is no preset `{wanted}`; {hint}")]))
         }
@@ -107,7 +110,8 @@ fn settle(
     }
     let kind = as_userinfo(&kind, &mut table);
     let about_keys = keys::<About>();
-    let (about, rest): (Table, Table) = table.into_iter().partition(|(key, _)| about_keys.contains(&key.as_str()));
+    let (about, rest): (Table, Table) =
+        table.into_iter().partition(|(key, _)| about_keys.contains(&key.as_str()));
     let about: About = part(about, "", faults)?;
     let kind = self::kind(&kind, rest, faults)?;
     let label = if label.is_empty() { name.to_owned() } else { label };
@@ -135,7 +139,8 @@ fn as_userinfo(kind: &str, table: &mut Table) -> String {
     }
     if kind == "oauth2"
         && let Some(url) = table.remove("userinfo")
-        && let Some(Value::Table(first)) = table.get_mut("fetch").and_then(Value::as_array_mut).and_then(|f| f.first_mut())
+        && let Some(Value::Table(first)) =
+            table.get_mut("fetch").and_then(Value::as_array_mut).and_then(|f| f.first_mut())
     {
         first.insert("url".into(), url);
     }
@@ -150,9 +155,9 @@ fn kind(kind: &str, table: Table, faults: &mut Vec<String>) -> Option<Kind> {
     Some(match kind {
         "oidc" => Kind::Oidc(Box::new(part::<oidc::Settings>(table, kind, faults)?)),
         "oauth2" => Kind::OAuth2(Box::new(part::<oauth2::Settings>(table, kind, faults)?)),
-        "oauth1" => Kind::OAuth1(table),
-        "openid2" => Kind::OpenId2(table),
-        "openid2_hybrid" => Kind::OpenId2Hybrid(table),
+        "oauth1" => Kind::OAuth1(Box::new(part::<oauth1::Settings>(table, kind, faults)?)),
+        "openid2" => Kind::OpenId2(Box::new(part::<openid2::Settings>(table, kind, faults)?)),
+        "openid2_hybrid" => Kind::OpenId2Hybrid(Box::new(part::<openid2::Settings>(table, kind, faults)?)),
         _ => {
             let hint = nearest(kind, &KINDS).map_or_else(|| KINDS.join(", "), str::to_owned);
             faults.push(format!("`kind` may not be `{kind}`; did you mean {hint}?"));
@@ -170,7 +175,9 @@ fn part<T: DeserializeOwned>(table: Table, kind: &str, faults: &mut Vec<String>)
             let alone = Table::from_iter([(key.clone(), value.clone())]);
             match alone.try_into::<T>() {
                 Ok(_) => drop(good.insert(key, value)),
-                Err(error) => faults.push(format!("`{key}`: {}", error.message().trim_end().replace('\n', ", "))),
+                Err(error) => {
+                    faults.push(format!("`{key}`: {}", error.message().trim_end().replace('\n', ", ")))
+                }
             }
             continue;
         }
@@ -191,7 +198,12 @@ fn expand(provider: &mut Provider, faults: &mut Vec<String>) {
     let own = match &mut provider.kind {
         Kind::Oidc(settings) => settings.urls_mut(),
         Kind::OAuth2(settings) => vec![&mut settings.authorize, &mut settings.token],
-        _ => Vec::new(),
+        Kind::OAuth1(settings) => {
+            vec![&mut settings.request_token, &mut settings.authorize, &mut settings.access_token]
+        }
+        Kind::OpenId2(settings) | Kind::OpenId2Hybrid(settings) => {
+            vec![&mut settings.identifier, &mut settings.access_token]
+        }
     };
     for text in asked.chain(own) {
         match fill::fill(text, &words) {
@@ -223,16 +235,22 @@ fn check(provider: &Provider, loopback: Loopback, faults: &mut Vec<String>) {
     let addresses = match &provider.kind {
         Kind::Oidc(settings) => settings.check(provider, faults),
         Kind::OAuth2(settings) => settings.check(provider, faults),
-        _ => Vec::new(),
+        Kind::OAuth1(settings) => settings.check(provider, faults),
+        Kind::OpenId2(settings) => settings.check(faults),
+        Kind::OpenId2Hybrid(settings) => settings.check_hybrid(provider, faults),
     };
     for (key, text) in addresses {
         faults.extend(url::fault(text, loopback).map(|why| format!("`{key}` {why}")));
     }
     let is_asked = matches!(provider.kind, Kind::Oidc(_) | Kind::OAuth2(_) | Kind::OAuth1(_));
     if !is_asked && about.email_trust != EmailTrust::Never {
-        faults.push("`email_trust` must be \"never\": by OpenID 2.0 anybody may be a provider of any address".into());
+        faults.push(
+            "`email_trust` must be \"never\": by OpenID 2.0 anybody may be a provider of any address".into(),
+        );
     }
     if about.links_silently && matches!(about.email_trust, EmailTrust::Never | EmailTrust::Assist) {
-        faults.push("`links_silently` needs an `email_trust` that says whose authority it is: hd or domain:…".into());
+        faults.push(
+            "`links_silently` needs an `email_trust` that says whose authority it is: hd or domain:…".into(),
+        );
     }
 }
