@@ -1,5 +1,6 @@
 //! The three legs: a request token, the person's word, an access token; and then signed questions.
 
+use base::secret::Secret;
 use base::time::Timestamp;
 use hyper::header;
 use url::Url;
@@ -9,6 +10,7 @@ use super::core::callback;
 use super::core::sign::{Credentials, Signed, Signer};
 use super::settings::Settings;
 use crate::fetch::{Answer, Fetch, Request};
+use crate::provider::Provider;
 use crate::refusal::Refusal;
 
 /// Letters of a nonce.
@@ -75,6 +77,12 @@ impl Client<'_> {
         let signer = Signer { consumer: self.consumer, token, timestamp, nonce: &nonce };
         signer.authorization(&Signed { method, url, form: &[] }, extra)
     }
+}
+
+/// What a provider calls us, and the secret that we share.
+pub fn consumer(provider: &Provider) -> Credentials {
+    let secret = provider.secret.clone().unwrap_or_else(|| Secret::new(""));
+    Credentials { key: provider.client_id.clone(), secret }
 }
 
 fn parse(text: &str) -> Result<Url, Refusal> {

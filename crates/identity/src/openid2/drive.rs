@@ -9,7 +9,7 @@ use super::core::hybrid;
 use super::round::{Party, Round};
 use super::settings::Settings;
 use crate::oauth1;
-use crate::oauth1::client::Client;
+use crate::oauth1::client::{Client, consumer};
 use crate::oauth1::core::sign::Credentials;
 use crate::provider::{Documents, Kind, Provider};
 use crate::refusal::Refusal;
@@ -63,10 +63,4 @@ impl Party<'_> {
             }
         }
     }
-}
-
-/// What a provider calls us, and the secret that we share.
-pub(crate) fn consumer(provider: &Provider) -> Credentials {
-    let secret = provider.secret.clone().unwrap_or_else(|| Secret::new(""));
-    Credentials { key: provider.client_id.clone(), secret }
 }
