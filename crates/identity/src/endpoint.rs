@@ -1,7 +1,7 @@
 //! The endpoints of accounts; one endpoint is one file.
 //!
 //! Map: `ask` (what they all read of a request), `answer` (how a sign-in is answered), then the endpoints: `password`,
-//! `refresh`, `methods`, `impersonate`, `file_token`, and `absent` (what this version can't do, said plainly).
+//! `oauth2`, `redirect`, `refresh`, `methods`, `impersonate`, `file_token`, and `absent` (what this version can't do, said plainly).
 
 mod absent;
 mod answer;
@@ -9,7 +9,9 @@ mod ask;
 mod file_token;
 mod impersonate;
 mod methods;
+mod oauth2;
 mod password;
+mod redirect;
 mod refresh;
 
 use axum::Router;
@@ -21,6 +23,8 @@ pub(crate) fn router(identity: Identity) -> Router {
     let of = |name: &str| format!("/api/collections/{{collection}}/{name}");
     let mut router = Router::new()
         .route(&of("auth-with-password"), post(password::sign_in))
+        .route(&of("auth-with-oauth2"), post(oauth2::sign_in))
+        .route("/api/oauth2-redirect", get(redirect::arrive).post(redirect::arrive))
         .route(&of("auth-refresh"), post(refresh::refresh))
         .route(&of("auth-methods"), get(methods::list))
         .route(&of("impersonate/{id}"), post(impersonate::impersonate))

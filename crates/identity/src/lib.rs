@@ -14,9 +14,13 @@
 mod cache;
 mod callback;
 mod config;
+mod detour;
 mod endpoint;
+mod external;
 pub mod fetch;
+mod flow;
 mod jose;
+mod linking;
 pub mod oauth1;
 mod oauth2;
 mod oidc;
@@ -32,4 +36,4 @@ mod verifier;
 mod words;
 
 pub use config::Config;
-pub use service::Identity;
+pub use service::{Identity, Listeners};

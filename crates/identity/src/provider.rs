@@ -53,6 +53,22 @@ pub struct Provider {
     pub about: About,
 }
 
+/// A provider of the service file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnService {
+    /// What is written of it.
+    pub written: Written,
+    /// The names of the collections that offer it.
+    pub collections: Vec<String>,
+}
+
+impl OnService {
+    /// Whether a collection offers it.
+    pub fn is_for(&self, collection: &str) -> bool {
+        self.collections.iter().any(|name| name == collection)
+    }
+}
+
 /// The protocols.
 #[derive(Clone, Debug)]
 pub enum Kind {

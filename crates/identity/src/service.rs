@@ -1,6 +1,6 @@
 //! The handle: proves tokens for the other rooms and issues new ones.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +12,7 @@ use web::limiter::Limiter;
 use crate::cache::{Cache, Proven};
 use crate::config::Config;
 use crate::endpoint;
+use crate::external::External;
 use crate::token::{self, Claims, Key, Purpose};
 
 /// The room of accounts. Cheap to clone.
@@ -25,13 +26,29 @@ struct Inner {
     records: Records,
     limiter: Arc<Limiter>,
     cache: Cache,
+    external: External,
+    listeners: OnceLock<Arc<dyn Listeners>>,
+}
+
+/// Those who have an open event stream; told of by whichever room keeps them.
+pub trait Listeners: Send + Sync + 'static {
+    /// Tells one of them something under a topic that it waits for, once: it waits no longer then. False when it does not wait.
+    fn tell(&self, client: &str, topic: &str, what: &serde_json::Value) -> bool;
 }
 
 impl Identity {
     /// The room on these records; the limiter is the one of the whole server.
     pub fn new(config: Config, records: Records, limiter: Arc<Limiter>) -> Identity {
         let cache = Cache::new(config.cached_tokens_max, config.cached_token_time_max.0);
-        Identity { inner: Arc::new(Inner { config, records, limiter, cache }) }
+        let external = External::new(config.fetch_limits());
+        let listeners = OnceLock::new();
+        Identity { inner: Arc::new(Inner { config, records, limiter, cache, external, listeners }) }
+    }
+
+    /// Says who tells listeners: whoever waits for a provider's answer waits on the event stream. Said once.
+    pub fn set_listeners(&self, listeners: Arc<dyn Listeners>) {
+        // a second word changes nothing
+        drop(self.inner.listeners.set(listeners));
     }
 
     /// Its routes.
@@ -174,6 +191,14 @@ impl Identity {
 
     pub(crate) fn records(&self) -> &Records {
         &self.inner.records
+    }
+
+    pub(crate) fn external(&self) -> &External {
+        &self.inner.external
+    }
+
+    pub(crate) fn listeners(&self) -> Option<&dyn Listeners> {
+        self.inner.listeners.get().map(|listeners| &**listeners)
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {

@@ -1,5 +1,7 @@
 //! Sign-in as clients meet it: requests through the router, on a store of its own, of the engine of this run.
 
+#[path = "sign_in/external.rs"]
+mod external;
 #[path = "sign_in/openid2.rs"]
 mod openid2;
 

@@ -9,6 +9,7 @@ mod database;
 mod keys;
 mod read;
 mod secret;
+mod sign_in;
 
 use std::path::{Path, PathBuf};
 
@@ -133,8 +134,18 @@ impl Config {
     /// Reads the text of a service file that is called `name`.
     pub fn parse(name: &str, text: &str) -> Result<Config, Failure> {
         let mut reader = Reader::new(name, text);
-        let top: Top = reader
-            .top(&["log", "metrics", "web", "records", "database", "store", "cache", "api", "identity"]);
+        let top: Top = reader.top(&[
+            "log",
+            "metrics",
+            "web",
+            "records",
+            "database",
+            "store",
+            "cache",
+            "api",
+            "identity",
+            sign_in::ROOM,
+        ]);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
         config.service = top.service;
         if !top.listen.is_empty() {
@@ -149,6 +160,7 @@ impl Config {
         config.records = reader.room("records");
         config.api = reader.room("api");
         config.identity = reader.room("identity");
+        config.identity.providers = sign_in::read(&mut reader, config.identity.may_ask_loopback);
         reader.room::<StoreSection>("store").settle(&mut config.store);
         reader.room::<database::Section>("database").settle(&mut reader, &mut config.store);
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
@@ -267,7 +279,7 @@ mod tests {
             "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
             expect![[r#"
                 ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity]"#]],
+                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [sign-in]"#]],
         );
     }
 

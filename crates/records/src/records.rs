@@ -5,7 +5,7 @@
 //! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
 //! inside it), `once` (writes that are asked for again),
 //! `cascade` (what goes with a deleted record), `batch` (several writes or none), `account` (what sign-in
-//! asks), `own` (records that the house itself writes), `upkeep` (the collections as this process knows
+//! asks), `upkeep` (the collections as this process knows
 //! them), `collections` (their making and changing), `declare` (their
 //! indexes and views), `bulk` (many rows at once).
 
@@ -17,7 +17,6 @@ mod collections;
 mod declare;
 mod expand;
 mod once;
-mod own;
 mod read;
 mod reads;
 mod ready;
@@ -43,6 +42,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::password::Passwords;
 use crate::records::reads::Reads;
+use crate::request::Request;
 
 /// The handle on all records and collections. Cheap to clone.
 #[derive(Clone)]
@@ -142,6 +142,8 @@ pub struct Step {
     pub act: Act,
     /// What of the written record is answered.
     pub shape: Shape,
+    /// Who asks for this step, where it is not who asks for the batch: the house, beside what somebody asked for.
+    pub asker: Option<Request>,
 }
 
 /// What one request of a batch does.

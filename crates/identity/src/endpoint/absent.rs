@@ -1,14 +1,14 @@
-//! What this version can't do, said plainly: providers and one-time codes are never enabled, and no mail is sent.
+//! What this version can't do, said plainly: one-time codes are never enabled, and no mail is sent.
 
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use web::Problem;
 
 use super::ask;
 use crate::service::Identity;
 
 /// Ways to sign in that no collection can turn on yet.
-pub(super) const DISABLED: [&str; 3] = ["auth-with-oauth2", "request-otp", "auth-with-otp"];
+pub(super) const DISABLED: [&str; 2] = ["request-otp", "auth-with-otp"];
 /// What works by a mailed link.
 pub(super) const MAILED: [&str; 6] = [
     "request-password-reset",
@@ -19,16 +19,11 @@ pub(super) const MAILED: [&str; 6] = [
     "confirm-email-change",
 ];
 
-pub(super) async fn disabled(
-    State(identity): State<Identity>,
-    Path(collection): Path<String>,
-    uri: Uri,
-) -> Problem {
+pub(super) async fn disabled(State(identity): State<Identity>, Path(collection): Path<String>) -> Problem {
     if let Err(problem) = ask::auth_collection(&identity, &collection) {
         return problem;
     }
-    let what = if uri.path().ends_with("oauth2") { "OAuth2" } else { "OTP" };
-    Problem::forbidden(format!("The collection is not configured to allow {what} authentication."))
+    Problem::forbidden("The collection is not configured to allow OTP authentication.")
 }
 
 pub(super) async fn needs_mail(State(identity): State<Identity>, Path(collection): Path<String>) -> Problem {

@@ -5,10 +5,11 @@ use axum::extract::{Path, State};
 use axum::http::Request;
 use axum::response::Response;
 use records::core::pick::Pick;
-use serde_json::json;
+use serde_json::{Value, json};
 use web::Problem;
 
 use super::ask;
+use crate::external::Beginning;
 use crate::service::Identity;
 
 pub(super) async fn list(
@@ -22,12 +23,16 @@ pub(super) async fn list(
     let options = collection.auth.as_ref().filter(|options| options.has_password);
     let fields = options.map(|options| options.identity_fields.clone()).unwrap_or_default();
     let has = |name: &str| fields.iter().any(|field| field == name);
+    let mut providers = Vec::new();
+    for provider in identity.providers(&collection) {
+        providers.extend(identity.begin(&collection, &provider).await.map(|beginning| shown(&beginning)));
+    }
     let mut methods = json!({
         "password": { "identityFields": fields, "enabled": options.is_some() },
-        "oauth2": { "providers": [], "enabled": false },
+        "oauth2": { "providers": providers, "enabled": !providers.is_empty() },
         "mfa": { "enabled": false, "duration": 0 },
         "otp": { "enabled": false, "duration": 0 },
-        "authProviders": [],
+        "authProviders": providers,
         "usernamePassword": has("username"),
         "emailPassword": has("email"),
     });
@@ -37,4 +42,19 @@ pub(super) async fn list(
         pick.apply(&mut methods);
     }
     web::reply::json(&methods)
+}
+
+/// What the client library needs to send somebody to a provider; its older versions read the names in lower case.
+fn shown(beginning: &Beginning) -> Value {
+    let method = if beginning.challenge.is_empty() { "" } else { "S256" };
+    json!({
+        "name": beginning.name,
+        "displayName": beginning.label,
+        "state": beginning.state,
+        "authURL": beginning.url,
+        "authUrl": beginning.url,
+        "codeVerifier": beginning.verifier,
+        "codeChallenge": beginning.challenge,
+        "codeChallengeMethod": method,
+    })
 }

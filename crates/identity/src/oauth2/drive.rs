@@ -46,3 +46,36 @@ pub(crate) async fn about(
     documents.insert("token".into(), Value::Object(token.document.clone()));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::Callback;
+
+    #[test]
+    fn a_callback_of_another_provider_is_known_by_its_issuer() {
+        let settings = |iss_param: &str| Settings {
+            authorize: "https://x.example/authorize".into(),
+            token: "https://api.x.example/token".into(),
+            iss_param: iss_param.into(),
+            ..Settings::default()
+        };
+        for (iss_param, iss, is_fit) in [
+            ("absent", None, true),
+            ("absent", Some("https://x.example/"), true),
+            ("absent", Some("https://evil.example"), false),
+            ("absent", Some("x.example"), false),
+            ("required:https://x.example", Some("https://x.example"), true),
+            ("required:https://x.example", Some("https://x.example/"), false),
+            ("required:https://x.example", None, false),
+        ] {
+            let callback = Callback {
+                code: "c".into(),
+                iss: iss.map(str::to_owned),
+                is_whole: true,
+                ..Callback::default()
+            };
+            assert_eq!(check_iss(&settings(iss_param), &callback).is_ok(), is_fit, "{iss_param} {iss:?}");
+        }
+    }
+}

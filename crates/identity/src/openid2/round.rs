@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use base::time::Timestamp;
 use records::Records;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::associate::{ask, associate};
 use super::core::assertion::{self, Begun, Checked, Proven};
-use super::core::association::{Association, Hash, Key};
+use super::core::association::{Association, Hash};
 use super::core::extension::Fields;
 use super::core::identifier::Allowed;
 use super::core::request::{self, Question};
@@ -39,17 +38,9 @@ pub struct Party<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
     discovered: Discovered,
-    key: Option<Agreed>,
+    /// The one that it began with: a newer one may have been agreed on meanwhile.
+    key: Option<Association>,
     return_to: String,
-}
-
-/// The key that the round began with: a newer one may have been agreed on meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Agreed {
-    handle: String,
-    hash: Hash,
-    key: Key,
-    until: i64,
 }
 
 impl Party<'_> {
@@ -66,7 +57,7 @@ impl Party<'_> {
         let handle = key.as_ref().map(|key| key.handle.as_str());
         let question = Question { discovered: &discovered, handle, return_to, realm, extensions };
         let to = request::address(&question)?;
-        Ok((Round { key: key.map(Agreed::from), discovered, return_to: return_to.to_owned() }, to))
+        Ok((Round { key, discovered, return_to: return_to.to_owned() }, to))
     }
 
     /// Ends a round: by the address that the person came back to, and the parameters (of its query, or of a form).
@@ -78,9 +69,9 @@ impl Party<'_> {
             let found = discover(self.fetch, self.allowed, identifier).await?;
             checked = checked.confirm(&found)?;
         }
-        let key = round.key.clone().map(Association::from);
-        let proven = match key.filter(|key| key.handle == checked.handle() && now < key.until) {
-            Some(key) => checked.proven_by(&key)?,
+        let proven = match round.key.as_ref().filter(|key| key.handle == checked.handle() && now < key.until)
+        {
+            Some(key) => checked.proven_by(key)?,
             None => self.ask_about(checked).await?,
         };
         // this need not be signed: at worst a new key is agreed on
@@ -119,17 +110,5 @@ impl Party<'_> {
     async fn ask_about(&self, checked: Checked) -> Result<Proven, Refusal> {
         let answer = ask(self.fetch, checked.endpoint(), &checked.question()).await?;
         checked.proven_by_answer(answer.status.as_u16(), &answer.body)
-    }
-}
-
-impl From<Association> for Agreed {
-    fn from(key: Association) -> Agreed {
-        Agreed { handle: key.handle, hash: key.hash, key: key.key, until: key.until.0 }
-    }
-}
-
-impl From<Agreed> for Association {
-    fn from(key: Agreed) -> Association {
-        Association { handle: key.handle, hash: key.hash, key: key.key, until: Timestamp(key.until) }
     }
 }

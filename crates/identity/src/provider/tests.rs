@@ -12,12 +12,18 @@ fn written(text: &str) -> Written {
 }
 
 fn faults(name: &str, text: &str, wanted: Expect) {
-    let told = load(name, &[&written(text)], false).map_or_else(|faults| faults.0.join("\n"), |_| "none".into());
+    let told =
+        load(name, &[&written(text)], false).map_or_else(|faults| faults.0.join("\n"), |_| "none".into());
     wanted.assert_eq(&told);
 }
 
 fn documents(answers: Value) -> Documents {
-    answers.as_object().expect("an object").iter().map(|(name, answer)| (name.clone(), answer.clone())).collect()
+    answers
+        .as_object()
+        .expect("an object")
+        .iter()
+        .map(|(name, answer)| (name.clone(), answer.clone()))
+        .collect()
 }
 
 fn profile(name: &str, more: &str, answers: Value) -> Result<Profile, String> {
@@ -32,9 +38,13 @@ fn every_preset_is_a_provider_with_nothing_but_its_client() {
         let more = match name {
             "oidc" => "issuer = \"https://op.example\"",
             "apple" => "team_id = \"T\"\nkey_id = \"K\"",
-            "oauth2" => "authorize = \"https://a.example\"\ntoken = \"https://t.example\"\nuserinfo = \"https://u.example\"",
             "openid2" => "allow = [\"*\"]",
-            "openid2_hybrid" => "identifier = \"https://op.example\"\naccess_token = \"https://op.example/token\"",
+            "openid2_hybrid" => {
+                "identifier = \"https://op.example\"\naccess_token = \"https://op.example/token\""
+            }
+            "oauth2" => {
+                "authorize = \"https://a.example\"\ntoken = \"https://t.example\"\nuserinfo = \"https://u.example\""
+            }
             _ => "",
         };
         let layer = written(&format!("client_id = \"app\"\n{more}"));
@@ -99,9 +109,13 @@ fn a_collections_own_addresses_are_taken_as_the_client_library_sets_them() {
     let layer = layer::of_collection(sent.as_object().expect("an object"));
     let provider = load("oidc", &[&layer], false).expect("a provider");
     assert!(matches!(&provider.kind, Kind::OAuth2(settings) if settings.token == "https://op.example/token"));
-    assert_eq!((provider.about.fetch[0].url.as_str(), provider.label.as_str()), ("https://op.example/me", "Team"));
+    assert_eq!(
+        (provider.about.fetch[0].url.as_str(), provider.label.as_str()),
+        ("https://op.example/me", "Team")
+    );
     let mut sent = sent;
-    sent["extra"] = json!({ "issuers": ["https://op.example", "op.example"], "jwksURL": "https://op.example/jwks" });
+    sent["extra"] =
+        json!({ "issuers": ["https://op.example", "op.example"], "jwksURL": "https://op.example/jwks" });
     let layer = layer::of_collection(sent.as_object().expect("an object"));
     let provider = load("oidc", &[&layer], false).expect("a provider");
     assert!(matches!(&provider.kind, Kind::Oidc(settings) if settings.issuer_aliases == ["op.example"]));
@@ -110,10 +124,19 @@ fn a_collections_own_addresses_are_taken_as_the_client_library_sets_them() {
 #[test]
 fn the_same_person_is_the_same_whether_the_number_is_a_text_or_not() {
     for id in [json!(10001), json!("10001")] {
-        let found = profile("github", "", json!({ "me": { "id": id, "login": "a" }, "mails": [] })).expect("a profile");
+        let found = profile("github", "", json!({ "me": { "id": id, "login": "a" }, "mails": [] }))
+            .expect("a profile");
         assert_eq!((found.subject.as_str(), found.address), ("10001", None));
     }
-    for id in [json!(null), json!(true), json!(1.5), json!(""), json!(["1"]), json!("a\u{0}"), json!("x".repeat(256))] {
+    for id in [
+        json!(null),
+        json!(true),
+        json!(1.5),
+        json!(""),
+        json!(["1"]),
+        json!("a\u{0}"),
+        json!("x".repeat(256)),
+    ] {
         assert!(profile("github", "", json!({ "me": { "id": id } })).is_err(), "{id}");
     }
 }
@@ -121,15 +144,23 @@ fn the_same_person_is_the_same_whether_the_number_is_a_text_or_not() {
 #[test]
 fn an_address_is_verified_by_the_boolean_alone() {
     let kakao = |valid: Value, verified: Value| {
-        let account = json!({ "email": " A@B.example ", "is_email_valid": valid, "is_email_verified": verified });
-        let found = profile("kakao", "", json!({ "me": { "id": 1, "kakao_account": account } })).expect("a profile");
+        let account =
+            json!({ "email": " A@B.example ", "is_email_valid": valid, "is_email_verified": verified });
+        let found =
+            profile("kakao", "", json!({ "me": { "id": 1, "kakao_account": account } })).expect("a profile");
         found.address.map(|address| (address.text, address.is_verified, address.is_authoritative))
     };
     assert_eq!(kakao(json!(true), json!(true)), Some(("a@b.example".into(), true, false)));
-    for (valid, verified) in [(json!(true), json!("true")), (json!(1), json!(true)), (json!(true), json!(null))] {
+    for (valid, verified) in
+        [(json!(true), json!("true")), (json!(1), json!(true)), (json!(true), json!(null))]
+    {
         assert_eq!(kakao(valid, verified), Some(("a@b.example".into(), false, false)));
     }
-    let list = profile("google", "", json!({ "id": { "sub": "1", "email": ["a@b.example"], "email_verified": true } }));
+    let list = profile(
+        "google",
+        "",
+        json!({ "id": { "sub": "1", "email": ["a@b.example"], "email_verified": true } }),
+    );
     assert_eq!(list.expect("a profile").address, None);
 }
 
@@ -142,7 +173,8 @@ fn google_is_the_authority_for_its_own_and_for_hosted_domains_only() {
         ("a@other.example", json!("team.example"), false),
     ] {
         let id = json!({ "sub": "1", "email": email, "email_verified": true, "hd": hd });
-        let address = profile("google", "", json!({ "id": id })).expect("a profile").address.expect("an address");
+        let address =
+            profile("google", "", json!({ "id": id })).expect("a profile").address.expect("an address");
         assert_eq!((address.is_verified, address.is_authoritative), (true, is_authority), "{email} {hd}");
     }
 }
@@ -171,19 +203,47 @@ fn a_token_of_another_application_is_refused() {
 
 #[test]
 fn the_older_kinds_say_what_is_wrong_with_them() {
-    faults("twitter", "signature = \"PLAINTEXT\"", expect![[r#"
+    faults(
+        "twitter",
+        "signature = \"PLAINTEXT\"",
+        expect![[r#"
         `client_id` is missing: it is what the provider calls your application
-        `signature` may be "HMAC-SHA1": the other kinds send the secret, or are offered by nobody"#]]);
-    faults("openid2", "", expect![[r#"`allow` is missing: say whose identifiers are let in; ["*"] lets this server ask whoever is named"#]]);
-    faults("openid2", "allow = [\"op.example\"]\nemail_trust = \"assist\"", expect![[r#"
+        `signature` may be "HMAC-SHA1": the other kinds send the secret, or are offered by nobody"#]],
+    );
+    faults(
+        "openid2",
+        "",
+        expect![[
+            r#"`allow` is missing: say whose identifiers are let in; ["*"] lets this server ask whoever is named"#
+        ]],
+    );
+    faults(
+        "openid2",
+        "allow = [\"op.example\"]\nemail_trust = \"assist\"",
+        expect![[r#"
         `allow` has `op.example`, which is neither "*" nor the beginning of addresses such as https://op.example/
-        `email_trust` must be "never": by OpenID 2.0 anybody may be a provider of any address"#]]);
-    faults("openid2", "identifier = \"http://op.example/\"", expect!["`identifier` must begin with https:// (on this machine, for development: set may_ask_loopback in [identity])"]);
-    faults("openid2", "identifier = \"https://op.example/\"\nalow = []", expect!["unknown key `alow`; did you mean `allow`?"]);
-    faults("openid2_hybrid", "identifier = \"ask\"\nclient_id = \"c\"", expect![[r#"
+        `email_trust` must be "never": by OpenID 2.0 anybody may be a provider of any address"#]],
+    );
+    faults(
+        "openid2",
+        "identifier = \"http://op.example/\"",
+        expect![
+            "`identifier` must begin with https:// (on this machine, for development: set may_ask_loopback in [identity])"
+        ],
+    );
+    faults(
+        "openid2",
+        "identifier = \"https://op.example/\"\nalow = []",
+        expect!["unknown key `alow`; did you mean `allow`?"],
+    );
+    faults(
+        "openid2_hybrid",
+        "identifier = \"ask\"\nclient_id = \"c\"",
+        expect![[r#"
         `identifier` may not be "ask": a consumer key is known to one provider only
         `allow` is missing: say whose identifiers are let in; ["*"] lets this server ask whoever is named
-        `access_token` is no address of the web"#]]);
+        `access_token` is no address of the web"#]],
+    );
     faults("openid2", "allow = [\"https://*.op.example/\"]", expect!["none"]);
 }
 

@@ -4,16 +4,16 @@ mod auth;
 mod check;
 mod defaults;
 mod field;
-mod own;
 mod plan;
 mod reader;
 mod stored;
+mod system;
 mod view;
 
 pub use defaults::first_collections;
-pub use own::{OPENID_ASSOCIATIONS, OPENID_NONCES, own_collections, with_own_fields};
 pub use plan::plan;
 pub use stored::{from_stored, to_stored, to_wire};
+pub use system::system_collections;
 pub use view::view;
 
 #[cfg(test)]

@@ -383,7 +383,7 @@ async fn keep(tx: &mut Tx, before: Option<&Collection>, after: &Collection) -> R
     declare(tx, after).await
 }
 
-/// Makes what a new database begins with, and of any database what the program keeps for itself.
+/// Makes what a new database begins with, and what an older one has not got yet.
 pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
     let collections = Table::new(COLLECTIONS);
     tx.alone(COLLECTIONS).await?;
@@ -394,18 +394,10 @@ pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
             keep(tx, None, &first).await?;
         }
     }
-    let there = read(tx).await?;
-    for own in change::own_collections(now) {
-        match there.find(&own.name) {
-            None => {
-                tx.create_table(&own.table()).await?;
-                keep(tx, None, &own).await?;
-            }
-            Some(there) => {
-                if let Some(next) = change::with_own_fields(there, &own) {
-                    keep(tx, Some(there), &next).await?;
-                }
-            }
+    for own in change::system_collections(now) {
+        if tx.get(&collections, &own.id).await?.is_none() {
+            tx.create_table(&own.table()).await?;
+            keep(tx, None, &own).await?;
         }
     }
     Ok(())

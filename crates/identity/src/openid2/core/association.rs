@@ -38,19 +38,6 @@ pub enum Hash {
 }
 
 impl Hash {
-    /// Reads what [`Hash::name`] gave.
-    pub fn parse(name: &str) -> Option<Hash> {
-        [Hash::Sha256, Hash::Sha1].into_iter().find(|hash| hash.name() == name)
-    }
-
-    /// For keeping it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Hash::Sha256 => "sha256",
-            Hash::Sha1 => "sha1",
-        }
-    }
-
     fn session(self) -> &'static str {
         match self {
             Hash::Sha256 => "DH-SHA256",
@@ -111,7 +98,7 @@ impl Key {
 }
 
 /// An agreement with a provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Association {
     /// The provider's name for it.
     pub handle: String,
@@ -120,7 +107,22 @@ pub struct Association {
     /// The key.
     pub key: Key,
     /// From when on it is void.
+    #[serde(with = "millis")]
     pub until: Timestamp,
+}
+
+/// Times are kept in milliseconds.
+mod millis {
+    use base::time::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        at.0.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(from).map(Timestamp)
+    }
 }
 
 impl Association {
