@@ -24,7 +24,7 @@ pub(crate) const SECRET: &str = "ondol-client-secret-00000001";
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:8090/api/oauth2-redirect";
 
 pub(crate) struct House {
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
     _database: Option<testbed::Database>,
     pub(crate) clock: Clock,
     pub(crate) records: Records,
@@ -68,6 +68,26 @@ pub(crate) fn on_service(text: &str, secret: &str) -> OnService {
     OnService { written, collections: vec!["users".to_owned()] }
 }
 
+fn rooms(
+    records: &Records,
+    clock: &Clock,
+    providers: Vec<(&str, OnService)>,
+) -> (Identity, Arc<Streams>, Front) {
+    let web = web::Config { rates: Vec::new(), ..web::Config::default() };
+    let limiter = Arc::new(Limiter::new(&web, clock.clone()));
+    let config = Config {
+        may_ask_loopback: true,
+        answer_time_max: Span(Duration::from_secs(4)),
+        providers: providers.into_iter().map(|(name, provider)| (name.to_owned(), provider)).collect(),
+        ..Config::default()
+    };
+    let identity = Identity::new(config, records.clone(), limiter);
+    let streams = Arc::new(Streams::default());
+    identity.set_listeners(streams.clone());
+    let front = Front::new(identity.router(), Arc::new(web));
+    (identity, streams, front)
+}
+
 impl House {
     pub(crate) async fn open(providers: Vec<(&str, OnService)>) -> House {
         let dir = tempfile::tempdir().expect("a folder");
@@ -80,26 +100,22 @@ impl House {
         }
         let store = Store::open(config, clock.clone()).await.expect("a store");
         let records = Records::open(store, clock.clone(), Limits::default()).await.expect("records");
-        let web = web::Config { rates: Vec::new(), ..web::Config::default() };
-        let limiter = Arc::new(Limiter::new(&web, clock.clone()));
-        let config = Config {
-            may_ask_loopback: true,
-            answer_time_max: Span(Duration::from_secs(4)),
-            providers: providers.into_iter().map(|(name, provider)| (name.to_owned(), provider)).collect(),
-            ..Config::default()
-        };
-        let identity = Identity::new(config, records.clone(), limiter);
-        let streams = Arc::new(Streams::default());
-        identity.set_listeners(streams.clone());
-        let front = Front::new(identity.router(), Arc::new(web));
+        let (identity, streams, front) = rooms(&records, &clock, providers);
         superusers::create(&records, "root@example.com", &Secret::new("rootrootroot"))
             .await
             .expect("a superuser");
-        let house = House { _dir: dir, _database: database, clock, records, identity, streams, front };
+        let house = House { _dir: Some(dir), _database: database, clock, records, identity, streams, front };
         // people without an address sign in too
         let wire = house.fields_with_optional_email();
         house.records.update_collection("users", &wire).await.expect("changed");
         house
+    }
+
+    /// Another house on the same records, with other providers.
+    pub(crate) fn beside(&self, providers: Vec<(&str, OnService)>) -> House {
+        let (clock, records) = (self.clock.clone(), self.records.clone());
+        let (identity, streams, front) = rooms(&records, &clock, providers);
+        House { _dir: None, _database: None, clock, records, identity, streams, front }
     }
 
     fn fields_with_optional_email(&self) -> Map<String, Value> {
