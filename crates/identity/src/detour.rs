@@ -11,8 +11,8 @@
 //! Invariant: a browser that did not begin does not come back, and a code is good for the client that began only.
 
 pub(crate) mod begin;
-mod come_back;
-mod leave;
+pub(crate) mod come_back;
+pub(crate) mod leave;
 pub(crate) mod page;
 mod redeem;
 

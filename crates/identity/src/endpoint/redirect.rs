@@ -47,7 +47,8 @@ pub(super) async fn arrive(
     Ok(page(is_told))
 }
 
-fn tell(identity: &Identity, state: &str, what: serde_json::Value) -> bool {
+/// Tells the client that waits under a state; false where nobody waits.
+pub(super) fn tell(identity: &Identity, state: &str, what: serde_json::Value) -> bool {
     identity.listeners().is_some_and(|listeners| listeners.tell(state, TOPIC, &what))
 }
 

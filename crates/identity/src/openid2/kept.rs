@@ -16,7 +16,7 @@ const KEY: &str = "openid_key";
 /// Uses up a nonce of a provider. False when it was used before, by whichever web server.
 pub async fn use_up(records: &Records, endpoint: &str, nonce: &str) -> Result<bool, Error> {
     // a nonce from as far ahead as is allowed can be sent for twice as long
-    let life = i64::try_from(SKEW_MAX.as_millis()).unwrap_or(i64::MAX) * 2 + 1;
+    let life = i64::try_from(SKEW_MAX.as_millis()).unwrap_or(i64::MAX) * 2;
     flow::claim(records, NONCE, &format!("{endpoint}\n{nonce}"), life).await
 }
 

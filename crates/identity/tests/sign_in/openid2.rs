@@ -312,7 +312,7 @@ async fn a_nonce_is_remembered_for_as_long_as_it_could_be_sent_again() {
     assert!(!uses_up("https://op.example/", "1").await);
     now.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     assert!(uses_up("https://op.example/", "2").await);
-    let nonces = records.catalog().find("_openidNonces").expect("there").clone();
-    let left = store::query::Select::table(&nonces.table());
+    let flows = records.catalog().find("_flows").expect("there").clone();
+    let left = store::query::Select::table(&flows.table());
     assert_eq!(records.store().reader().await.expect("reads").count(&left).await.expect("counts"), 1);
 }
