@@ -45,7 +45,10 @@ async fn one_size(plan: &Plan, keeper: &Keeper, records: u64, is_first: bool, fo
     say(&format!("### {records} records\n"));
     for subject in &mut subjects {
         say_aside(&format!("seeding {} with {records} records", subject.kind.name()));
-        subject.prepare(keeper, plan.size(records)).await?;
+        let imported = subject.prepare(keeper, plan.size(records)).await?;
+        if let Some(imported) = imported.filter(|_| plan.only.contains(&Measure::Import)) {
+            say(&report::import(subject.kind.name(), records, imported));
+        }
     }
     let starts = if plan.only.contains(&Measure::Start) { starts(&mut subjects).await? } else { Vec::new() };
     for subject in servers(&mut subjects) {

@@ -9,6 +9,11 @@ use testbed::{Database, MariaDb, Memcached, Options, PASSWORD, Postgres};
 
 use crate::plan::{Engine, Plan};
 
+/// What a small machine's operator gives PostgreSQL.
+const POSTGRES: [(&str, &str); 2] = [("shared_buffers", "512MB"), ("max_wal_size", "4GB")];
+/// What they give MariaDB.
+const MARIADB: [(&str, &str); 2] = [("innodb-buffer-pool-size", "1G"), ("innodb-log-file-size", "512M")];
+
 /// The servers behind ours.
 pub(crate) struct Keeper {
     server: Option<Server>,
@@ -25,8 +30,8 @@ impl Keeper {
     pub(crate) fn start(plan: &Plan) -> Result<Keeper> {
         let server = match plan.engine {
             Engine::Sqlite => None,
-            Engine::Postgres => Some(Server::Postgres(Postgres::start(&Options::default()))),
-            Engine::Mariadb => Some(Server::MariaDb(MariaDb::start(&Options::default()))),
+            Engine::Postgres => Some(Server::Postgres(Postgres::start(&Options::with(&POSTGRES)))),
+            Engine::Mariadb => Some(Server::MariaDb(MariaDb::start(&Options::with(&MARIADB)))),
         };
         let is_alone = plan.servers == [1] && !plan.memcached;
         ensure!(

@@ -79,7 +79,7 @@ pub(crate) struct Plan {
     #[arg(long)]
     pub(crate) memcached: bool,
     /// Only these.
-    #[arg(long, value_delimiter = ',', default_value = "get,hot,list,update,create,fanout,start")]
+    #[arg(long, value_delimiter = ',', default_value = "import,get,hot,list,update,create,fanout,start")]
     pub(crate) only: Vec<Measure>,
     /// Leave these out: ondol, bare, raw.
     #[arg(long, value_delimiter = ',')]
@@ -129,6 +129,8 @@ pub(crate) enum Measure {
     Fanout,
     /// Start, and lie idle.
     Start,
+    /// The import by which ours are seeded.
+    Import,
 }
 
 /// What a request does.

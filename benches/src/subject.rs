@@ -12,7 +12,7 @@ use testbed::Database;
 use crate::http::Client;
 use crate::keeper::Keeper;
 use crate::plan::{Engine, Plan, Size};
-use crate::seed;
+use crate::seed::{self, Imported};
 
 /// Longest wait for a server's first answer, and for its end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -89,8 +89,8 @@ pub(crate) fn cast(plan: &Plan, dir: &Path) -> Result<Vec<Subject>> {
 }
 
 impl Subject {
-    /// Makes its folder and its data; nothing runs afterwards.
-    pub(crate) async fn prepare(&mut self, keeper: &Keeper, size: Size) -> Result<()> {
+    /// Makes its folder and its data; nothing runs afterwards. Of ours, tells what the import took.
+    pub(crate) async fn prepare(&mut self, keeper: &Keeper, size: Size) -> Result<Option<Imported>> {
         std::fs::create_dir_all(&self.dir)?;
         match self.kind {
             Kind::Bare => {}
@@ -109,10 +109,10 @@ impl Subject {
                 let words = ["superuser", "upsert", seed::EMAIL, "--password-file", "-", "--file"];
                 seed::feed(Command::new(&self.program).args(words).arg(self.file()), seed::PASSWORD)?;
                 self.make_collection().await?;
-                seed::fill_ondol(&self.program, &self.dir, &self.file(), size)?;
+                return seed::fill_ondol(&self.program, &self.dir, &self.file(), size).map(Some);
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn make_collection(&mut self) -> Result<()> {

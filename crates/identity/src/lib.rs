@@ -2,7 +2,9 @@
 //!
 //! Map, in reading order: `token` (pure: the tokens' form and signature), `cache` (tokens proved a moment ago), `config`,
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `endpoint` (one endpoint is one file),
-//! `superusers` (those who may do everything, as the command and the first-run page make them).
+//! `superusers` (those who may do everything, as the command and the first-run page make them); and the protocols of older
+//! providers: `pairs` (parameters, read strictly) and `refusal`, `oauth1`,
+//! `openid2`.
 //!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, and its end in
 //! `endpoint::answer::signed_in`, which asks the auth rule and renders the reply.
@@ -12,6 +14,7 @@
 mod cache;
 mod callback;
 mod config;
+mod detour;
 mod endpoint;
 mod external;
 pub mod fetch;
@@ -19,10 +22,14 @@ mod flow;
 mod handing;
 mod jose;
 mod linking;
+pub mod oauth1;
 mod oauth2;
 mod oidc;
+pub mod openid2;
+pub mod pairs;
 pub mod provider;
-mod refusal;
+mod question;
+pub mod refusal;
 mod service;
 pub mod superusers;
 pub mod token;

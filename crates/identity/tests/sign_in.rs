@@ -2,6 +2,8 @@
 
 #[path = "sign_in/external.rs"]
 mod external;
+#[path = "sign_in/openid2.rs"]
+mod openid2;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -71,6 +71,14 @@ fn moment(head: &Parts) -> Moment {
     head.extensions.get().copied().unwrap_or_default()
 }
 
+/// By which scheme and host a request came: `https://ondol.example`. The scheme is what a proxy says, or the page that asks.
+pub(super) fn origin(head: &Parts) -> String {
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let is_https = header("x-forwarded-proto") == Some("https")
+        || header("origin").is_some_and(|origin| origin.starts_with("https://"));
+    format!("{}://{}", if is_https { "https" } else { "http" }, header("host").unwrap_or_default())
+}
+
 /// Counts a request against what its address may do: the collection's own allowance first, then everybody's.
 pub(super) fn count(
     identity: &Identity,

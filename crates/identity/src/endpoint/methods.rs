@@ -23,9 +23,11 @@ pub(super) async fn list(
     let options = collection.auth.as_ref().filter(|options| options.has_password);
     let fields = options.map(|options| options.identity_fields.clone()).unwrap_or_default();
     let has = |name: &str| fields.iter().any(|field| field == name);
+    let origin = ask::origin(&head);
     let mut providers = Vec::new();
     for provider in identity.providers(&collection) {
-        providers.extend(identity.begin(&collection, &provider).await.map(|beginning| shown(&beginning)));
+        providers
+            .extend(identity.begin(&collection, &provider, &origin).await.map(|beginning| shown(&beginning)));
     }
     let mut methods = json!({
         "password": { "identityFields": fields, "enabled": options.is_some() },

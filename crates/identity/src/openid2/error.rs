@@ -1,0 +1,14 @@
+//! What can end a round: a refusal, or records that can't be reached.
+
+use crate::refusal::Refusal;
+
+/// Why a round did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The person is not let in.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// What has to be remembered can't be.
+    #[error("keep what a sign-in by OpenID needs")]
+    Records(#[from] records::Error),
+}
