@@ -2,6 +2,7 @@
 //!
 //! Invariant: no crate of the house is used here, so that the toolbox works while the house is broken.
 
+mod peers;
 mod test;
 mod tidy;
 

@@ -18,7 +18,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 11] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
@@ -64,6 +64,12 @@ const NEEDS: [Need; 10] = [
         package: "memcached",
         why: "keeps what was read lately; tests start their own",
     },
+    Need {
+        name: "Python's venv",
+        probe: "python3 -c 'import venv, ensurepip'",
+        package: "python3-venv",
+        why: "holds what the peers of sign-in use",
+    },
 ];
 
 /// The engines besides the embedded one, as `testbed::chosen` knows them.
@@ -85,6 +91,7 @@ const ON_EVERY_ENGINE: [(&str, &str); 6] = [
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     install_needs()?;
     install_app(root)?;
+    crate::peers::install(root)?;
     if !is_well(cargo_test(root).arg("--workspace").args(args).env_remove(ENGINE))? {
         return Ok(ExitCode::FAILURE);
     }

@@ -10,11 +10,20 @@
 //! Invariant: an unknown address and a wrong password get the same answer after the same work.
 
 mod cache;
+mod callback;
 mod config;
 mod endpoint;
+pub mod fetch;
+mod jose;
+mod oauth2;
+mod oidc;
+pub mod provider;
+mod refusal;
 mod service;
 pub mod superusers;
 pub mod token;
+mod verifier;
+mod words;
 
 pub use config::Config;
 pub use service::Identity;

@@ -5,7 +5,7 @@
 //! data lies), `server` (one server
 //! process: started, waited for, stopped, killed, frozen, ended with the test), `postgres`, `mariadb`, `memcached` (what
 //! each of them wants to be told), `database` (a fresh one, dropped at the end), `chosen` (the engine
-//! of this run), `cutter` (the proxy).
+//! of this run), `cutter` (the proxy), `peer` (those who play the other side of a sign-in) and `http` (asking them).
 //! To add a server: a file beside `memcached`, its programs' packages in it, and a line in xtask's list of needs.
 //!
 //! What fails here panics with a sentence, because only tests and benches stand on it. A shared server (`postgres()` and
@@ -19,9 +19,11 @@ mod chosen;
 mod cutter;
 mod database;
 mod folder;
+pub mod http;
 mod mariadb;
 mod memcached;
 mod options;
+mod peer;
 mod port;
 mod postgres;
 mod program;
@@ -35,6 +37,7 @@ pub use database::Database;
 pub use mariadb::MariaDb;
 pub use memcached::Memcached;
 pub use options::{Options, Sync};
+pub use peer::{SignInPeer, sign_in_peer};
 pub use postgres::Postgres;
 
 /// The name that databases are opened with.

@@ -42,6 +42,11 @@ fn postgres_folders() -> Vec<PathBuf> {
 pub(crate) struct User(Option<(u32, u32)>);
 
 impl User {
+    /// Ourselves.
+    pub(crate) fn ourselves() -> User {
+        User(None)
+    }
+
     /// Ourselves, or `name` when we are root.
     pub(crate) fn unless_root(name: &str, package: &str) -> User {
         let us = fs::metadata("/proc/self").expect("Linux shows each process itself");

@@ -162,3 +162,19 @@ fn ports_are_not_those_that_the_kernel_gives_to_clients() {
     let SocketAddr::V4(given) = client.local_addr().unwrap() else { panic!("not IPv4") };
     assert!(given.port() > testbed::memcached().port());
 }
+
+#[test]
+fn a_peer_of_sign_in_is_told_to_misbehave_and_tells_what_it_was_sent() {
+    let Some(peer) = testbed::sign_in_peer("oauth2", &["--auto", "approve"]) else { return };
+    let login =
+        format!("{}/github/login/oauth/authorize?client_id=ondol-client&response_type=code", peer.base());
+    let url = format!("{login}&redirect_uri=http://127.0.0.1:9/back&state=abc");
+    let back = peer.visit(&url);
+    let to = back.location().unwrap_or_default();
+    assert!(to.starts_with("http://127.0.0.1:9/back?code=") && to.contains("state=abc"), "{back:?}");
+    peer.tell(r#"{ "mode": "wrong_state" }"#);
+    assert!(peer.visit(&url).location().is_some_and(|to| to.contains("state=forged")));
+    assert!(peer.log().contains("/github/login/oauth/authorize"));
+    peer.reset();
+    assert_eq!(peer.log(), "[]");
+}
