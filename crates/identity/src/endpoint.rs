@@ -1,16 +1,28 @@
 //! The endpoints of accounts; one endpoint is one file.
 //!
-//! Map: `ask` (what they all read of a request), `answer` (how a sign-in is answered), then the endpoints: `password`,
-//! `refresh`, `methods`, `impersonate`, `file_token`, and `absent` (what this version can't do, said plainly).
+//! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `mailing` (what is the same
+//! wherever a mail is asked for), then the endpoints: `password`, `request_otp`, `otp`, `refresh`, `methods`, `impersonate`,
+//! `file_token`, those of verification, password reset and e-mail change, and `absent` (what this version can't do, said
+//! plainly).
 
 mod absent;
 mod answer;
 mod ask;
+mod confirm_email_change;
+mod confirm_password_reset;
+mod confirm_verification;
 mod file_token;
+mod given;
 mod impersonate;
+mod mailing;
 mod methods;
+mod otp;
 mod password;
 mod refresh;
+mod request_email_change;
+mod request_otp;
+mod request_password_reset;
+mod request_verification;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -21,15 +33,20 @@ pub(crate) fn router(identity: Identity) -> Router {
     let of = |name: &str| format!("/api/collections/{{collection}}/{name}");
     let mut router = Router::new()
         .route(&of("auth-with-password"), post(password::sign_in))
+        .route(&of("request-otp"), post(request_otp::request))
+        .route(&of("auth-with-otp"), post(otp::sign_in))
+        .route(&of("request-verification"), post(request_verification::request))
+        .route(&of("confirm-verification"), post(confirm_verification::confirm))
+        .route(&of("request-password-reset"), post(request_password_reset::request))
+        .route(&of("confirm-password-reset"), post(confirm_password_reset::confirm))
+        .route(&of("request-email-change"), post(request_email_change::request))
+        .route(&of("confirm-email-change"), post(confirm_email_change::confirm))
         .route(&of("auth-refresh"), post(refresh::refresh))
         .route(&of("auth-methods"), get(methods::list))
         .route(&of("impersonate/{id}"), post(impersonate::impersonate))
         .route("/api/files/token", post(file_token::make));
     for name in absent::DISABLED {
         router = router.route(&of(name), post(absent::disabled));
-    }
-    for name in absent::MAILED {
-        router = router.route(&of(name), post(absent::needs_mail));
     }
     router.with_state(identity)
 }

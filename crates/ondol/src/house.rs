@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use base::chance;
 use base::secret::Secret;
 use base::time::Clock;
-use identity::{Identity, superusers};
+use identity::{Identity, Outgoing, superusers};
 use records::Records;
 use store::Store;
 use tokio::net::TcpListener;
@@ -56,6 +56,10 @@ impl House {
             Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
         let identity = Identity::new(config.identity, records.clone(), limiter.clone());
+        let identity = match outgoing(config.mail, &config.service, &config.url)? {
+            Some(outgoing) => identity.with_mail(outgoing),
+            None => identity,
+        };
         let first_run_key = match superusers::exist(&records).await? {
             true => None,
             false => Some(Secret::new(chance::word(32))),
@@ -119,6 +123,15 @@ async fn keep_up(State(records): State<Records>, request: Request, next: Next) -
         return web::Problem::from(fault).into_response();
     }
     next.run(request).await
+}
+
+/// What mails need; `None` where none are sent. A service without a name goes by its address.
+fn outgoing(mail: Option<mail::Config>, service: &str, url: &str) -> Result<Option<Outgoing>, Failure> {
+    let Some(config) = mail else { return Ok(None) };
+    let sender = mail::Sender::new(config).map_err(|error| Failure::usage(format!("[mail]: {error}")))?;
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    let app_name = if service.is_empty() { host } else { service }.to_owned();
+    Ok(Some(Outgoing { sender, app_name, app_url: url.to_owned() }))
 }
 
 /// The addresses that `HOST:PORT` stands for.

@@ -38,6 +38,7 @@ pub use mariadb::MariaDb;
 pub use memcached::Memcached;
 pub use options::{Options, Sync};
 pub use peer::{SignInPeer, sign_in_peer};
+pub use port::free as free_port;
 pub use postgres::Postgres;
 
 /// The name that databases are opened with.

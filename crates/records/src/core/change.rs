@@ -4,12 +4,14 @@ mod auth;
 mod check;
 mod defaults;
 mod field;
+mod own;
 mod plan;
 mod reader;
 mod stored;
 mod view;
 
 pub use defaults::first_collections;
+pub use own::{AUTH_ORIGINS, MAILS, MFAS, OTPS, TALLIES, own_collections, with_own_fields};
 pub use plan::plan;
 pub use stored::{from_stored, to_stored, to_wire};
 pub use view::view;

@@ -8,7 +8,8 @@ use crate::house::{House, guest, object, told};
 async fn a_new_house_has_superusers_and_users() {
     let house = House::new().await;
     let names: Vec<_> = house.records.catalog().all().iter().map(|c| c.name.clone()).collect();
-    assert_eq!(names, ["_superusers", "users"]);
+    let own = ["_mfas", "_otps", "_authOrigins", "_mails", "_tallies"];
+    assert_eq!(names, [&["_superusers", "users"][..], &own].concat());
 }
 
 #[tokio::test]

@@ -182,7 +182,7 @@ fn avatar_field() -> Field {
     Field::new("avatar", FieldKind::File(FileOptions { max: 1, mime_types, ..FileOptions::default() }))
 }
 
-fn dates() -> [Field; 2] {
+pub(super) fn dates() -> [Field; 2] {
     [
         Field::new("created", FieldKind::Autodate { on_create: true, on_update: false }),
         Field::new("updated", FieldKind::Autodate { on_create: true, on_update: true }),
