@@ -207,6 +207,11 @@ impl Identity {
         Key::derive(purpose, values.0.get("tokenKey")?.as_str()?, &auth.token_secret)
     }
 
+    /// The service's name, as its mails say it; `None` where none are sent.
+    pub fn app_name(&self) -> Option<&str> {
+        self.inner.post.as_ref().map(|post| post.outgoing.app_name.as_str())
+    }
+
     /// Where mails go; `None` where none are sent.
     pub(crate) fn post(&self) -> Option<&Post> {
         self.inner.post.as_ref()
