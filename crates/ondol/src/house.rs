@@ -102,12 +102,17 @@ impl House {
     pub async fn run(self, stop: Stop) {
         let tasks = TaskTracker::new();
         let House { listener, store, records, front, identity, api, .. } = self;
-        let until = stop.soft.clone();
-        tasks.spawn(async move { identity.run(until).await });
+        let (until, now) = (stop.soft.clone(), stop.clone());
+        let mails = tasks.spawn(async move { identity.run(until).await });
         let until = stop.soft.clone();
         tasks.spawn(async move { api.run(until).await });
         tasks.spawn(async move { records.follow().await });
         web::serve(listener, front, stop).await;
+        // a mail that was given away is written down as sent, or it would be sent again
+        tokio::select! {
+            _ = mails => {}
+            () = now.hurried() => {}
+        }
         store.close().await;
         tasks.close();
         tasks.wait().await;

@@ -60,7 +60,7 @@ pub(super) async fn ask(identity: &Identity, wish: Wish) -> Result<Option<String
 
 /// A mail of that kind to whoever the address is of.
 pub(super) fn wish(ask: &Ask, kind: Kind, email: &str, account: Option<Principal>) -> Wish {
-    Wish { kind, collection: ask.collection.clone(), account, to: email.to_owned() }
+    Wish { kind, collection: ask.collection.clone(), account, to: email.to_owned(), by: None }
 }
 
 /// Counts a request and reads it.

@@ -12,7 +12,7 @@ use web::Problem;
 
 use super::given::Given;
 use super::mailing;
-use crate::mailed::INVALID;
+use crate::mailed::{INVALID, Wish};
 use crate::post::Kind;
 use crate::service::Identity;
 
@@ -34,11 +34,8 @@ pub(super) async fn request(
     check(&identity, &account, &wanted)?;
     let taken = mailing::account(&identity, &ask.collection, &wanted).await?;
     let asker = Principal::clone(&account);
-    mailing::ask(
-        &identity,
-        mailing::wish(&ask, Kind::EmailChange, &wanted, taken.is_none().then_some(asker)),
-    )
-    .await?;
+    let wish = mailing::wish(&ask, Kind::EmailChange, &wanted, taken.is_none().then_some(asker));
+    mailing::ask(&identity, Wish { by: Some(account.row.id.clone()), ..wish }).await?;
     Ok(web::reply::no_content())
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Wish {
     pub(crate) account: Option<Principal>,
     /// The address that the mail goes to.
     pub(crate) to: String,
+    /// The account that asks for a mail to another address: it can't ask for more of them than anybody.
+    pub(crate) by: Option<String>,
 }
 
 /// What was done.
@@ -41,11 +43,13 @@ pub(crate) async fn ask(identity: &Identity, wish: Wish) -> Result<Asked, Error>
     let asked = identity.records().store().write(move |tx| {
         Box::pin(async move {
             let identity = &inside;
-            let tally = Tally::of(identity, What::Mails, &wish.collection, &wish.to);
-            if let Err(used_up) = tally.check(tx, identity).await? {
-                return Ok(Asked::TooOften(used_up));
+            for of in [Some(&wish.to), wish.by.as_ref()].into_iter().flatten() {
+                let tally = Tally::of(identity, What::Mails, &wish.collection, of);
+                if let Err(used_up) = tally.check(tx, identity).await? {
+                    return Ok(Asked::TooOften(used_up));
+                }
+                tally.count(tx, identity).await?;
             }
-            tally.count(tx, identity).await?;
             let account = wish.account.as_ref().map(|account| account.row.id.clone()).unwrap_or_default();
             let (collection, mut about) = (wish.collection.id.clone(), Map::new());
             let otp_id = (wish.kind == Kind::Otp).then(|| chance::word(base::id::LENGTH));

@@ -151,6 +151,17 @@ async fn an_address_is_changed_by_a_link_to_the_new_one_and_the_password() {
 }
 
 #[tokio::test]
+async fn an_account_can_not_have_mails_sent_to_everybody() {
+    let Some(house) = mailing(&json!({})).await else { return };
+    let (path, session) = ("/api/collections/users/request-email-change", house.house.token().await);
+    let mut told = Vec::new();
+    for n in 0..11 {
+        told.push(house.house.post(path, &session, json!({ "newEmail": format!("a{n}@example.com") })).await.0);
+    }
+    assert_eq!(told, [[204; 10].as_slice(), &[429]].concat());
+}
+
+#[tokio::test]
 async fn passwords_are_not_guessed_beside_a_link() {
     let Some(house) = mailing(&json!({})).await else { return };
     let _running = house.run();
