@@ -128,7 +128,7 @@ pub(crate) fn for_rules(headers: &HeaderMap) -> Map<String, Value> {
 pub(crate) fn is_same(one: Option<&Principal>, other: Option<&Principal>) -> bool {
     match (one, other) {
         (None, None) => true,
-        (Some(one), Some(other)) => one.row.id == other.row.id && one.collection.id == other.collection.id,
+        (Some(one), Some(other)) => one.is(other),
         _ => false,
     }
 }

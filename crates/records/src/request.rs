@@ -26,6 +26,11 @@ impl Principal {
         Principal { collection: superusers, row: Arc::new(row) }
     }
 
+    /// True when it is the same account.
+    pub fn is(&self, other: &Principal) -> bool {
+        self.row.id == other.row.id && self.collection.id == other.collection.id
+    }
+
     /// True when the account may do everything.
     pub fn is_superuser(&self) -> bool {
         self.collection.is_superusers()

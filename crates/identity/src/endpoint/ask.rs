@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::http::{Request, StatusCode};
 use records::core::collection::Collection;
@@ -12,6 +13,7 @@ use web::Problem;
 use web::form::{Form, Limits};
 
 use crate::cache::Proven;
+use crate::origin::Place;
 use crate::service::Identity;
 use crate::token::Purpose;
 
@@ -23,9 +25,18 @@ pub(super) struct Ask {
     pub(super) request: records::Request,
     /// The parameters `expand` and `fields`.
     pub(super) shape: Shape,
+    /// Where it came from.
+    pub(super) place: Place,
 }
 
 impl Ask {
+    /// A text of the body, or else of the query; empty when neither has it.
+    pub(super) fn text(&self, name: &str) -> String {
+        let texts =
+            [&self.request.body, &self.request.query].map(|map| map.get(name).and_then(Value::as_str));
+        texts.into_iter().flatten().next().unwrap_or_default().to_owned()
+    }
+
     /// Reads the head and the body of a request on an auth collection.
     pub(super) async fn read(
         identity: &Identity,
@@ -38,6 +49,9 @@ impl Ask {
         let query = web::request::query(head.uri.query());
         let text = |name: &str| query.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let shape = Shape { expand: text("expand"), fields: text("fields") };
+        let browser =
+            head.headers.get(USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or_default().to_owned();
+        let place = Place { address: web::request::address(&head.extensions), browser };
         let request = records::Request {
             context: Context::Default,
             method: head.method.as_str().to_owned(),
@@ -48,7 +62,7 @@ impl Ask {
             moment: moment(&head),
             once: None,
         };
-        Ok(Ask { collection, request, shape })
+        Ok(Ask { collection, request, shape, place })
     }
 }
 
