@@ -159,7 +159,8 @@ impl Registry {
         let State { listeners, subscriptions, .. } = &mut *state;
         let entry = listeners.get_mut(id).ok_or(Refusal::Unknown)?;
         (entry.auth, entry.token) = (auth, token.map(Arc::from));
-        let missed = if let Phase::Fresh(since) = entry.phase { since } else { None };
+        // a position that is not there yet is from another log: it is told to begin anew
+        let missed = if let Phase::Fresh(since) = entry.phase { since.map(|at| at.min(now)) } else { None };
         for topic in topics {
             entry.paths.push(topic.path.clone());
             let after = former.get(&topic.name).copied().or(missed).unwrap_or(now);
