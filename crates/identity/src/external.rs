@@ -1,12 +1,13 @@
 //! Signing in through a provider, as far as it is the same for all kinds: which providers a collection offers, what a client
 //! is given to begin with, and whom what it comes back with is about.
 //!
-//! Map: `account` (that person's account: found, linked, taken over or made).
+//! Map: `account` (that person's account: found, linked, taken over or made), `picture` (what a new one looks like).
 //!
 //! Invariant: nothing is sent to a provider before the client has shown a verifier of ours for this very provider that nobody
 //! has shown before.
 
 pub(crate) mod account;
+mod picture;
 
 use base::secret::Secret;
 use base::time::Timestamp;
@@ -110,7 +111,8 @@ impl Identity {
         offered
     }
 
-    /// What a client needs to send somebody to a provider; `origin` is by which scheme and host it knows us. `None`, and a line in the log, where the provider can't be asked.
+    /// What a client needs to send somebody to a provider; `origin` is by which scheme and host it knows us. `None`, and a line
+    /// in the log, where the provider can't be asked.
     pub(crate) async fn begin(
         &self,
         collection: &Collection,

@@ -19,6 +19,7 @@ mod endpoint;
 mod external;
 pub mod fetch;
 mod flow;
+mod handing;
 mod jose;
 mod linking;
 pub mod oauth1;

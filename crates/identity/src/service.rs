@@ -58,11 +58,11 @@ impl Identity {
 
     /// Follows the change log until the stop, so that proven tokens can be kept at hand. Without it every token is proved
     /// against the database each time; so it is on a database server, where another web server may have voided a token
-    /// before this one has heard of it.
+    /// before this one has heard of it; there the log is followed for what providers send back to other web servers.
     pub async fn run(&self, stop: CancellationToken) {
         let (store, cache) = (self.records().store(), &self.inner.cache);
         if store.is_shared() {
-            return stop.cancelled().await;
+            return self.carry(&stop).await;
         }
         while !stop.is_cancelled() {
             let after = store.position();

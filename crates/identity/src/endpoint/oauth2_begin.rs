@@ -12,7 +12,6 @@ use web::request::Path;
 
 use super::ask::auth_collection;
 use super::browser::{self, Browser};
-use super::redirect::tell;
 use crate::detour::begin::{self, Beginning};
 use crate::detour::leave::{Leave, Leaving};
 use crate::detour::page::{self, Language, Note};
@@ -71,16 +70,22 @@ async fn answer(
             let text = page::ask(language, &provider.label, typed.unwrap_or_default(), fault);
             browser::page(status, text)
         }
-        Leave::Over(note) => over(identity, &beginning, language, note),
+        Leave::Over(note) => over(identity, &beginning, language, note).await?,
     })
 }
 
 /// The client that waits learns that it waits in vain.
-fn over(identity: &Identity, beginning: &Beginning, language: Language, note: Note) -> Response {
+async fn over(
+    identity: &Identity,
+    beginning: &Beginning,
+    language: Language,
+    note: Note,
+) -> Result<Response, Problem> {
     let (status, error) = match note {
         Note::Later => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
         _ => (StatusCode::BAD_REQUEST, "server_error"),
     };
-    tell(identity, &beginning.state, json!({ "state": beginning.state, "code": "", "error": error }));
-    browser::page(status, page::note(language, note))
+    let told = json!({ "state": beginning.state, "code": "", "error": error });
+    identity.hand(&beginning.state, told).await?;
+    Ok(browser::page(status, page::note(language, note)))
 }

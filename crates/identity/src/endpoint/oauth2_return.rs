@@ -12,7 +12,6 @@ use web::request::Path;
 
 use super::ask::auth_collection;
 use super::browser;
-use super::redirect::tell;
 use crate::detour::come_back::{Back, Told};
 use crate::detour::page::{self, Note};
 use crate::refusal::Refusal;
@@ -46,13 +45,15 @@ pub(super) async fn arrive(
             Note::Failed
         }
         Some(Told { state, code: Ok(code) }) => {
-            let is_heard = tell(&identity, &state, json!({ "state": state, "code": code, "error": "" }));
+            let is_heard =
+                identity.hand(&state, json!({ "state": state, "code": code, "error": "" })).await?;
             if is_heard { Note::Done } else { Note::Failed }
         }
         Some(Told { state, code: Err(refusal) }) => {
             let cause = chain(&refusal);
             tracing::warn!(provider = provider.name, cause, "a sign-in through a provider was refused");
-            tell(&identity, &state, json!({ "state": state, "code": "", "error": error(&refusal) }));
+            let told = json!({ "state": state, "code": "", "error": error(&refusal) });
+            identity.hand(&state, told).await?;
             if refusal.kind() == Kind::Unavailable { Note::Later } else { Note::Failed }
         }
     };

@@ -14,9 +14,6 @@ use web::Problem;
 use crate::callback::{self, Arrival};
 use crate::service::Identity;
 
-/// Under which topic the client library waits.
-const TOPIC: &str = "@oauth2";
-
 pub(super) async fn arrive(
     State(identity): State<Identity>,
     request: Request<Body>,
@@ -36,20 +33,15 @@ pub(super) async fn arrive(
     let is_told = match arrival {
         Arrival::Good { state, callback } => {
             let code = callback.ticket(&identity.ticket_key()?);
-            tell(&identity, &state, json!({ "state": state, "code": code, "error": "" }))
+            identity.hand(&state, json!({ "state": state, "code": code, "error": "" })).await?
         }
         Arrival::Failed { state, error } => {
-            tell(&identity, &state, json!({ "state": state, "code": "", "error": error }));
+            identity.hand(&state, json!({ "state": state, "code": "", "error": error })).await?;
             false
         }
         Arrival::Stray => false,
     };
     Ok(page(is_told))
-}
-
-/// Tells the client that waits under a state; false where nobody waits.
-pub(super) fn tell(identity: &Identity, state: &str, what: serde_json::Value) -> bool {
-    identity.listeners().is_some_and(|listeners| listeners.tell(state, TOPIC, &what))
 }
 
 fn page(is_told: bool) -> Response {

@@ -208,8 +208,11 @@ impl Identity {
         steps.push(self.identity(arrival, &id)?);
         let request = house(records, "POST", &Map::new())?;
         records.batch(&request, steps).await?;
-        let row = records.find(arrival.collection, &id).await?.ok_or_else(Error::missing)?;
-        let account = Arc::new(Principal { collection: arrival.collection.clone(), row });
+        let made = records.find(arrival.collection, &id).await?.ok_or_else(Error::missing)?;
+        let mut account = Principal { collection: arrival.collection.clone(), row: made };
+        self.add_picture(&account, profile).await;
+        account.row = records.find(arrival.collection, &id).await?.ok_or_else(Error::missing)?;
+        let account = Arc::new(account);
         Ok(Outcome::Account { account, is_new: true })
     }
 

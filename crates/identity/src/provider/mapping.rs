@@ -56,7 +56,7 @@ pub fn read(about: &About, client_id: &str, documents: &Documents) -> Result<Pro
         login: map.login.text(documents),
         picture: map.picture.text(documents),
         address: address(about, documents),
-        raw: raw(documents),
+        raw: raw(about, documents),
     })
 }
 
@@ -138,15 +138,8 @@ fn address(about: &About, documents: &Documents) -> Option<Address> {
     Some(Address { is_verified, is_authoritative: is_verified && is_authority, text })
 }
 
-/// The answers for the client: the only one as it is, several by their names; the token is not among them.
-fn raw(documents: &Documents) -> Value {
-    let mut shown: Vec<_> = documents.iter().filter(|(name, _)| *name != "token").collect();
-    match shown.as_slice() {
-        [(_, only)] => (*only).clone(),
-        _ => shown
-            .drain(..)
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-    }
+/// What the client is shown: the claims, or the answer that says who it is.
+fn raw(about: &About, documents: &Documents) -> Value {
+    let said = about.map.subject.0.first().and_then(|place| documents.get(&place.document));
+    documents.get("claims").or(said).cloned().unwrap_or_default()
 }

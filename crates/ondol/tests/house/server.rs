@@ -54,6 +54,13 @@ impl House {
         house
     }
 
+    /// Adds to the service file.
+    pub(crate) fn settings(&self, text: &str) {
+        let path = self.folder.path().join("ondol.toml");
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(&path, before + text).expect("a service file");
+    }
+
     pub(crate) fn dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }

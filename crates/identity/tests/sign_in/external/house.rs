@@ -126,7 +126,9 @@ impl House {
                 field["required"] = false.into();
             }
         }
-        Map::from_iter([("fields".to_owned(), wire["fields"].clone())])
+        // and nobody's picture is looked for in the internet
+        let oauth2 = json!({ "mappedFields": { "avatarURL": "" } });
+        Map::from_iter([("fields".to_owned(), wire["fields"].clone()), ("oauth2".to_owned(), oauth2)])
     }
 
     /// Changes the settings of `users`.

@@ -86,6 +86,38 @@ async fn an_owner_sees_and_deletes_links_and_nobody_else_does() {
 }
 
 #[tokio::test]
+async fn a_new_account_gets_the_picture_that_its_provider_names_if_it_can_be_had() {
+    let Some((peer, house, ..)) = opened().await else { return };
+    house.set(json!({ "oauth2": { "mappedFields": { "avatarURL": "avatar" } } })).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let place = format!("http://{}/faces/me.png", listener.local_addr().expect("an address"));
+    let serving = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let picture: &[u8] =
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
+        for body in [picture, b"<html>no picture</html>"] {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            stream.read(&mut [0; 4096]).expect("a request");
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("an answer");
+        }
+    });
+    let faces = |user: &str| {
+        let face = json!({ "sub": format!("face-{user}"), "login": user, "name": user, "email": null,
+            "email_verified": false, "picture": place });
+        peer.tell(&json!({ "users": { user: face } }).to_string());
+    };
+    faces("alice");
+    faces("bob");
+    let alice = house.sign_in(&peer, "naver", "&user=alice").await.account();
+    let kept = house.values(&alice).await["avatar"].as_str().expect("a name").to_owned();
+    assert!(kept.starts_with("me_") && kept.ends_with(".png"), "{kept}");
+    let bob = house.sign_in(&peer, "naver", "&user=bob").await.account();
+    assert_eq!(house.values(&bob).await["avatar"], "", "an account goes without it");
+    serving.join().expect("served");
+}
+
+#[tokio::test]
 async fn the_auth_rule_and_the_create_rule_have_their_say() {
     let Some((peer, house, ..)) = opened().await else { return };
     house.set(json!({ "createRule": "@request.context = 'oauth2' && @request.body.name = 'Invited'" })).await;
