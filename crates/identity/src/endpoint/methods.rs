@@ -23,10 +23,10 @@ pub(super) async fn list(
     let options = collection.auth.as_ref().filter(|options| options.has_password);
     let fields = options.map(|options| options.identity_fields.clone()).unwrap_or_default();
     let has = |name: &str| fields.iter().any(|field| field == name);
-    let mut providers = Vec::new();
-    for provider in identity.providers(&collection) {
-        providers.extend(identity.begin(&collection, &provider).await.map(|beginning| shown(&beginning)));
-    }
+    let offered = identity.providers(&collection);
+    let beginnings = offered.iter().map(|provider| identity.begin(&collection, provider));
+    let beginnings = futures_util::future::join_all(beginnings).await;
+    let providers: Vec<Value> = beginnings.iter().flatten().map(shown).collect();
     let mut methods = json!({
         "password": { "identityFields": fields, "enabled": options.is_some() },
         "oauth2": { "providers": providers, "enabled": !providers.is_empty() },
