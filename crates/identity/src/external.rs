@@ -28,6 +28,8 @@ use crate::{detour, flow, token};
 
 /// Characters of a state that we make.
 const STATE_LENGTH: usize = 30;
+/// How long the list of ways waits for a provider.
+const BEGIN_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 /// What redeemed verifiers are called among the flows.
 const VERIFIER: &str = "verifier";
 
@@ -119,14 +121,14 @@ impl Identity {
         provider: &Provider,
         origin: &str,
     ) -> Option<Beginning> {
-        match self.try_begin(collection, provider, origin).await {
-            Ok(beginning) => Some(beginning),
-            Err(refusal) => {
-                let cause = base::error::chain(&refusal);
-                tracing::warn!(provider = provider.name, cause, "a provider is not offered now");
-                None
-            }
-        }
+        let cause =
+            match tokio::time::timeout(BEGIN_TIME_MAX, self.try_begin(collection, provider, origin)).await {
+                Ok(Ok(beginning)) => return Some(beginning),
+                Ok(Err(refusal)) => base::error::chain(&refusal),
+                Err(_) => "the provider took too long to say where people agree".to_owned(),
+            };
+        tracing::warn!(provider = provider.name, cause, "a provider is not offered now");
+        None
     }
 
     async fn try_begin(

@@ -6,8 +6,14 @@
 //! providers: `pairs` (parameters, read strictly) and `refusal`, `oauth1`,
 //! `openid2`.
 //!
+//! Signing in through others: `provider` (pure: who vouches for people, as data), `verifier` and `callback` (pure: what a client
+//! is given and what comes back), `oauth2`, `oidc` and `jose` (the protocols: pure messages and checks, and short drivers),
+//! `fetch` (the one guarded way to ask anybody), `refusal` (why somebody does not get in), `linking` (pure: whose account it
+//! is), `external` (all of that in order), `flow` (what may be done once), `handing` (the answer to the client that waits),
+//! `words` (of settings).
+//!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, and its end in
-//! `endpoint::answer::signed_in`, which asks the auth rule and renders the reply.
+//! `endpoint::answer::signed_in`, which asks the auth rule and renders the reply. To add a provider: see `provider`.
 //!
 //! Invariant: an unknown address and a wrong password get the same answer after the same work.
 
