@@ -219,8 +219,7 @@ impl Identity {
         };
         match provider.kind {
             Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => {
-                let profile =
-                    self.redeem(&collection.id, &provider.name, &callback.code, back.verifier).await?;
+                let profile = self.redeem(collection, &provider, &callback.code, back.verifier).await?;
                 let access = Secret::new("");
                 Ok(profile.map(|profile| Arrived { provider, profile, access, refresh: None, expires: None }))
             }

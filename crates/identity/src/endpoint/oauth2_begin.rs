@@ -60,7 +60,7 @@ async fn answer(
         collection: &collection,
         provider: &provider,
         beginning: &beginning,
-        browser: browser.secret(),
+        browser: browser.cookie(),
         typed,
     };
     Ok(match identity.leave(&leaving).await? {

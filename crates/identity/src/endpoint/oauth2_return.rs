@@ -31,7 +31,7 @@ pub(super) async fn arrive(
     let back = Back {
         collection: &collection,
         provider: &provider,
-        browser: browser::cookie(&head).unwrap_or_default(),
+        browser: &browser::cookies(&head),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
     };
