@@ -48,6 +48,8 @@ pub(crate) enum Note {
     Done,
     /// It did not.
     Failed,
+    /// The settings do not let the person in.
+    Outsider,
     /// The provider does not answer.
     Later,
     /// The text is no address of the web.
@@ -66,6 +68,10 @@ impl Note {
             Note::Failed => language.pick(
                 "로그인하지 못했습니다. 이 창을 닫고 처음부터 다시 시작해 주세요.",
                 "The sign-in did not work. Please close this window and start again.",
+            ),
+            Note::Outsider => language.pick(
+                "이 서비스는 정해진 조직의 구성원만 이용할 수 있습니다. 그 조직의 계정으로 다시 시작해 주세요.",
+                "This service lets in members of certain organisations only. Please start again with your account there.",
             ),
             Note::Later => language.pick(
                 "로그인 서비스가 응답하지 않습니다. 이 창을 닫고 잠시 뒤에 다시 시도해 주세요.",
