@@ -1,5 +1,18 @@
 //! The pages of a detour, in Korean and in English. They have no script, and nothing in them comes from elsewhere.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest, Sha256};
+
+/// How they look: a narrow column, light or dark as the person likes it.
+const STYLE: &str = "\
+    :root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
+    body{max-width:24rem;margin:15vh auto 0;padding:0 1rem}\
+    h1{font-size:1.25rem}\
+    label{display:block}\
+    input,button{font:inherit;box-sizing:border-box;width:100%;padding:.5rem .75rem;margin:.25rem 0 .75rem}\
+    #fault{padding:.5rem .75rem;border-left:.25rem solid #c33}";
+
 /// A language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -93,6 +106,12 @@ impl Note {
     }
 }
 
+/// What a browser may do with a page (`Content-Security-Policy`): nothing is loaded, and only our own style is applied.
+pub(crate) fn policy() -> String {
+    let style = BASE64.encode(Sha256::digest(STYLE));
+    format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; frame-ancestors 'none'")
+}
+
 /// A page that says one thing.
 pub(crate) fn note(language: Language, note: Note) -> String {
     let title = language.pick("로그인", "Sign in");
@@ -120,7 +139,7 @@ pub(crate) fn ask(language: Language, label: &str, typed: &str, fault: Option<No
 fn frame(language: Language, title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"{}\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title}</title>{body}</html>",
+         content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style><body>{body}</body></html>",
         language.code()
     )
 }

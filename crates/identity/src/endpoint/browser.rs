@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use web::Problem;
 
-use crate::detour::page::Language;
+use crate::detour::page::{self, Language};
 use crate::service::Identity;
 
 /// The cookie by which a browser that comes back is known to be the one that left: with encryption, and without. The name of
@@ -87,7 +87,7 @@ pub(super) fn page(status: StatusCode, text: String) -> Response {
     let mut response = web::reply::html(text);
     *response.status_mut() = status;
     close(&mut response);
-    let policy = HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+    let policy = HeaderValue::try_from(page::policy()).expect("our policy is plain ASCII");
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     response
 }
