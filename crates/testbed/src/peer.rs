@@ -47,7 +47,7 @@ pub fn sign_in_peer(name: &str, args: &[&str]) -> Option<SignInPeer> {
         let is_strict = std::env::var(STRICT).is_ok_and(|value| value == "true");
         assert!(
             is_absent && !is_strict,
-            "the peers of sign-in are not installed: `cargo x test` installs them"
+            "the peers of sign-in are not installed: `cargo x peers` installs them"
         );
         #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see what was not tried")]
         {

@@ -90,7 +90,7 @@ async fn everybody_signs_in_through_every_dialect() {
         ("naver", "10001", "alice@example.test", false),
         ("facebook", "10001", "alice@example.test", false),
     ] {
-        let house = House::open(providers(&peer.base())).await;
+        house.delete_users().await;
         let Ended::Answered(status, body) = house.sign_in(&peer, provider, "").await else {
             panic!("{provider}")
         };
