@@ -31,11 +31,9 @@ const AWAY: &str = "away";
 /// What codes are called among the flows.
 const CODE: &str = "vouched";
 
-/// A browser that is away at a provider.
-#[derive(Debug, Serialize, Deserialize)]
+/// A browser that is away at a provider. It has no `Debug`: there may be a secret in it.
+#[derive(Serialize, Deserialize)]
 struct Away {
-    /// The provider, as it stands in the address.
-    provider: String,
     /// Which browser, as a hash of its cookie.
     browser: String,
     /// Under which state the client waits.
@@ -49,7 +47,7 @@ struct Away {
 }
 
 /// What has to be known to believe a provider.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 enum Begun {
     /// The request token and its secret.
     OAuth1 { key: String, secret: String },

@@ -6,13 +6,18 @@
 //! this), `tally` (how often something was done about an address), `post` (mails that wait), `mailed` (what is asked for by
 //! mail, and what mailed words do), `mfa` (two ways after one another), `origin` (from where), `sweep` (what expires),
 //! `endpoint` (one endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page
-//! make them). Of sign-in by others: `fetch` (the one way in which they are asked), `jose` (what they sign), `provider` (who
-//! they are: data), `oauth2`, `oidc`, `oauth1`, `openid2` (the protocols), `pairs`, `question` and `words` (parameters, read
-//! strictly), `refusal` (why not), `flow` (what is kept between two steps), `callback`, `detour` and `handing` (the browser's
-//! way there and back), `verifier`, `external` (a sign-in from its beginning to its end), `linking` (pure: whose it is).
+//! make them).
+//!
+//! Signing in through others: `provider` (pure: who vouches for people, as data), `verifier` and `callback` (pure: what a client
+//! is given and what comes back), `oauth2`, `oidc` and `jose` (the protocols: pure messages and checks, and short drivers),
+//! `question` (what is asked about a person), `fetch` (the one guarded way to ask anybody), `refusal` (why somebody does not
+//! get in), `linking` (pure: whose account it is), `external` (all of that in order), `flow` (what may be done once), `handing`
+//! (the answer to the client that waits), `words` (of settings). `oauth1` and `openid2` are older protocols, whose providers
+//! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, its name in `mfa::Way`, and its end in
-//! `endpoint::answer::enter`, which asks the auth rule and for a second way, and renders the reply.
+//! `endpoint::answer::enter`, which asks the auth rule and for a second way, and renders the reply. To add a provider: see
+//! `provider`.
 //!
 //! Invariant: an unknown address and a wrong password get the same answer after the same work.
 //! Invariant: no code and no mailed token lies in the database: they are made of the account's keys when they are sent, and

@@ -4,6 +4,7 @@
 
 use url::Url;
 
+use crate::openid2::core::identifier::is_web;
 use crate::pairs::Pairs;
 
 /// Where the client library says that providers are to send browsers back to.
@@ -40,19 +41,13 @@ pub(crate) fn address(
     Some(url.into())
 }
 
-/// Reads such an address. `host` is what the browser calls us.
+/// Reads such an address. `host` is what the browser calls us; ports are not compared, since cookies don't know them either.
 pub(crate) fn read(query: &str, host: &str) -> Option<Beginning> {
     let pairs = Pairs::parse(query).ok()?;
     let text = |name: &str| pairs.get(name).filter(|text| (1..=BYTES_MAX).contains(&text.len()));
-    let redirect = Url::parse(pairs.get("redirect_uri")?).ok()?;
-    let named = redirect.port().map_or_else(
-        || redirect.host_str().unwrap_or_default().to_owned(),
-        |port| format!("{}:{port}", redirect.host_str().unwrap_or_default()),
-    );
-    let is_ours = matches!(redirect.scheme(), "http" | "https")
-        && redirect.path() == REDIRECT
-        && redirect.query().is_none()
-        && named.eq_ignore_ascii_case(host.strip_suffix(":443").unwrap_or(host));
+    let redirect = Url::parse(pairs.get("redirect_uri")?).ok().filter(is_web)?;
+    let here = Url::parse(&format!("http://{host}")).ok()?;
+    let is_ours = redirect.host() == here.host() && redirect.path() == REDIRECT && redirect.query().is_none();
     is_ours.then_some(())?;
     Some(Beginning {
         state: text("state")?.to_owned(),
@@ -76,7 +71,7 @@ mod tests {
             format!("{}https://a.example/api/oauth2-redirect", url.split_once('?').expect("a query").1);
         let wanted =
             Beginning { state: "s".into(), challenge: "c".into(), origin: "https://a.example".into() };
-        assert_eq!(read(&query, "A.example"), Some(wanted));
+        assert_eq!(read(&query, "A.example:8443"), Some(wanted));
     }
 
     #[test]
@@ -85,7 +80,8 @@ mod tests {
             "https://evil.example/api/oauth2-redirect",
             "https://a.example.evil.example/api/oauth2-redirect",
             "https://a.example@evil.example/api/oauth2-redirect",
-            "https://a.example:444/api/oauth2-redirect",
+            "https://b.a.example/api/oauth2-redirect",
+            "ftp://a.example/api/oauth2-redirect",
             "https://a.example/api/oauth2-redirect/x",
             "https://a.example/api/oauth2-redirect?x=1",
             "javascript:alert(1)",

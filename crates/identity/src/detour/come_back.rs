@@ -3,7 +3,7 @@
 use base::secret::Secret;
 use records::core::collection::Collection;
 
-use super::leave::{SECRET_LENGTH, hash, path_of};
+use super::leave::{SECRET_LENGTH, hash, text_of};
 use super::redeem::Vouched;
 use super::{AWAY, Away, Begun, CODE, TIME_MAX_MS};
 use crate::flow;
@@ -20,8 +20,8 @@ use crate::service::Identity;
 pub(crate) struct Back<'a> {
     pub(crate) collection: &'a Collection,
     pub(crate) provider: &'a Provider,
-    /// What its cookie says; empty where it has none.
-    pub(crate) browser: &'a str,
+    /// Its cookies of ours.
+    pub(crate) browser: &'a [&'a str],
     /// The path of the address that it came to.
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
@@ -38,28 +38,23 @@ pub(crate) struct Told {
 impl Identity {
     /// Checks what a browser brings back. `None`: it did not begin, or not here, or too long ago; nobody can be told.
     pub(crate) async fn come_back(&self, back: &Back<'_>) -> Result<Option<Told>, records::Error> {
-        let path = path_of(&back.collection.id, &back.provider.name);
         let Some(key) = key(&back.provider.kind, back.query) else { return Ok(None) };
-        let data = flow::take(self.records(), AWAY, &format!("{path}/{key}")).await?;
+        let text = text_of(back.collection, back.provider, &key);
+        let data = flow::take(self.records(), AWAY, &text).await?;
         let away = data.and_then(|data| serde_json::from_str::<Away>(&data).ok());
-        let Some(away) = away.filter(|away| away.provider == path && away.browser == hash(back.browser))
-        else {
-            return Ok(None);
-        };
-        let code = match self.vouched(back, &away).await {
-            Ok(documents) => match self.code(back, &away, &documents).await {
-                Ok(code) => Ok(code),
-                Err(openid2::Error::Refused(refusal)) => Err(refusal),
-                Err(openid2::Error::Records(error)) => return Err(error),
-            },
+        let is_same = |away: &Away| back.browser.iter().any(|cookie| hash(cookie) == away.browser);
+        let Some(away) = away.filter(is_same) else { return Ok(None) };
+        let code = match self.code(back, &away).await {
+            Ok(code) => Ok(code),
             Err(openid2::Error::Refused(refusal)) => Err(refusal),
+            Err(openid2::Error::Identifier(_)) => Err(Refusal::Mismatch("the identifier is not let in")),
             Err(openid2::Error::Records(error)) => return Err(error),
         };
         Ok(Some(Told { state: away.state, code }))
     }
 
     /// What the provider says, once it is believed.
-    async fn vouched(&self, back: &Back<'_>, away: &Away) -> Result<Documents, openid2::Error> {
+    async fn documents(&self, back: &Back<'_>, away: &Away) -> Result<Documents, openid2::Error> {
         match (&back.provider.kind, &away.begun) {
             (Kind::OAuth1(settings), Begun::OAuth1 { key, secret }) => {
                 let (consumer, now) = (consumer(back.provider), self.records().clock().now());
@@ -77,17 +72,14 @@ impl Identity {
         }
     }
 
-    /// Keeps what the provider says under a new code.
-    async fn code(
-        &self,
-        back: &Back<'_>,
-        away: &Away,
-        documents: &Documents,
-    ) -> Result<String, openid2::Error> {
-        let profile = provider::read(&back.provider.about, &back.provider.client_id, documents)?;
-        let vouched = Vouched::new(&away.provider, &away.challenge, profile);
+    /// Keeps what the provider says, once it is believed, under a new code.
+    async fn code(&self, back: &Back<'_>, away: &Away) -> Result<String, openid2::Error> {
+        let documents = self.documents(back, away).await?;
+        let profile = provider::read(&back.provider.about, &back.provider.client_id, &documents)?;
+        let vouched = Vouched::new(&away.challenge, profile);
         let code = base::chance::word(SECRET_LENGTH);
-        flow::put(self.records(), CODE, &code, &vouched.to_json(), TIME_MAX_MS).await?;
+        let text = text_of(back.collection, back.provider, &code);
+        flow::put(self.records(), CODE, &text, &vouched.to_json(), TIME_MAX_MS).await?;
         Ok(code)
     }
 }

@@ -38,76 +38,76 @@ pub(crate) struct Leaving<'a> {
     pub(crate) collection: &'a Collection,
     pub(crate) provider: &'a Provider,
     pub(crate) beginning: &'a Beginning,
-    /// What its cookie says.
+    /// Its cookie.
     pub(crate) browser: &'a str,
     /// What was typed, if something was.
     pub(crate) typed: Option<&'a str>,
 }
 
+/// A way to a provider, and by what the one who comes back on it is known.
+struct Way {
+    key: String,
+    begun: Begun,
+    to: Url,
+}
+
 impl Identity {
     /// Begins with a provider; it is remembered who has left, and with what.
     pub(crate) async fn leave(&self, leaving: &Leaving<'_>) -> Result<Leave, records::Error> {
-        let provider = leaving.provider;
-        let left = match &provider.kind {
-            Kind::OAuth1(settings) => self.leave_for_oauth1(leaving, settings).await,
+        if leaving.asks() && leaving.typed.is_none() {
+            return Ok(Leave::Ask(None));
+        }
+        let note = match self.way(leaving).await {
+            Ok(way) => {
+                self.remember(leaving, &way.key, way.begun).await?;
+                return Ok(Leave::To(way.to));
+            }
+            Err(openid2::Error::Records(error)) => return Err(error),
+            Err(openid2::Error::Identifier(identifier::Fault::NotAllowed)) => Note::NotAllowed,
+            Err(openid2::Error::Identifier(_)) => Note::NoAddress,
+            Err(openid2::Error::Refused(refusal)) => leaving.note(&refusal),
+        };
+        Ok(if leaving.asks() { Leave::Ask(Some(note)) } else { Leave::Over(note) })
+    }
+
+    async fn way(&self, leaving: &Leaving<'_>) -> Result<Way, openid2::Error> {
+        match &leaving.provider.kind {
+            Kind::OAuth1(settings) => Ok(self.way_of_oauth1(leaving, settings).await?),
             Kind::OpenId2(settings) | Kind::OpenId2Hybrid(settings) => {
-                let typed = if settings.asks() { leaving.typed } else { Some(settings.identifier.as_str()) };
-                let Some(typed) = typed else { return Ok(Leave::Ask(None)) };
-                match self.leave_for_openid2(leaving, settings, typed).await {
-                    Ok(Err(note)) if settings.asks() => return Ok(Leave::Ask(Some(note))),
-                    Ok(Err(note)) => return Ok(Leave::Over(note)),
-                    Ok(Ok(to)) => Ok(to),
-                    Err(openid2::Error::Records(error)) => return Err(error),
-                    Err(openid2::Error::Refused(refusal)) if settings.asks() => {
-                        warn(leaving, &refusal);
-                        return Ok(Leave::Ask(Some(Note::NoProvider)));
-                    }
-                    Err(openid2::Error::Refused(refusal)) => Err(refusal),
-                }
+                self.way_of_openid2(leaving, settings).await
             }
             Kind::OAuth2(_) | Kind::Oidc(_) => {
-                Err(Refusal::Mismatch("this provider is left for without a detour"))
-            }
-        };
-        match left {
-            Ok((key, begun, to)) => {
-                self.remember(leaving, &key, begun).await?;
-                Ok(Leave::To(to))
-            }
-            Err(refusal) => {
-                warn(leaving, &refusal);
-                let is_later = refusal.kind() == Sort::Unavailable;
-                Ok(Leave::Over(if is_later { Note::Later } else { Note::Failed }))
+                Err(Refusal::Mismatch("this provider is reached without a detour").into())
             }
         }
     }
 
-    async fn leave_for_oauth1(
+    async fn way_of_oauth1(
         &self,
         leaving: &Leaving<'_>,
         settings: &oauth1::Settings,
-    ) -> Result<(String, Begun, Url), Refusal> {
+    ) -> Result<Way, Refusal> {
         let (consumer, now) = (consumer(leaving.provider), self.records().clock().now());
         let client = Client { fetch: &self.external().fetch, settings, consumer: &consumer, now };
-        // some providers know callbacks to the letter: so it is told by its token which flow it is about
-        let (token, to) = client.begin(&return_address(leaving)).await?;
+        // some providers know callbacks to the letter: so whoever comes back is known by the token
+        let (token, to) = client.begin(&leaving.return_address()).await?;
+        // it is kept among the flows, which nobody but the house sees
         let begun = Begun::OAuth1 { key: token.key.clone(), secret: token.secret.reveal().to_owned() };
-        Ok((token.key, begun, to))
+        Ok(Way { key: token.key, begun, to })
     }
 
-    async fn leave_for_openid2(
+    async fn way_of_openid2(
         &self,
         leaving: &Leaving<'_>,
         settings: &openid2::Settings,
-        typed: &str,
-    ) -> Result<Result<(String, Begun, Url), Note>, openid2::Error> {
-        let Ok(identifier) = identifier::normalise(typed) else { return Ok(Err(Note::NoAddress)) };
+    ) -> Result<Way, openid2::Error> {
         let allowed = settings.allowed().unwrap_or_default();
-        if !allowed.has(&identifier) {
-            return Ok(Err(Note::NotAllowed));
-        }
-        let flow = base::chance::word(SECRET_LENGTH);
-        let return_to = format!("{}?flow={flow}", return_address(leaving));
+        let identifier = match leaving.typed {
+            Some(typed) if settings.asks() => allowed.pick(typed)?,
+            _ => allowed.pick(&settings.identifier)?,
+        };
+        let key = base::chance::word(SECRET_LENGTH);
+        let return_to = format!("{}?flow={key}", leaving.return_address());
         let realm = format!("{}/", leaving.beginning.origin);
         let mut asked = settings.questions();
         if let Kind::OpenId2Hybrid(_) = leaving.provider.kind {
@@ -115,12 +115,11 @@ impl Identity {
         }
         let party = self.party(settings.hash, &allowed);
         let (round, to) = party.begin(&identifier, &return_to, &realm, &asked).await?;
-        Ok(Ok((flow, Begun::OpenId2(Box::new(round)), to)))
+        Ok(Way { key, begun: Begun::OpenId2(Box::new(round)), to })
     }
 
     async fn remember(&self, leaving: &Leaving<'_>, key: &str, begun: Begun) -> Result<(), records::Error> {
         let away = Away {
-            provider: path_of(&leaving.collection.id, &leaving.provider.name),
             browser: hash(leaving.browser),
             state: leaving.beginning.state.clone(),
             challenge: leaving.beginning.challenge.clone(),
@@ -128,12 +127,12 @@ impl Identity {
             begun,
         };
         let data = serde_json::to_string(&away).expect("texts and numbers become JSON");
-        let text = format!("{}/{key}", away.provider);
+        let text = text_of(leaving.collection, leaving.provider, key);
         match flow::put(self.records(), AWAY, &text, &data, TIME_MAX_MS).await? {
             true => Ok(()),
             false => Err(records::Error::refused(
                 Sort::Conflict,
-                "the provider gave a token that it has given before",
+                "The provider gave a token that it has given before.",
             )),
         }
     }
@@ -148,26 +147,39 @@ impl Identity {
     }
 }
 
-/// Where the provider sends the browser back to.
-fn return_address(leaving: &Leaving<'_>) -> String {
-    let mut url = Url::parse(&leaving.beginning.origin).expect("the origin of an address is one");
-    let segments = RETURN.split('/').skip(1).chain([leaving.collection.id.as_str(), &leaving.provider.name]);
-    url.path_segments_mut().expect("it is an address of the web").clear().extend(segments);
-    url.into()
+impl Leaving<'_> {
+    /// Whether the person is asked for an identifier.
+    fn asks(&self) -> bool {
+        matches!(&self.provider.kind, Kind::OpenId2(settings) if settings.asks())
+    }
+
+    /// Where the provider sends the browser back to.
+    fn return_address(&self) -> String {
+        let mut url = Url::parse(&self.beginning.origin).expect("the origin of an address is one");
+        let segments = RETURN.split('/').skip(1).chain([self.collection.id.as_str(), &self.provider.name]);
+        url.path_segments_mut().expect("it is an address of the web").clear().extend(segments);
+        url.into()
+    }
+
+    /// What the person is told of a refusal; the log is told all of it.
+    fn note(&self, refusal: &Refusal) -> Note {
+        let (collection, provider) = (&self.collection.name, &self.provider.name);
+        let cause = base::error::chain(refusal);
+        tracing::warn!(collection, provider, cause, "a sign-in through a provider could not be begun");
+        match refusal.kind() {
+            _ if self.asks() => Note::NoProvider,
+            Sort::Unavailable => Note::Later,
+            _ => Note::Failed,
+        }
+    }
 }
 
-/// A provider of a collection, in a text.
-pub(super) fn path_of(collection: &str, provider: &str) -> String {
-    format!("{collection}/{provider}")
+/// Under which text a browser is away, or a code lies: of this provider of this collection only.
+pub(super) fn text_of(collection: &Collection, provider: &Provider, key: &str) -> String {
+    format!("{}/{}/{key}", collection.id, provider.name)
 }
 
 /// What is kept of a browser's cookie.
 pub(super) fn hash(text: &str) -> String {
     BASE64.encode(Sha256::digest(text))
-}
-
-fn warn(leaving: &Leaving<'_>, refusal: &Refusal) {
-    let (collection, provider) = (&leaving.collection.name, &leaving.provider.name);
-    let cause = base::error::chain(refusal);
-    tracing::warn!(collection, provider, cause, "a sign-in through a provider could not be begun");
 }

@@ -1,5 +1,18 @@
 //! The pages of a detour, in Korean and in English. They have no script, and nothing in them comes from elsewhere.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha2::{Digest, Sha256};
+
+/// How they look: a narrow column, light or dark as the person likes it.
+const STYLE: &str = "\
+    :root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
+    body{max-width:24rem;margin:15vh auto 0;padding:0 1rem}\
+    h1{font-size:1.25rem}\
+    label{display:block}\
+    input,button{font:inherit;box-sizing:border-box;width:100%;padding:.5rem .75rem;margin:.25rem 0 .75rem}\
+    #fault{padding:.5rem .75rem;border-left:.25rem solid #c33}";
+
 /// A language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -48,6 +61,8 @@ pub(crate) enum Note {
     Done,
     /// It did not.
     Failed,
+    /// The settings do not let the person in.
+    Outsider,
     /// The provider does not answer.
     Later,
     /// The text is no address of the web.
@@ -67,6 +82,10 @@ impl Note {
                 "로그인하지 못했습니다. 이 창을 닫고 처음부터 다시 시작해 주세요.",
                 "The sign-in did not work. Please close this window and start again.",
             ),
+            Note::Outsider => language.pick(
+                "이 서비스는 정해진 조직의 구성원만 이용할 수 있습니다. 그 조직의 계정으로 다시 시작해 주세요.",
+                "This service lets in members of certain organisations only. Please start again with your account there.",
+            ),
             Note::Later => language.pick(
                 "로그인 서비스가 응답하지 않습니다. 이 창을 닫고 잠시 뒤에 다시 시도해 주세요.",
                 "The provider does not answer. Please close this window and try again later.",
@@ -85,6 +104,12 @@ impl Note {
             ),
         }
     }
+}
+
+/// What a browser may do with a page (`Content-Security-Policy`): nothing is loaded, and only our own style is applied.
+pub(crate) fn policy() -> String {
+    let style = BASE64.encode(Sha256::digest(STYLE));
+    format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; frame-ancestors 'none'")
 }
 
 /// A page that says one thing.
@@ -114,7 +139,7 @@ pub(crate) fn ask(language: Language, label: &str, typed: &str, fault: Option<No
 fn frame(language: Language, title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"{}\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title}</title>{body}</html>",
+         content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style><body>{body}</body></html>",
         language.code()
     )
 }

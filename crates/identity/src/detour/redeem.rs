@@ -1,12 +1,13 @@
 //! The client's code becomes the profile that the provider vouched for: once, and for the client that began only.
 
+use records::core::collection::Collection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::CODE;
-use super::leave::path_of;
+use super::leave::text_of;
 use crate::flow;
-use crate::provider::{Address, Profile};
+use crate::provider::{Address, Profile, Provider};
 use crate::refusal::Refusal;
 use crate::service::Identity;
 use crate::verifier::challenge;
@@ -17,7 +18,6 @@ const RAW_BYTES_MAX: usize = 32 << 10;
 /// A profile that waits for its client.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Vouched {
-    provider: String,
     challenge: String,
     subject: String,
     name: String,
@@ -28,10 +28,9 @@ pub(super) struct Vouched {
 }
 
 impl Vouched {
-    pub(super) fn new(provider: &str, challenge: &str, profile: Profile) -> Vouched {
+    pub(super) fn new(challenge: &str, profile: Profile) -> Vouched {
         let raw = Some(profile.raw).filter(|raw| raw.to_string().len() <= RAW_BYTES_MAX).unwrap_or_default();
         Vouched {
-            provider: provider.to_owned(),
             challenge: challenge.to_owned(),
             subject: profile.subject,
             name: profile.name,
@@ -63,17 +62,15 @@ impl Identity {
     /// The profile behind a code, for the client whose verifier it is.
     pub(crate) async fn redeem(
         &self,
-        collection: &str,
-        provider: &str,
+        collection: &Collection,
+        provider: &Provider,
         code: &str,
         verifier: &str,
     ) -> Result<Result<Profile, Refusal>, records::Error> {
-        let data = flow::take(self.records(), CODE, code).await?;
+        let data = flow::take(self.records(), CODE, &text_of(collection, provider, code)).await?;
         let vouched = data.and_then(|data| serde_json::from_str::<Vouched>(&data).ok());
-        let fits = |vouched: &Vouched| {
-            vouched.provider == path_of(collection, provider) && vouched.challenge == challenge(verifier)
-        };
-        let vouched = vouched.filter(fits).map(Vouched::into_profile);
-        Ok(vouched.ok_or(Refusal::Mismatch("the code is unknown, was used, or is another client's")))
+        let vouched = vouched.filter(|vouched| vouched.challenge == challenge(verifier));
+        let profile = vouched.map(Vouched::into_profile);
+        Ok(profile.ok_or(Refusal::Mismatch("the code is unknown, was used, or is another client's")))
     }
 }

@@ -7,11 +7,11 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use web::Problem;
 
-use crate::detour::page::Language;
+use crate::detour::page::{self, Language};
 use crate::service::Identity;
 
-/// The cookie by which a browser that comes back is known to be the one that left. The name of the first makes the browser
-/// itself refuse one from another host or without encryption.
+/// The cookie by which a browser that comes back is known to be the one that left: with encryption, and without. The name of
+/// the first makes the browser itself refuse one that comes from another host or without encryption.
 const COOKIES: [&str; 2] = ["__Host-ondol-browser", "ondol-browser"];
 /// Letters of its value.
 const LENGTH: usize = 40;
@@ -22,28 +22,31 @@ const FORM_BYTES_MAX: usize = 16 << 10;
 
 /// A browser that is to be known again.
 pub(super) struct Browser {
-    secret: String,
+    /// Name and value.
+    cookie: String,
     is_https: bool,
 }
 
 impl Browser {
-    /// The browser of a request; one that was not here before gets a new secret.
+    /// The browser of a request; one that was not here before gets a new cookie.
     pub(super) fn of(head: &Parts, origin: &str) -> Browser {
-        let secret = cookie(head).map_or_else(|| base::chance::word(LENGTH), str::to_owned);
-        Browser { secret, is_https: origin.starts_with("https://") }
+        let is_https = origin.starts_with("https://");
+        let name = COOKIES[usize::from(!is_https)];
+        let known = cookies(head).into_iter().find(|cookie| cookie.starts_with(name));
+        let cookie = known.map_or_else(|| format!("{name}={}", base::chance::word(LENGTH)), str::to_owned);
+        Browser { cookie, is_https }
     }
 
     /// What it is known by.
-    pub(super) fn secret(&self) -> &str {
-        &self.secret
+    pub(super) fn cookie(&self) -> &str {
+        &self.cookie
     }
 
     /// Sends it to a provider; it keeps its cookie.
     pub(super) fn send_away(&self, to: &str) -> Response {
         let mut response = web::reply::see_other(to);
-        let (name, secure) = if self.is_https { (COOKIES[0], "; Secure") } else { (COOKIES[1], "") };
-        let text =
-            format!("{name}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={SECONDS}{secure}", self.secret);
+        let secure = if self.is_https { "; Secure" } else { "" };
+        let text = format!("{}; Path=/; HttpOnly; SameSite=Lax; Max-Age={SECONDS}{secure}", self.cookie);
         let cookie = HeaderValue::try_from(text).expect("names and values of our cookies are plain ASCII");
         response.headers_mut().insert(header::SET_COOKIE, cookie);
         close(&mut response);
@@ -51,14 +54,16 @@ impl Browser {
     }
 }
 
-/// The value of a browser's cookie.
-pub(super) fn cookie(head: &Parts) -> Option<&str> {
+/// The cookies of ours that a browser sends, each as name and value.
+pub(super) fn cookies(head: &Parts) -> Vec<&str> {
+    let is_ours = |cookie: &&str| {
+        cookie.split_once('=').is_some_and(|(name, value)| {
+            let is_value = |byte: u8| base::chance::ALPHABET.contains(&byte);
+            COOKIES.contains(&name) && value.len() == LENGTH && value.bytes().all(is_value)
+        })
+    };
     let texts = head.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs: Vec<(&str, &str)> =
-        texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect();
-    let value = COOKIES.iter().find_map(|name| pairs.iter().find(|(known, _)| known == name))?.1;
-    let is_ours = value.len() == LENGTH && value.bytes().all(|byte| base::chance::ALPHABET.contains(&byte));
-    is_ours.then_some(value)
+    texts.flat_map(|text| text.split(';')).map(str::trim).filter(is_ours).collect()
 }
 
 /// The language that it likes.
@@ -82,7 +87,7 @@ pub(super) fn page(status: StatusCode, text: String) -> Response {
     let mut response = web::reply::html(text);
     *response.status_mut() = status;
     close(&mut response);
-    let policy = HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+    let policy = HeaderValue::try_from(page::policy()).expect("our policy is plain ASCII");
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     response
 }

@@ -60,7 +60,7 @@ async fn answer(
         collection: &collection,
         provider: &provider,
         beginning: &beginning,
-        browser: browser.secret(),
+        browser: browser.cookie(),
         typed,
     };
     Ok(match identity.leave(&leaving).await? {
@@ -85,7 +85,7 @@ async fn over(
         Note::Later => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
         _ => (StatusCode::BAD_REQUEST, "server_error"),
     };
-    let what = json!({ "state": beginning.state, "code": "", "error": error });
-    identity.hand(&beginning.state, what).await?;
+    let told = json!({ "state": beginning.state, "code": "", "error": error });
+    identity.hand(&beginning.state, told).await?;
     Ok(browser::page(status, page::note(language, note)))
 }

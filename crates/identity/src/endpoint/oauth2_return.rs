@@ -24,14 +24,14 @@ pub(super) async fn arrive(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
-    identity.limiter().check(&["*:oauth2Return"], web::request::address(&head.extensions))?;
+    identity.limiter().check(&["*:oauth2Return", "*:auth"], web::request::address(&head.extensions))?;
     let collection = auth_collection(&identity, &collection)?;
     let provider = identity.providers(&collection).into_iter().find(|known| known.name == provider);
     let provider = provider.ok_or_else(Problem::missing)?;
     let back = Back {
         collection: &collection,
         provider: &provider,
-        browser: browser::cookie(&head).unwrap_or_default(),
+        browser: &browser::cookies(&head),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
     };
@@ -45,16 +45,20 @@ pub(super) async fn arrive(
             Note::Failed
         }
         Some(Told { state, code: Ok(code) }) => {
-            let what = json!({ "state": state, "code": code, "error": "" });
-            let is_heard = identity.hand(&state, what).await?;
+            let is_heard =
+                identity.hand(&state, json!({ "state": state, "code": code, "error": "" })).await?;
             if is_heard { Note::Done } else { Note::Failed }
         }
         Some(Told { state, code: Err(refusal) }) => {
             let cause = chain(&refusal);
             tracing::warn!(provider = provider.name, cause, "a sign-in through a provider was refused");
-            let what = json!({ "state": state, "code": "", "error": error(&refusal) });
-            identity.hand(&state, what).await?;
-            if refusal.kind() == Kind::Unavailable { Note::Later } else { Note::Failed }
+            let told = json!({ "state": state, "code": "", "error": error(&refusal) });
+            identity.hand(&state, told).await?;
+            match refusal.kind() {
+                Kind::Unavailable => Note::Later,
+                Kind::Forbidden => Note::Outsider,
+                _ => Note::Failed,
+            }
         }
     };
     let status = match note {
@@ -72,7 +76,7 @@ pub(super) async fn forward(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    identity.limiter().check(&["*:oauth2Return"], web::request::address(&head.extensions))?;
+    identity.limiter().check(&["*:oauth2Return", "*:auth"], web::request::address(&head.extensions))?;
     let form = browser::form(&identity, body).await?;
     let query = head.uri.query().unwrap_or_default();
     Ok(web::reply::see_other(&format!("{}?{query}&{form}", head.uri.path())))
@@ -81,7 +85,7 @@ pub(super) async fn forward(
 /// What the client is told of a refusal, in the words of OAuth 2.0.
 fn error(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::Refused(_) => "access_denied",
+        Refusal::Refused(_) | Refusal::Outsider => "access_denied",
         refusal if refusal.kind() == Kind::Unavailable => "temporarily_unavailable",
         _ => "server_error",
     }

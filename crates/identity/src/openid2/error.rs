@@ -1,10 +1,14 @@
-//! What can end a round: a refusal, or records that can't be reached.
+//! What can end a round: no identifier, a refusal, or records that can't be reached.
 
+use super::core::identifier;
 use crate::refusal::Refusal;
 
 /// Why a round did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// What was given is no identifier that may be used.
+    #[error(transparent)]
+    Identifier(#[from] identifier::Fault),
     /// The person is not let in.
     #[error(transparent)]
     Refused(#[from] Refusal),

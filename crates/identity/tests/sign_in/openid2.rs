@@ -163,6 +163,20 @@ async fn a_person_signs_in_and_the_key_is_agreed_on_once() {
 }
 
 #[tokio::test]
+async fn a_provider_that_knows_the_older_hash_only_agrees_on_a_key_by_it() {
+    let Some(house) = house().await else { return };
+    let party = Party { hash: Hash::Sha1, ..house.party() };
+    let identifier = normalise(&house.peer.base()).expect("an identifier");
+    let asked = house.settings.questions();
+    let (round, to) = party.begin(&identifier, BACK, "http://127.0.0.1:9/", &asked).await.expect("begins");
+    assert!(to.as_str().contains("HMAC-SHA1"), "{to}");
+    let back = house.peer.visit(to.as_str()).location().expect("back").to_owned();
+    let (_, query) = back.split_once('?').expect("a query");
+    party.finish(&round, &back, query).await.expect("signs in");
+    assert_eq!((house.asked("associate"), house.asked("check_authentication")), (1, 0));
+}
+
+#[tokio::test]
 async fn an_assertion_is_good_for_one_sign_in_whoever_sends_it_again() {
     let Some(house) = house().await else { return };
     let begun = house.begin("/").await.expect("begins");

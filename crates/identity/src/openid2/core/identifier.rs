@@ -82,6 +82,17 @@ impl Allowed {
         patterns.collect::<Result<_, _>>().map(Allowed)
     }
 
+    /// The address that a text stands for, if it may be asked. One that was typed without a scheme means `https` where only
+    /// that is on the list.
+    pub fn pick(&self, text: &str) -> Result<Url, Fault> {
+        let url = normalise(text)?;
+        if self.has(&url) {
+            return Ok(url);
+        }
+        let secure = normalise(&format!("https://{}", text.trim())).ok().filter(|_| !text.contains("://"));
+        secure.filter(|url| self.has(url)).ok_or(Fault::NotAllowed)
+    }
+
     /// Whether an address may be asked.
     pub fn has(&self, url: &Url) -> bool {
         self.0.iter().any(|pattern| match pattern {
@@ -185,6 +196,15 @@ mod tests {
             ("http://127.0.0.1:80/", false),
         ] {
             assert_eq!(list.has(&Url::parse(address).expect("an address")), is_allowed, "{address}");
+        }
+        for (typed, picked) in [
+            ("op.example/id/alice", Ok("https://op.example/id/alice")),
+            ("http://op.example/id/alice", Err(Fault::NotAllowed)),
+            ("127.0.0.1:8080/id", Ok("http://127.0.0.1:8080/id")),
+            ("other.example", Err(Fault::NotAllowed)),
+            ("=alice", Err(Fault::Xri)),
+        ] {
+            assert_eq!(list.pick(typed).as_ref().map(Url::as_str), picked.as_ref().copied(), "{typed}");
         }
         assert!(Allowed::parse(["*"]).expect("a list").has(&Url::parse("http://any.example/").expect("one")));
         assert!(!Allowed::default().has(&Url::parse("http://any.example/").expect("one")));

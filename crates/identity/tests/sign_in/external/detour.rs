@@ -48,6 +48,7 @@ impl Browser {
         let page = house.browse(request.body(Body::from(form.to_owned())).expect("a request")).await;
         if let Some(cookie) = &page.cookie {
             assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
+            assert_eq!(cookie.starts_with("__Host-"), cookie.ends_with("; Secure"), "{cookie}");
             self.cookie = cookie.split(';').next().unwrap_or_default().to_owned();
         }
         page
@@ -424,6 +425,23 @@ async fn a_person_is_asked_for_an_address_in_their_language_and_only_those_of_th
         let answer = peer.visit(&page.location.unwrap_or_else(|| panic!("{how}: {}", page.text)));
         assert_eq!(browser.come_back(&house, &answer).await.status, 200, "{how}");
         assert!(house.redeem(&begun, "", json!({})).await.token().is_some(), "{how}");
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_that_another_host_has_planted_is_not_the_browsers() {
+    let Some((peer, house)) = opened("openid2").await else { return };
+    for (plants, status) in [(true, 400), (false, 200)] {
+        let mut begun = house.begin("myopenid", "").await;
+        begun.url = begun.url.replace("redirect_uri=http%3A", "redirect_uri=https%3A");
+        let mut browser = Browser::default();
+        let answer = browser.leave(&house, &peer, &begun, "").await.expect("it leaves");
+        let value =
+            browser.cookie.strip_prefix("__Host-ondol-browser=").expect("the name that browsers guard");
+        if plants {
+            browser.cookie = format!("ondol-browser={value}");
+        }
+        assert_eq!(browser.come_back(&house, &answer).await.status, status);
     }
 }
 
