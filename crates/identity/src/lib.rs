@@ -15,6 +15,8 @@
 //! (the answer to the client that waits), `words` (of settings). `oauth1` and `openid2` are older protocols, whose providers
 //! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
+//! Passkeys: `passkey` (the ceremonies, pure, and their records), `proof` (the password once more).
+//!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, its name in `mfa::Way`, and its end in
 //! `endpoint::answer::enter`, which asks the auth rule and for a second way, and renders the reply. To add a provider: see
 //! `provider`.
@@ -46,7 +48,9 @@ mod origin;
 mod otp;
 mod own;
 pub mod pairs;
+mod passkey;
 mod post;
+mod proof;
 pub mod provider;
 mod question;
 pub mod refusal;
@@ -59,5 +63,6 @@ mod verifier;
 mod words;
 
 pub use config::Config;
+pub use passkey::RelyingParty;
 pub use post::Outgoing;
 pub use service::{Identity, Listeners};

@@ -22,6 +22,8 @@ pub(crate) enum Way {
     Otp,
     /// Through a provider.
     OAuth2,
+    /// By a passkey, which its owner has unlocked.
+    Passkey,
 }
 
 /// What a way that was passed comes to.
@@ -43,7 +45,13 @@ impl Way {
             Way::Password => "password",
             Way::Otp => "otp",
             Way::OAuth2 => "oauth2",
+            Way::Passkey => "passkey",
         }
+    }
+
+    /// Whether it proves two things at once: something that one has, and something that one knows or is.
+    pub(crate) fn is_two(self) -> bool {
+        self == Way::Passkey
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn enter_with(
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
     check(identity, &ask, &account).await?;
-    if mfa::is_asked(identity, &ask.request, &account).await? {
+    if !way.is_two() && mfa::is_asked(identity, &ask.request, &account).await? {
         match mfa::step(identity, &account, way, &ask.text("mfaId")).await? {
             Step::Enter => {}
             Step::Half(id) => {

@@ -9,6 +9,7 @@ mod house;
 mod mailed;
 mod mailing;
 mod openid2;
+mod passkeys;
 mod password;
 mod sending;
 mod steps;
