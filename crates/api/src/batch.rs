@@ -126,7 +126,7 @@ fn step(asked: Asked, uploads: Vec<Upload>) -> Result<Step, Problem> {
         }
         _ => return Err(unknown()),
     };
-    Ok(Step { collection: collection.clone(), act, shape })
+    Ok(Step { collection: collection.clone(), act, shape, asker: None })
 }
 
 /// What a request of a batch counts as: the same as by itself.
@@ -174,7 +174,7 @@ mod tests {
     fn meaning(method: &str, url: &str) -> String {
         let asked = Asked { method: method.into(), url: url.into(), body: None };
         match step(asked, Vec::new()) {
-            Ok(Step { collection, act, shape }) => match act {
+            Ok(Step { collection, act, shape, .. }) => match act {
                 Act::Create(_) => format!("create in {collection} {}", shape.expand),
                 Act::Upsert(_) => format!("upsert in {collection}"),
                 Act::Update(id, _) => format!("update {id} of {collection}"),

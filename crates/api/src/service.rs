@@ -85,6 +85,12 @@ impl Service {
             .with_state(self.clone())
     }
 
+    /// Tells the client of an event stream something under a topic that is no collection's, if it waits for it. It is told
+    /// once, and waits no longer then; false when it does not wait here.
+    pub fn tell_client(&self, client: &str, topic: &str, what: &serde_json::Value) -> bool {
+        self.inner.hub.tell(client, topic, what)
+    }
+
     /// Carries events from the change log to the listeners until `stop` is cancelled; then ends their connections.
     pub async fn run(&self, stop: CancellationToken) {
         self.inner.hub.run(stop).await;

@@ -16,14 +16,14 @@ use sha2::Sha256;
 /// What every ticket begins with; no provider's code has a dot after one letter and a digit.
 const PREFIX: &str = "t1.";
 /// How long a ticket may be redeemed, in milliseconds.
-pub const TICKET_TIME_MAX_MS: i64 = 600_000;
+pub(crate) const TICKET_TIME_MAX_MS: i64 = 600_000;
 /// Longest parameter of a callback that is looked at, in bytes.
-pub const PARAMETER_BYTES_MAX: usize = 16 << 10;
+pub(crate) const PARAMETER_BYTES_MAX: usize = 16 << 10;
 
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Callback {
+pub(crate) struct Callback {
     /// The code.
     #[serde(rename = "c")]
     pub code: String,
@@ -45,7 +45,7 @@ pub struct Callback {
 }
 
 /// A callback with what the client brings beside it.
-pub struct Given<'a> {
+pub(crate) struct Given<'a> {
     /// What came back.
     pub callback: &'a Callback,
     /// Where the browser was told to come back to.
@@ -58,7 +58,7 @@ pub struct Given<'a> {
 
 /// What to do about a callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Arrival {
+pub(crate) enum Arrival {
     /// Hand it to whoever waits under this state.
     Good {
         /// The state.
@@ -78,7 +78,10 @@ pub enum Arrival {
 }
 
 /// Reads the parameters of a callback, in their order. One that comes twice spoils it.
-pub fn read<'a>(parameters: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>, now: Timestamp) -> Arrival {
+pub(crate) fn read<'a>(
+    parameters: impl Iterator<Item = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
+    now: Timestamp,
+) -> Arrival {
     const KNOWN: [&str; 6] = ["state", "code", "iss", "id_token", "user", "error"];
     let mut found: [Option<String>; KNOWN.len()] = Default::default();
     let mut is_spoilt = false;
@@ -105,7 +108,7 @@ pub fn read<'a>(parameters: impl Iterator<Item = (std::borrow::Cow<'a, str>, std
 
 impl Callback {
     /// The ticket.
-    pub fn ticket(&self, key: &[u8; 32]) -> String {
+    pub(crate) fn ticket(&self, key: &[u8; 32]) -> String {
         let payload = serde_json::to_vec(self).expect("a callback has only texts and a number");
         let mut ticket = format!("{PREFIX}{}", BASE64.encode(payload));
         let mac: [u8; 32] = mac(key, &ticket).finalize().into_bytes().into();
@@ -116,7 +119,7 @@ impl Callback {
 
     /// What a client sent as a code: the callback of a ticket of ours, or a plain code. `None` for a ticket that is not
     /// ours or is too old.
-    pub fn redeem(sent: &str, key: &[u8; 32], now: Timestamp) -> Option<Callback> {
+    pub(crate) fn redeem(sent: &str, key: &[u8; 32], now: Timestamp) -> Option<Callback> {
         if !sent.starts_with(PREFIX) {
             return Some(Callback { code: sent.to_owned(), at: now.0, ..Callback::default() });
         }
@@ -165,7 +168,14 @@ mod tests {
 
     #[test]
     fn a_parameter_twice_and_a_callback_without_state_reach_nobody() {
-        for query in ["", "code=c", "state=&code=c", "state=s&state=t&code=c", "state=s&code=c&code=d", "state=s&iss=a&iss=b"] {
+        for query in [
+            "",
+            "code=c",
+            "state=&code=c",
+            "state=s&state=t&code=c",
+            "state=s&code=c&code=d",
+            "state=s&iss=a&iss=b",
+        ] {
             assert_eq!(arrival(query), Arrival::Stray, "{query}");
         }
     }
@@ -180,7 +190,9 @@ mod tests {
 
     #[test]
     fn a_ticket_is_redeemed_by_its_key_and_in_its_time() {
-        let Arrival::Good { callback, .. } = arrival("state=s&code=c.d&id_token=e.f.g") else { panic!("good") };
+        let Arrival::Good { callback, .. } = arrival("state=s&code=c.d&id_token=e.f.g") else {
+            panic!("good")
+        };
         let ticket = callback.ticket(&KEY);
         assert_eq!(Callback::redeem(&ticket, &KEY, NOW), Some(callback));
         assert_eq!(Callback::redeem(&ticket, &[8; 32], NOW), None);

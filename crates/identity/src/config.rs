@@ -1,9 +1,13 @@
 //! The settings and limits of identity, each with its default.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::unit::{Bytes, Span};
 use serde::Deserialize;
+
+use crate::fetch::Limits;
+use crate::provider::OnService;
 
 /// Limits of sign-in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -49,6 +53,26 @@ pub struct Config {
     pub origins_kept: Span,
     /// Between two clearings of what has expired.
     pub sweep_every: Span,
+    /// Bytes of what a provider answers; more is an error.
+    pub answer_bytes_max: Bytes,
+    /// How long a provider may take to answer.
+    pub answer_time_max: Span,
+    /// For development: providers may be on this machine, without encryption.
+    pub may_ask_loopback: bool,
+    /// The providers of the service file, by name: `[sign-in.NAME]`.
+    #[serde(skip)]
+    pub providers: BTreeMap<String, OnService>,
+}
+
+impl Config {
+    /// The limits of asking providers.
+    pub(crate) fn fetch_limits(&self) -> Limits {
+        Limits {
+            body_bytes_max: self.answer_bytes_max.0,
+            time_max: self.answer_time_max.0,
+            may_ask_loopback: self.may_ask_loopback,
+        }
+    }
 }
 
 impl Default for Config {
@@ -75,6 +99,10 @@ impl Default for Config {
             origins_max: 5,
             origins_kept: seconds(180 * 86_400),
             sweep_every: seconds(600),
+            answer_bytes_max: Bytes(1 << 20),
+            answer_time_max: seconds(10),
+            may_ask_loopback: false,
+            providers: BTreeMap::new(),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! The endpoints of accounts; one endpoint is one file.
 //!
 //! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `mailing` (what is the same
-//! wherever a mail is asked for), then the endpoints: `password`, `request_otp`, `otp`, `refresh`, `methods`, `impersonate`,
-//! `file_token`, those of verification, password reset and e-mail change, and `absent` (what this version can't do, said
-//! plainly).
+//! wherever a mail is asked for), then the endpoints: `password`, `request_otp`, `otp`, `oauth2`, `redirect`,
+//! `refresh`, `methods`, `impersonate`, `file_token`, and those of verification, password reset and e-mail change.
 
-mod absent;
 mod answer;
 mod ask;
 mod confirm_email_change;
@@ -16,8 +14,10 @@ mod given;
 mod impersonate;
 mod mailing;
 mod methods;
+mod oauth2;
 mod otp;
 mod password;
+mod redirect;
 mod refresh;
 mod request_email_change;
 mod request_otp;
@@ -31,8 +31,10 @@ use crate::service::Identity;
 
 pub(crate) fn router(identity: Identity) -> Router {
     let of = |name: &str| format!("/api/collections/{{collection}}/{name}");
-    let mut router = Router::new()
+    let router = Router::new()
         .route(&of("auth-with-password"), post(password::sign_in))
+        .route(&of("auth-with-oauth2"), post(oauth2::sign_in))
+        .route("/api/oauth2-redirect", get(redirect::arrive).post(redirect::arrive))
         .route(&of("request-otp"), post(request_otp::request))
         .route(&of("auth-with-otp"), post(otp::sign_in))
         .route(&of("request-verification"), post(request_verification::request))
@@ -45,8 +47,5 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("auth-methods"), get(methods::list))
         .route(&of("impersonate/{id}"), post(impersonate::impersonate))
         .route("/api/files/token", post(file_token::make));
-    for name in absent::DISABLED {
-        router = router.route(&of(name), post(absent::disabled));
-    }
     router.with_state(identity)
 }

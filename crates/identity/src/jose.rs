@@ -18,7 +18,7 @@ use crate::refusal::Refusal;
 use keys::Keys;
 
 /// Longest token that is looked at, in bytes.
-pub const LENGTH_MAX: usize = 16 << 10;
+pub(crate) const LENGTH_MAX: usize = 16 << 10;
 /// Longest name of a key, in bytes.
 const KID_BYTES_MAX: usize = 256;
 /// What a header may not hold: keys, places of keys, and extensions, of which none is known here.
@@ -26,7 +26,7 @@ const REFUSED: [&str; 7] = ["jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"];
 
 /// An algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
+pub(crate) enum Algorithm {
     /// RSA, PKCS #1 1.5, SHA-256.
     Rs256,
     /// ECDSA on P-256, SHA-256.
@@ -37,10 +37,10 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them, by default.
-    pub const ALL: [Algorithm; 3] = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
+    pub(crate) const ALL: [Algorithm; 3] = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa];
 
     /// The algorithm of a name; `None` for all that are not taken, `none` and shared secrets among them.
-    pub fn named(name: &str) -> Option<Algorithm> {
+    pub(crate) fn named(name: &str) -> Option<Algorithm> {
         Some(match name {
             "RS256" => Algorithm::Rs256,
             "ES256" => Algorithm::Es256,
@@ -52,7 +52,7 @@ impl Algorithm {
 
 /// A token that has the right form. What it says is not to be believed yet.
 #[derive(Debug)]
-pub struct Unproven<'a> {
+pub(crate) struct Unproven<'a> {
     algorithm: Algorithm,
     kid: Option<String>,
     signed: &'a str,
@@ -62,7 +62,7 @@ pub struct Unproven<'a> {
 
 /// A token whose signature is right, by a key of the issuer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Proven {
+pub(crate) struct Proven {
     /// The algorithm.
     pub algorithm: Algorithm,
     /// What it says.
@@ -71,7 +71,7 @@ pub struct Proven {
 
 /// Why a token is not proven.
 #[derive(Debug)]
-pub enum Doubt {
+pub(crate) enum Doubt {
     /// None of the keys is the one that it names: newer keys may have it.
     UnknownKey,
     /// The signature is wrong.
@@ -79,7 +79,7 @@ pub enum Doubt {
 }
 
 /// Reads a token.
-pub fn read<'a>(token: &'a str, allowed: &[Algorithm]) -> Result<Unproven<'a>, Refusal> {
+pub(crate) fn read<'a>(token: &'a str, allowed: &[Algorithm]) -> Result<Unproven<'a>, Refusal> {
     const FORM: Refusal = Refusal::Mismatch("the ID token has not the form of one");
     if token.len() > LENGTH_MAX {
         return Err(FORM);
@@ -113,7 +113,7 @@ pub fn read<'a>(token: &'a str, allowed: &[Algorithm]) -> Result<Unproven<'a>, R
 
 impl Unproven<'_> {
     /// What the token says, if one of the keys made it.
-    pub fn prove(self, keys: &Keys) -> Result<Proven, Doubt> {
+    pub(crate) fn prove(self, keys: &Keys) -> Result<Proven, Doubt> {
         let mut candidates = keys.of(self.algorithm, self.kid.as_deref()).peekable();
         if candidates.peek().is_none() {
             return Err(Doubt::UnknownKey);

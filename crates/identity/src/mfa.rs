@@ -20,6 +20,8 @@ pub(crate) enum Way {
     Password,
     /// By a mailed code.
     Otp,
+    /// By a provider.
+    OAuth2,
 }
 
 /// What a way that was passed comes to.
@@ -40,6 +42,7 @@ impl Way {
         match self {
             Way::Password => "password",
             Way::Otp => "otp",
+            Way::OAuth2 => "oauth2",
         }
     }
 }

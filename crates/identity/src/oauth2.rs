@@ -89,7 +89,11 @@ pub enum Pkce {
 
 impl Settings {
     /// The addresses in it; what else is wrong goes to `faults`.
-    pub(crate) fn check<'a>(&'a self, provider: &Provider, faults: &mut Vec<String>) -> Vec<(&'static str, &'a str)> {
+    pub(crate) fn check<'a>(
+        &'a self,
+        provider: &Provider,
+        faults: &mut Vec<String>,
+    ) -> Vec<(&'static str, &'a str)> {
         check_client(self.client_auth, provider, faults);
         check_response_mode(&self.response_mode, faults);
         if self.iss_param != "absent" && !self.iss_param.starts_with("required:") {
@@ -245,6 +249,7 @@ pub(crate) fn token(answer: &Answer) -> Result<Token, Refusal> {
 pub(crate) fn code(error: &Value) -> String {
     const LENGTH_MAX: usize = 40;
     let code = error.as_str().or_else(|| error.get("type")?.as_str()).unwrap_or_default();
-    let is_code = (1..=LENGTH_MAX).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_code = (1..=LENGTH_MAX).contains(&code.len())
+        && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if is_code { code.to_owned() } else { "an error of its own".to_owned() }
 }

@@ -99,7 +99,11 @@ impl Settings {
     }
 
     /// The addresses in it; what else is wrong goes to `faults`.
-    pub(crate) fn check<'a>(&'a self, provider: &Provider, faults: &mut Vec<String>) -> Vec<(&'static str, &'a str)> {
+    pub(crate) fn check<'a>(
+        &'a self,
+        provider: &Provider,
+        faults: &mut Vec<String>,
+    ) -> Vec<(&'static str, &'a str)> {
         let auth = self.client_auth.unwrap_or(match &provider.secret {
             Some(_) => ClientAuth::Basic,
             None => ClientAuth::None,

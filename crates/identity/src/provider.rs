@@ -54,6 +54,22 @@ pub struct Provider {
     pub about: About,
 }
 
+/// A provider of the service file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnService {
+    /// What is written of it.
+    pub written: Written,
+    /// The names of the collections that offer it.
+    pub collections: Vec<String>,
+}
+
+impl OnService {
+    /// Whether a collection offers it.
+    pub fn is_for(&self, collection: &str) -> bool {
+        self.collections.iter().any(|name| name == collection)
+    }
+}
+
 /// The protocols.
 #[derive(Clone, Debug)]
 pub enum Kind {
@@ -176,10 +192,14 @@ impl TryFrom<String> for EmailTrust {
             ("never", _) => EmailTrust::Never,
             ("assist", _) => EmailTrust::Assist,
             ("hd", _) => EmailTrust::HostedDomain,
-            (_, Some(domains)) if !domains.trim().is_empty() => {
-                EmailTrust::Domains(domains.split(',').map(|domain| domain.trim().to_ascii_lowercase()).collect())
+            (_, Some(domains)) if !domains.trim().is_empty() => EmailTrust::Domains(
+                domains.split(',').map(|domain| domain.trim().to_ascii_lowercase()).collect(),
+            ),
+            _ => {
+                return Err(format!(
+                    "`{text}` may be `never`, `assist`, `hd` or `domain:example.com,example.org`"
+                ));
             }
-            _ => return Err(format!("`{text}` may be `never`, `assist`, `hd` or `domain:example.com,example.org`")),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The handle: proves tokens for the other rooms and issues new ones.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -11,6 +11,7 @@ use web::limiter::Limiter;
 
 use crate::cache::{Cache, Proven};
 use crate::config::Config;
+use crate::external::External;
 use crate::post::{self, Outgoing, Post};
 use crate::token::{self, Claims, Key, Purpose};
 use crate::{endpoint, sweep};
@@ -27,13 +28,23 @@ struct Inner {
     limiter: Arc<Limiter>,
     cache: Cache,
     post: Option<Post>,
+    external: External,
+    listeners: OnceLock<Arc<dyn Listeners>>,
+}
+
+/// Those who have an open event stream; told of by whichever room keeps them.
+pub trait Listeners: Send + Sync + 'static {
+    /// Tells one of them something under a topic that it waits for, once: it waits no longer then. False when it does not wait.
+    fn tell(&self, client: &str, topic: &str, what: &serde_json::Value) -> bool;
 }
 
 impl Identity {
     /// The room on these records; the limiter is the one of the whole server.
     pub fn new(config: Config, records: Records, limiter: Arc<Limiter>) -> Identity {
         let cache = Cache::new(config.cached_tokens_max, config.cached_token_time_max.0);
-        Identity { inner: Arc::new(Inner { config, records, limiter, cache, post: None }) }
+        let external = External::new(config.fetch_limits());
+        let (listeners, post) = (OnceLock::new(), None);
+        Identity { inner: Arc::new(Inner { config, records, limiter, cache, post, external, listeners }) }
     }
 
     /// The same, sending mails. To be asked before the handle is shared.
@@ -41,6 +52,12 @@ impl Identity {
     pub fn with_mail(self, outgoing: Outgoing) -> Identity {
         let inner = Arc::into_inner(self.inner).expect("nobody else has the handle yet");
         Identity { inner: Arc::new(Inner { post: Some(Post::new(outgoing)), ..inner }) }
+    }
+
+    /// Says who tells listeners: whoever waits for a provider's answer waits on the event stream. Said once.
+    pub fn set_listeners(&self, listeners: Arc<dyn Listeners>) {
+        // a second word changes nothing
+        drop(self.inner.listeners.set(listeners));
     }
 
     /// Its routes.
@@ -55,11 +72,11 @@ impl Identity {
 
     /// Follows the change log until the stop, so that proven tokens can be kept at hand. Without it every token is proved
     /// against the database each time; so it is on a database server, where another web server may have voided a token
-    /// before this one has heard of it.
+    /// before this one has heard of it; there the log is followed for what providers send back to other web servers.
     async fn follow(&self, stop: &CancellationToken) {
         let (store, cache) = (self.records().store(), &self.inner.cache);
         if store.is_shared() {
-            return stop.cancelled().await;
+            return self.carry(&stop).await;
         }
         while !stop.is_cancelled() {
             let after = store.position();
@@ -223,6 +240,14 @@ impl Identity {
 
     pub(crate) fn records(&self) -> &Records {
         &self.inner.records
+    }
+
+    pub(crate) fn external(&self) -> &External {
+        &self.inner.external
+    }
+
+    pub(crate) fn listeners(&self) -> Option<&dyn Listeners> {
+        self.inner.listeners.get().map(|listeners| &**listeners)
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {

@@ -39,7 +39,7 @@ pub async fn create(records: &Records, email: &str, password: &Secret) -> Result
     let mut body = passwords(password);
     body.insert("email".into(), email.into());
     body.insert("verified".into(), true.into());
-    let request = request(records, "POST", &body)?;
+    let request = house(records, "POST", &body)?;
     let draft = Draft { values: body, uploads: Vec::new() };
     records.create(&request, SUPERUSERS, draft, &Shape::default()).await.map(drop)
 }
@@ -48,7 +48,7 @@ pub async fn create(records: &Records, email: &str, password: &Secret) -> Result
 pub async fn update(records: &Records, email: &str, password: &Secret) -> Result<(), Error> {
     let account = find(records, email).await?.ok_or_else(|| unknown(email))?;
     let body = passwords(password);
-    let request = request(records, "PATCH", &body)?;
+    let request = house(records, "PATCH", &body)?;
     let draft = Draft { values: body, uploads: Vec::new() };
     records.update(&request, SUPERUSERS, &account.row.id, draft, &Shape::default()).await.map(drop)
 }
@@ -64,7 +64,7 @@ pub async fn upsert(records: &Records, email: &str, password: &Secret) -> Result
 /// Deletes a superuser; the last one stays.
 pub async fn delete(records: &Records, email: &str) -> Result<(), Error> {
     let account = find(records, email).await?.ok_or_else(|| unknown(email))?;
-    let request = request(records, "DELETE", &Map::new())?;
+    let request = house(records, "DELETE", &Map::new())?;
     records.delete(&request, SUPERUSERS, &account.row.id).await
 }
 
@@ -100,13 +100,13 @@ fn collection(records: &Records) -> Result<Arc<Collection>, Error> {
     found.ok_or_else(|| Error::refused(Kind::Internal, "the collection of superusers is missing"))
 }
 
-/// A request of the house itself.
-fn request(records: &Records, method: &str, body: &Map<String, Value>) -> Result<Request, Error> {
-    let house = Principal::house(collection(records)?);
+/// A request of the house itself: no rule is asked.
+pub(crate) fn house(records: &Records, method: &str, body: &Map<String, Value>) -> Result<Request, Error> {
+    let superuser = Principal::house(collection(records)?);
     Ok(Request {
         method: method.into(),
         body: body.clone(),
-        auth: Some(Arc::new(house)),
+        auth: Some(Arc::new(superuser)),
         ..Request::default()
     })
 }

@@ -159,6 +159,13 @@ pub(crate) fn is_alive(exp: i64, now: Timestamp) -> bool {
     now.0.div_euclid(1000) < exp
 }
 
+/// A key for another purpose, derived from a secret.
+pub(crate) fn derived(secret: &str, purpose: &[u8]) -> [u8; 32] {
+    let mut mac = keyed(secret.as_bytes());
+    mac.update(purpose);
+    mac.finalize().into_bytes().into()
+}
+
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }

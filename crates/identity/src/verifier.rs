@@ -12,19 +12,19 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 /// Random bytes in a verifier.
-pub const CHANCE_BYTES: usize = 24;
+pub(crate) const CHANCE_BYTES: usize = 24;
 /// How long a sign-in may take from the list of providers to the code, in milliseconds.
-pub const TIME_MAX_MS: i64 = 600_000;
+pub(crate) const TIME_MAX_MS: i64 = 600_000;
 /// Bytes of the hour, of chance and of the signature.
 const BYTES: usize = 8 + CHANCE_BYTES + 32;
 
 /// What signs verifiers of one collection for one provider.
 #[derive(Clone, Copy)]
-pub struct Maker([u8; 32]);
+pub(crate) struct Maker([u8; 32]);
 
 impl Maker {
     /// The maker of a collection (by its secret) for a provider; `None` without a secret.
-    pub fn new(collection_secret: &str, provider: &str) -> Option<Maker> {
+    pub(crate) fn new(collection_secret: &str, provider: &str) -> Option<Maker> {
         if collection_secret.is_empty() {
             return None;
         }
@@ -35,7 +35,7 @@ impl Maker {
     }
 
     /// A verifier: 86 characters, as many as RFC 7636 allows and more than it asks for.
-    pub fn make(&self, now: Timestamp, chance: [u8; CHANCE_BYTES]) -> String {
+    pub(crate) fn make(&self, now: Timestamp, chance: [u8; CHANCE_BYTES]) -> String {
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend(now.0.to_be_bytes());
         bytes.extend(chance);
@@ -44,8 +44,10 @@ impl Maker {
     }
 
     /// Whether a verifier is ours, for this collection and provider, and not too old.
-    pub fn knows(&self, verifier: &str, now: Timestamp) -> bool {
-        let Some(bytes) = BASE64.decode(verifier).ok().filter(|bytes| bytes.len() == BYTES) else { return false };
+    pub(crate) fn knows(&self, verifier: &str, now: Timestamp) -> bool {
+        let Some(bytes) = BASE64.decode(verifier).ok().filter(|bytes| bytes.len() == BYTES) else {
+            return false;
+        };
         let (said, signature) = bytes.split_at(BYTES - 32);
         let mut mac = keyed(&self.0);
         mac.update(b"verifier");
@@ -56,7 +58,7 @@ impl Maker {
     }
 
     /// The nonce that belongs to a verifier.
-    pub fn nonce(&self, verifier: &str) -> String {
+    pub(crate) fn nonce(&self, verifier: &str) -> String {
         BASE64.encode(self.sign(b"nonce", verifier.as_bytes()))
     }
 
@@ -69,7 +71,7 @@ impl Maker {
 }
 
 /// The challenge of a verifier, S256.
-pub fn challenge(verifier: &str) -> String {
+pub(crate) fn challenge(verifier: &str) -> String {
     BASE64.encode(Sha256::digest(verifier.as_bytes()))
 }
 
@@ -93,7 +95,10 @@ mod tests {
         assert!(!maker.knows(&verifier, Timestamp(NOW.0 + TIME_MAX_MS)), "of yesterday");
         assert!(!maker.knows(&verifier, Timestamp(NOW.0 - 1)), "of tomorrow");
         for (secret, provider) in [("other", "google"), ("secret", "github")] {
-            assert!(!Maker::new(secret, provider).expect("a maker").knows(&verifier, NOW), "{secret} {provider}");
+            assert!(
+                !Maker::new(secret, provider).expect("a maker").knows(&verifier, NOW),
+                "{secret} {provider}"
+            );
         }
         assert!(Maker::new("", "google").is_none());
     }

@@ -11,6 +11,7 @@ mod mail;
 mod public;
 mod read;
 mod secret;
+mod sign_in;
 
 use std::path::{Path, PathBuf};
 
@@ -143,7 +144,17 @@ impl Config {
     pub fn parse(name: &str, text: &str) -> Result<Config, Failure> {
         let mut reader = Reader::new(name, text);
         let top: Top = reader.top(&[
-            "log", "metrics", "web", "records", "database", "store", "cache", "api", "identity", "mail",
+            "log",
+            "metrics",
+            "web",
+            "records",
+            "database",
+            "store",
+            "cache",
+            "api",
+            "identity",
+            sign_in::ROOM,
+            "mail",
         ]);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
         config.url = public::url(&mut reader, &top.url, &top.service);
@@ -160,6 +171,7 @@ impl Config {
         config.records = reader.room("records");
         config.api = reader.room("api");
         config.identity = reader.room("identity");
+        config.identity.providers = sign_in::read(&mut reader, config.identity.may_ask_loopback);
         reader.room::<StoreSection>("store").settle(&mut config.store);
         reader.room::<database::Section>("database").settle(&mut reader, &mut config.store);
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
@@ -280,7 +292,7 @@ mod tests {
             "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
             expect![[r#"
                 ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [mail]"#]],
+                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [sign-in], [mail]"#]],
         );
     }
 

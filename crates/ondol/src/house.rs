@@ -73,6 +73,7 @@ impl House {
                 operators: operators.clone(),
             },
         );
+        identity.set_listeners(Arc::new(Streams(api.clone())));
         let console = console::Service::new(
             console::Config { first_run_key: first_run_key.clone(), ..Default::default() },
             console::Means { records: records.clone(), identity: identity.clone(), limiter },
@@ -116,6 +117,15 @@ impl House {
         store.close().await;
         tasks.close();
         tasks.wait().await;
+    }
+}
+
+/// The event streams of the API, as identity tells them of a provider's answer.
+struct Streams(api::Service);
+
+impl identity::Listeners for Streams {
+    fn tell(&self, client: &str, topic: &str, what: &serde_json::Value) -> bool {
+        self.0.tell_client(client, topic, what)
     }
 }
 

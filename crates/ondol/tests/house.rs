@@ -29,3 +29,6 @@ mod asked_again;
 
 #[path = "house/newcomer.rs"]
 mod newcomer;
+
+#[path = "house/sign_in_by_the_client.rs"]
+mod sign_in_by_the_client;

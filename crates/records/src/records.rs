@@ -43,6 +43,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::password::Passwords;
 use crate::records::reads::Reads;
+use crate::request::Request;
 
 /// The handle on all records and collections. Cheap to clone.
 #[derive(Clone)]
@@ -142,6 +143,8 @@ pub struct Step {
     pub act: Act,
     /// What of the written record is answered.
     pub shape: Shape,
+    /// Who asks for this step, where it is not who asks for the batch: the house, beside what somebody asked for.
+    pub asker: Option<Request>,
 }
 
 /// What one request of a batch does.

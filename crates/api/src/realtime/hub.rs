@@ -97,6 +97,12 @@ impl Hub {
         Ok(())
     }
 
+    /// Tells one client something under a topic that it waits for, once; false when it does not wait. The event has no id:
+    /// it is in no log, and nobody can ask for it again.
+    pub(crate) fn tell(&self, client: &str, topic: &str, what: &serde_json::Value) -> bool {
+        self.inner.registry.tell(client, topic, Bytes::from(format!("event:{topic}\ndata:{what}\n\n")))
+    }
+
     /// Tells listeners what happens until `stop` is cancelled or the store is closed; then ends their connections.
     pub(crate) async fn run(&self, stop: CancellationToken) {
         let inner = &*self.inner;

@@ -215,6 +215,22 @@ impl Registry {
         }
     }
 
+    /// Hands an event to one listener under a topic that is no collection's, if it waits for it: once, it waits no longer then.
+    pub(super) fn tell(&self, id: &str, topic: &str, event: Bytes) -> bool {
+        let mut state = self.state();
+        let Some(entry) = state.listeners.get(id) else { return false };
+        let listener = entry.listener.clone();
+        let path = entry.paths.iter().find(|path| path.strip_suffix("/*") == Some(topic)).cloned();
+        let Some(list) = path.and_then(|path| state.subscriptions.get_mut(&path)) else { return false };
+        let before = list.len();
+        list.retain(|subscription| *subscription.listener != *id || *subscription.topic.name != *topic);
+        if list.len() == before {
+            return false;
+        }
+        listener.push(event);
+        true
+    }
+
     /// Listeners that have signed in.
     pub(super) fn bearers(&self) -> Vec<Bearer> {
         let state = self.state();

@@ -24,9 +24,20 @@ pub(super) async fn enter(
     account: Arc<Principal>,
     way: Way,
 ) -> Result<Response, Problem> {
+    enter_with(identity, ask, account, way, None).await
+}
+
+/// The same with what a provider said.
+pub(super) async fn enter_with(
+    identity: &Identity,
+    ask: Ask,
+    account: Arc<Principal>,
+    way: Way,
+    meta: Option<Value>,
+) -> Result<Response, Problem> {
     check(identity, &ask, &account).await?;
     if mfa::is_asked(identity, &ask.request, &account).await? {
-        match mfa::step(identity, &account, way, &ask.text("mfaId")).await? {
+        match mfa::step(identity, &account, way, &ask.half).await? {
             Step::Enter => {}
             Step::Half(id) => {
                 let mut response = web::reply::json(&json!({ "mfaId": id }))?;
@@ -39,15 +50,25 @@ pub(super) async fn enter(
     }
     origin::note(identity, &account, &ask.place).await?;
     let token = identity.sign_in_token(&account)?;
-    signed_in(identity, ask, account, token).await
+    signed_in_with(identity, ask, account, token, meta).await
 }
 
 /// Shows the account to itself, with the token, if its collection lets it sign in.
 pub(super) async fn signed_in(
     identity: &Identity,
+    ask: Ask,
+    account: Arc<Principal>,
+    token: String,
+) -> Result<Response, Problem> {
+    signed_in_with(identity, ask, account, token, None).await
+}
+
+async fn signed_in_with(
+    identity: &Identity,
     mut ask: Ask,
     account: Arc<Principal>,
     token: String,
+    meta: Option<Value>,
 ) -> Result<Response, Problem> {
     check(identity, &ask, &account).await?;
     // `fields` is about the whole answer here, not about the record
@@ -58,10 +79,13 @@ pub(super) async fn signed_in(
         identity.records().render(&ask.request, &account.collection, &account.row, &ask.shape).await?;
     let record: Box<RawValue> = RawValue::from_string(record).map_err(|e| Problem::internal(&e))?;
     let Some(pick) = pick else {
-        return web::reply::json(&Answer { record: &record, token: &token });
+        return web::reply::json(&Answer { record: &record, token: &token, meta });
     };
     let record: Value = serde_json::from_str(record.get()).map_err(|e| Problem::internal(&e))?;
     let mut answer = json!({ "record": record, "token": token });
+    if let Some(meta) = meta {
+        answer["meta"] = meta;
+    }
     pick.apply(&mut answer);
     web::reply::json(&answer)
 }
@@ -81,4 +105,6 @@ async fn check(identity: &Identity, ask: &Ask, account: &Principal) -> Result<()
 struct Answer<'a> {
     record: &'a RawValue,
     token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<Value>,
 }

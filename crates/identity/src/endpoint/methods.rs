@@ -8,10 +8,11 @@ use axum::http::Request;
 use axum::response::Response;
 use records::core::collection::AuthOptions;
 use records::core::pick::Pick;
-use serde_json::json;
+use serde_json::{Value, json};
 use web::Problem;
 
 use super::ask;
+use crate::external::Beginning;
 use crate::options;
 use crate::service::Identity;
 
@@ -32,12 +33,16 @@ pub(super) async fn list(
     let seconds = |is_on: bool, time: fn(&AuthOptions) -> Duration| {
         auth.filter(|_| is_on).map_or(0, |auth| time(auth).as_secs())
     };
+    let mut providers = Vec::new();
+    for provider in identity.providers(&collection) {
+        providers.extend(identity.begin(&collection, &provider).await.map(|beginning| shown(&beginning)));
+    }
     let mut methods = json!({
         "password": { "identityFields": fields, "enabled": options.is_some() },
-        "oauth2": { "providers": [], "enabled": false },
+        "oauth2": { "providers": providers, "enabled": !providers.is_empty() },
         "mfa": { "enabled": has_mfa, "duration": seconds(has_mfa, options::mfa_time) },
         "otp": { "enabled": has_otp, "duration": seconds(has_otp, options::otp_time) },
-        "authProviders": [],
+        "authProviders": providers,
         "usernamePassword": has("username"),
         "emailPassword": has("email"),
     });
@@ -47,4 +52,19 @@ pub(super) async fn list(
         pick.apply(&mut methods);
     }
     web::reply::json(&methods)
+}
+
+/// What the client library needs to send somebody to a provider; its older versions read the names in lower case.
+fn shown(beginning: &Beginning) -> Value {
+    let method = if beginning.challenge.is_empty() { "" } else { "S256" };
+    json!({
+        "name": beginning.name,
+        "displayName": beginning.label,
+        "state": beginning.state,
+        "authURL": beginning.url,
+        "authUrl": beginning.url,
+        "codeVerifier": beginning.verifier,
+        "codeChallenge": beginning.challenge,
+        "codeChallengeMethod": method,
+    })
 }

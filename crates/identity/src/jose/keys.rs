@@ -2,18 +2,20 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
 use serde_json::Value;
 
 use super::Algorithm;
 use crate::refusal::Refusal;
 
 /// Keys at most that a set may have.
-pub const KEYS_MAX: usize = 100;
+pub(crate) const KEYS_MAX: usize = 100;
 
 /// The keys of an issuer.
 #[derive(Clone, Debug)]
-pub struct Keys(Vec<Key>);
+pub(crate) struct Keys(Vec<Key>);
 
 /// A key that proves signatures.
 #[derive(Clone, Debug)]
@@ -24,7 +26,10 @@ pub(super) struct Key {
 
 #[derive(Clone, Debug)]
 enum Public {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
     /// An uncompressed point.
     P256(Vec<u8>),
     Ed25519(Vec<u8>),
@@ -32,18 +37,26 @@ enum Public {
 
 impl Keys {
     /// Reads a key set; keys of other kinds and for other uses are passed over.
-    pub fn parse(set: &Value) -> Result<Keys, Refusal> {
+    pub(crate) fn parse(set: &Value) -> Result<Keys, Refusal> {
         let keys = set.get("keys").and_then(Value::as_array);
         let keys = keys.ok_or(Refusal::Mismatch("the provider's key set is none"))?;
         if keys.len() > KEYS_MAX {
             return Err(Refusal::Mismatch("the provider's key set has more than 100 keys"));
         }
         let keys: Vec<Key> = keys.iter().filter_map(Key::parse).collect();
-        if keys.is_empty() { Err(Refusal::Mismatch("the provider's key set has no key of use")) } else { Ok(Keys(keys)) }
+        if keys.is_empty() {
+            Err(Refusal::Mismatch("the provider's key set has no key of use"))
+        } else {
+            Ok(Keys(keys))
+        }
     }
 
     /// The keys of an algorithm that a token may mean: the one that it names, or any where it names none.
-    pub(super) fn of<'a>(&'a self, algorithm: Algorithm, kid: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
+    pub(super) fn of<'a>(
+        &'a self,
+        algorithm: Algorithm,
+        kid: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Key> {
         let is_named = move |key: &&Key| kid.is_none() || key.kid.as_deref() == kid;
         self.0.iter().filter(move |key| key.public.algorithm() == algorithm).filter(is_named)
     }
@@ -63,7 +76,8 @@ impl Key {
             _ => return None,
         };
         let is_for_signatures = key.get("use").is_none_or(|used| used == "sig");
-        let may_verify = |uses: &Value| uses.as_array().is_some_and(|uses| uses.iter().any(|used| used == "verify"));
+        let may_verify =
+            |uses: &Value| uses.as_array().is_some_and(|uses| uses.iter().any(|used| used == "verify"));
         let is_for_verifying = key.get("key_ops").is_none_or(may_verify);
         let is_of_algorithm = match key.get("alg") {
             None => true,
@@ -79,7 +93,9 @@ impl Key {
             Public::Rsa { n, e } => {
                 RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, signed, signature)
             }
-            Public::P256(point) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed, signature),
+            Public::P256(point) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(signed, signature)
+            }
             Public::Ed25519(point) => UnparsedPublicKey::new(&ED25519, point).verify(signed, signature),
         };
         verified.is_ok()

@@ -1,8 +1,8 @@
 //! The one token that we sign for a provider: Apple's client secret, ES256 with the key that Apple gave out.
 
+use base::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64};
-use base::secret::Secret;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::Value;
@@ -10,7 +10,8 @@ use serde_json::Value;
 /// Signs claims with the key of a PEM file (`-----BEGIN PRIVATE KEY-----`, PKCS #8); `None` when it is no such key.
 pub(crate) fn es256(pem: &Secret, kid: &str, claims: &Value) -> Option<String> {
     // the key is needed to sign with it
-    let body: String = pem.reveal().lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
+    let body: String =
+        pem.reveal().lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
     let chance = SystemRandom::new();
     let der = STANDARD.decode(body).ok()?;
     let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &chance).ok()?;

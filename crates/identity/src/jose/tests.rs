@@ -14,7 +14,15 @@ const ED25519_X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
 #[test]
 fn only_agreed_algorithms_are_looked_at() {
-    for alg in [json!("none"), json!("None"), json!("HS256"), json!("RS384"), json!(""), json!(null), json!(["RS256"])] {
+    for alg in [
+        json!("none"),
+        json!("None"),
+        json!("HS256"),
+        json!("RS384"),
+        json!(""),
+        json!(null),
+        json!(["RS256"]),
+    ] {
         assert!(read(&token(&json!({ "alg": alg }), "{}"), &Algorithm::ALL).is_err(), "{alg}");
     }
     for alg in ["RS256", "ES256", "EdDSA", "Ed25519"] {
@@ -53,11 +61,15 @@ fn a_claim_twice_is_refused() {
 
 #[test]
 fn a_key_that_is_not_known_may_be_newer_than_ours() {
-    let keys = Keys::parse(&json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": ED25519_X, "kid": "a" }] }));
+    let keys =
+        Keys::parse(&json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": ED25519_X, "kid": "a" }] }));
     let keys = keys.expect("keys");
     let prove = |header: Value| read(&token(&header, "{}"), &Algorithm::ALL).expect("a token").prove(&keys);
     assert!(matches!(prove(json!({ "alg": "EdDSA", "kid": "b" })), Err(Doubt::UnknownKey)));
-    assert!(matches!(prove(json!({ "alg": "RS256", "kid": "a" })), Err(Doubt::UnknownKey)), "not of that kind");
+    assert!(
+        matches!(prove(json!({ "alg": "RS256", "kid": "a" })), Err(Doubt::UnknownKey)),
+        "not of that kind"
+    );
     assert!(matches!(prove(json!({ "alg": "EdDSA", "kid": "a" })), Err(Doubt::Refused(_))));
     assert!(matches!(prove(json!({ "alg": "EdDSA" })), Err(Doubt::Refused(_))));
 }

@@ -97,8 +97,12 @@ mod tests {
             ("required:https://x.example", Some("https://x.example/"), false),
             ("required:https://x.example", None, false),
         ] {
-            let callback =
-                Callback { code: "c".into(), iss: iss.map(str::to_owned), is_whole: true, ..Callback::default() };
+            let callback = Callback {
+                code: "c".into(),
+                iss: iss.map(str::to_owned),
+                is_whole: true,
+                ..Callback::default()
+            };
             assert_eq!(check_iss(&settings(iss_param), &callback).is_ok(), is_fit, "{iss_param} {iss:?}");
         }
     }

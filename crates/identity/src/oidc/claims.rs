@@ -69,7 +69,8 @@ pub(crate) fn check(token: &Proven, expected: &Expected<'_>) -> Result<About, Re
             Err(Refusal::Mismatch("the ID token does not vouch for the code"))
         }
         Vouches::AccessToken(access)
-            if claims.contains_key("at_hash") && text("at_hash") != Some(&half_hash(token.algorithm, access)) =>
+            if claims.contains_key("at_hash")
+                && text("at_hash") != Some(&half_hash(token.algorithm, access)) =>
         {
             Err(Refusal::Mismatch("the ID token vouches for another access token"))
         }
@@ -93,7 +94,10 @@ fn check_audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), Re
 }
 
 fn check_time(claims: &Map<String, Value>, now: i64) -> Result<(), Refusal> {
-    #[expect(clippy::cast_possible_truncation, reason = "seconds; beyond 2^63 it saturates, which is as far off")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "seconds; beyond 2^63 it saturates, which is as far off"
+    )]
     let seconds = |name: &str| claims.get(name)?.as_f64().map(|seconds| seconds as i64);
     let ends = seconds("exp").ok_or(Refusal::Mismatch("the ID token does not say when it ends"))?;
     let made = seconds("iat").ok_or(Refusal::Mismatch("the ID token does not say when it was made"))?;
@@ -132,9 +136,15 @@ mod tests {
 
     fn check_of(claims: Value, nonce: Option<&str>, vouches: Vouches<'_>) -> Result<About, String> {
         let claims = claims.as_object().expect("an object").clone();
-        let expected =
-            Expected { issuers: vec!["https://op.example", "op.example"], client_id: "us", nonce, now: NOW, vouches };
-        check(&Proven { algorithm: Algorithm::Rs256, claims }, &expected).map_err(|refusal| refusal.to_string())
+        let expected = Expected {
+            issuers: vec!["https://op.example", "op.example"],
+            client_id: "us",
+            nonce,
+            now: NOW,
+            vouches,
+        };
+        check(&Proven { algorithm: Algorithm::Rs256, claims }, &expected)
+            .map_err(|refusal| refusal.to_string())
     }
 
     fn with(name: &str, value: Value) -> Result<About, String> {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::time::Timestamp;
 
-use super::metadata::{self, Metadata};
 use super::Settings;
+use super::metadata::{self, Metadata};
 use crate::fetch::{Fetch, Request};
 use crate::jose::keys::Keys;
 use crate::refusal::Refusal;
@@ -68,13 +68,17 @@ impl Directory {
         {
             return Ok(metadata.clone());
         }
-        if patience == Patience::AskSeldom && known.failed.is_some_and(|since| is_within(since, now, REST_MS)) {
+        if patience == Patience::AskSeldom && known.failed.is_some_and(|since| is_within(since, now, REST_MS))
+        {
             return Err(Refusal::Mismatch("the issuer did not answer a moment ago"));
         }
         known.failed = Some(now);
         let answer = fetch.send(Request::get(metadata::place(&settings.issuer)?)).await?;
         if answer.status != 200 {
-            return Err(Refusal::Status { what: "the issuer's discovery document", status: answer.status.as_u16() });
+            return Err(Refusal::Status {
+                what: "the issuer's discovery document",
+                status: answer.status.as_u16(),
+            });
         }
         let metadata = metadata::read(&answer.json()?, settings, fetch.limits().may_ask_loopback)?;
         let metadata = Arc::new(metadata);

@@ -46,10 +46,12 @@ impl Drive<'_> {
             verifier: Some(given.verifier),
         };
         let token = oauth2::token(&fetch.send(oauth2::ask(metadata.token.clone(), &exchange)).await?)?;
-        let id_token = token.id_token.as_deref().ok_or(Refusal::Mismatch("the token endpoint gave no ID token"))?;
+        let id_token =
+            token.id_token.as_deref().ok_or(Refusal::Mismatch("the token endpoint gave no ID token"))?;
         let proven = self.prove(&metadata, id_token).await?;
         // the hash of the token is compared, nothing is shown
-        let about = claims::check(&proven, &self.expected(given, Vouches::AccessToken(token.access.reveal())))?;
+        let about =
+            claims::check(&proven, &self.expected(given, Vouches::AccessToken(token.access.reveal())))?;
         if front.is_some_and(|front| front != about) {
             return Err(Refusal::Mismatch("the two ID tokens are about two people"));
         }
@@ -72,8 +74,9 @@ impl Drive<'_> {
     fn check_iss(&self, metadata: &Metadata, given: &Given<'_>) -> Result<(), Refusal> {
         match &given.callback.iss {
             Some(iss) if *iss == self.settings.issuer => Ok(()),
-            // a plain code comes without all that the callback said
+            // a plain code comes without all that the callback said; and of the hybrid flow the ID token names the issuer
             None if !metadata.names_itself || !given.callback.is_whole => Ok(()),
+            None if self.settings.response == Response::Hybrid => Ok(()),
             _ => Err(Refusal::Mismatch("the callback comes from another provider")),
         }
     }
@@ -86,7 +89,8 @@ impl Drive<'_> {
             (Response::Hybrid, None) => Err(Refusal::Mismatch("the callback came without an ID token")),
             (Response::Hybrid, Some(token)) => {
                 let proven = self.prove(metadata, token).await?;
-                let about = claims::check(&proven, &self.expected(given, Vouches::Code(&given.callback.code)))?;
+                let about =
+                    claims::check(&proven, &self.expected(given, Vouches::Code(&given.callback.code)))?;
                 Ok(Some(about))
             }
         }
@@ -116,7 +120,9 @@ impl Drive<'_> {
         let keys = directory.newer_keys(fetch, settings, metadata, now).await?;
         jose::read(token, &allowed)?.prove(&keys).map_err(|doubt| match doubt {
             Doubt::Refused(refusal) => refusal,
-            Doubt::UnknownKey => Refusal::Mismatch("the ID token is signed by a key that the issuer does not show"),
+            Doubt::UnknownKey => {
+                Refusal::Mismatch("the ID token is signed by a key that the issuer does not show")
+            }
         })
     }
 
@@ -171,6 +177,7 @@ fn name_of(user: &str) -> Option<String> {
     let user = json::parse(user.as_bytes()).ok()?;
     let part = |name: &str| user.pointer(name).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
     let name = format!("{} {}", part("/name/firstName"), part("/name/lastName")).trim().to_owned();
-    let is_fit = !name.is_empty() && name.chars().count() <= LENGTH_MAX && !name.chars().any(char::is_control);
+    let is_fit =
+        !name.is_empty() && name.chars().count() <= LENGTH_MAX && !name.chars().any(char::is_control);
     is_fit.then_some(name)
 }

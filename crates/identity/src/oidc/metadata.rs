@@ -15,7 +15,7 @@ const PLACE: &str = "/.well-known/openid-configuration";
 
 /// What is needed of an issuer's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metadata {
+pub(crate) struct Metadata {
     /// Where people agree.
     pub authorize: Url,
     /// Where a code becomes a token.
@@ -31,13 +31,13 @@ pub struct Metadata {
 }
 
 /// Where the word of an issuer lies.
-pub fn place(issuer: &str) -> Result<Url, Refusal> {
+pub(crate) fn place(issuer: &str) -> Result<Url, Refusal> {
     let place = format!("{}{PLACE}", issuer.trim_end_matches('/'));
     Url::parse(&place).map_err(|_| Refusal::Mismatch("the issuer is no address"))
 }
 
 /// What the settings say without the issuer; `None` where they leave something to it.
-pub fn given(settings: &Settings) -> Option<Metadata> {
+pub(crate) fn given(settings: &Settings) -> Option<Metadata> {
     let url = |text: &str| Url::parse(text).ok();
     Some(Metadata {
         authorize: url(&settings.authorize)?,
@@ -50,7 +50,11 @@ pub fn given(settings: &Settings) -> Option<Metadata> {
 }
 
 /// Reads an issuer's word; the settings' own addresses go before it.
-pub fn read(document: &Value, settings: &Settings, may_ask_loopback: bool) -> Result<Metadata, Refusal> {
+pub(crate) fn read(
+    document: &Value,
+    settings: &Settings,
+    may_ask_loopback: bool,
+) -> Result<Metadata, Refusal> {
     let text = |name: &str| document.get(name).and_then(Value::as_str);
     if text("issuer") != Some(settings.issuer.as_str()) {
         return Err(Refusal::Mismatch("the discovery document is another issuer's"));
@@ -58,15 +62,21 @@ pub fn read(document: &Value, settings: &Settings, may_ask_loopback: bool) -> Re
     let address = |given: &str, name: &str| {
         let text = if given.is_empty() { text(name) } else { Some(given) };
         let url = text.and_then(|text| Url::parse(text).ok());
-        url.filter(|url| url.scheme() == "https" || url.scheme() == "http" && may_ask_loopback && is_loopback(url))
+        url.filter(|url| {
+            url.scheme() == "https" || url.scheme() == "http" && may_ask_loopback && is_loopback(url)
+        })
     };
-    const LACKING: Refusal = Refusal::Mismatch("the discovery document lacks an address, or has one that is not https");
+    const LACKING: Refusal =
+        Refusal::Mismatch("the discovery document lacks an address, or has one that is not https");
     let userinfo = match document.get("userinfo_endpoint") {
         None if settings.userinfo.is_empty() => None,
         _ => Some(address(&settings.userinfo, "userinfo_endpoint").ok_or(LACKING)?),
     };
     let is_in = |list: &str, word: &str| {
-        document.get(list).and_then(Value::as_array).is_some_and(|list| list.iter().any(|entry| entry == word))
+        document
+            .get(list)
+            .and_then(Value::as_array)
+            .is_some_and(|list| list.iter().any(|entry| entry == word))
     };
     const WAYS: &str = "token_endpoint_auth_methods_supported";
     let ways = [("client_secret_basic", ClientAuth::Basic), ("client_secret_post", ClientAuth::Post)];
@@ -76,7 +86,8 @@ pub fn read(document: &Value, settings: &Settings, may_ask_loopback: bool) -> Re
         token: address(&settings.token, "token_endpoint").ok_or(LACKING)?,
         jwks: address(&settings.jwks, "jwks_uri").ok_or(LACKING)?,
         userinfo,
-        names_itself: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+        names_itself: document.get("authorization_response_iss_parameter_supported")
+            == Some(&Value::Bool(true)),
         client_auth: ways.map(|(_, way)| way).collect(),
     })
 }
@@ -108,7 +119,10 @@ mod tests {
         let found = read(&word(), &settings(), false).expect("metadata");
         assert_eq!(found.token.as_str(), "https://tokens.example/token");
         assert_eq!(found.client_auth, [ClientAuth::Post]);
-        assert_eq!(place("https://op.example/realm/").expect("a place").path(), "/realm/.well-known/openid-configuration");
+        assert_eq!(
+            place("https://op.example/realm/").expect("a place").path(),
+            "/realm/.well-known/openid-configuration"
+        );
     }
 
     #[test]

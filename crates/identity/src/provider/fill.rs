@@ -26,7 +26,8 @@ pub(crate) fn fill(text: &str, words: &Words<'_>) -> Result<String, String> {
 /// What a function of `derive` comes to; `Err` says what is wrong with it.
 pub(crate) fn derive(text: &str, words: &Words<'_>) -> Result<String, String> {
     let unknown = || format!("`{text}` is not known; there is {FUNCTIONS}");
-    let (name, args) = text.trim().strip_suffix(')').and_then(|text| text.split_once('(')).ok_or_else(unknown)?;
+    let (name, args) =
+        text.trim().strip_suffix(')').and_then(|text| text.split_once('(')).ok_or_else(unknown)?;
     let args: Vec<&str> = args.split(',').map(str::trim).collect();
     match (name.trim(), args.as_slice()) {
         ("hmac_sha256_hex", [key, message]) => {

@@ -67,7 +67,10 @@ fn base(name: &str, written: &Table) -> Result<Table, Faults> {
             let wanted = named.unwrap_or(name);
             let hint = match nearest(wanted, &names) {
                 Some(word) => format!("did you mean `{word}`?"),
-                None => format!("there are {}; for any other write kind = \"oidc\" or another kind", names.join(", ")),
+                None => format!(
+                    "there are {}; for any other write kind = \"oidc\" or another kind",
+                    names.join(", ")
+                ),
             };
             Err(Faults(vec![format!("there is no preset `{wanted}`; {hint}")]))
         }
@@ -107,7 +110,8 @@ fn settle(
     }
     let kind = as_userinfo(&kind, &mut table);
     let about_keys = keys::<About>();
-    let (about, rest): (Table, Table) = table.into_iter().partition(|(key, _)| about_keys.contains(&key.as_str()));
+    let (about, rest): (Table, Table) =
+        table.into_iter().partition(|(key, _)| about_keys.contains(&key.as_str()));
     let about: About = part(about, "", faults)?;
     let kind = self::kind(&kind, rest, faults)?;
     let label = if label.is_empty() { name.to_owned() } else { label };
@@ -135,7 +139,8 @@ fn as_userinfo(kind: &str, table: &mut Table) -> String {
     }
     if kind == "oauth2"
         && let Some(url) = table.remove("userinfo")
-        && let Some(Value::Table(first)) = table.get_mut("fetch").and_then(Value::as_array_mut).and_then(|f| f.first_mut())
+        && let Some(Value::Table(first)) =
+            table.get_mut("fetch").and_then(Value::as_array_mut).and_then(|f| f.first_mut())
     {
         first.insert("url".into(), url);
     }
@@ -170,7 +175,9 @@ fn part<T: DeserializeOwned>(table: Table, kind: &str, faults: &mut Vec<String>)
             let alone = Table::from_iter([(key.clone(), value.clone())]);
             match alone.try_into::<T>() {
                 Ok(_) => drop(good.insert(key, value)),
-                Err(error) => faults.push(format!("`{key}`: {}", error.message().trim_end().replace('\n', ", "))),
+                Err(error) => {
+                    faults.push(format!("`{key}`: {}", error.message().trim_end().replace('\n', ", ")))
+                }
             }
             continue;
         }
@@ -230,9 +237,13 @@ fn check(provider: &Provider, loopback: Loopback, faults: &mut Vec<String>) {
     }
     let is_asked = matches!(provider.kind, Kind::Oidc(_) | Kind::OAuth2(_) | Kind::OAuth1(_));
     if !is_asked && about.email_trust != EmailTrust::Never {
-        faults.push("`email_trust` must be \"never\": by OpenID 2.0 anybody may be a provider of any address".into());
+        faults.push(
+            "`email_trust` must be \"never\": by OpenID 2.0 anybody may be a provider of any address".into(),
+        );
     }
     if about.links_silently && matches!(about.email_trust, EmailTrust::Never | EmailTrust::Assist) {
-        faults.push("`links_silently` needs an `email_trust` that says whose authority it is: hd or domain:…".into());
+        faults.push(
+            "`links_silently` needs an `email_trust` that says whose authority it is: hd or domain:…".into(),
+        );
     }
 }

@@ -9,7 +9,7 @@ use super::{About, EmailTrust, fill};
 use crate::refusal::Refusal;
 
 /// Longest subject, in bytes (OpenID Connect Core, 2).
-pub const SUBJECT_BYTES_MAX: usize = 255;
+pub(super) const SUBJECT_BYTES_MAX: usize = 255;
 /// Longest mail address that is looked at, in bytes (RFC 5321, 4.5.3.1).
 const EMAIL_BYTES_MAX: usize = 254;
 
@@ -56,7 +56,7 @@ pub fn read(about: &About, client_id: &str, documents: &Documents) -> Result<Pro
         login: map.login.text(documents),
         picture: map.picture.text(documents),
         address: address(about, documents),
-        raw: raw(documents),
+        raw: raw(about, documents),
     })
 }
 
@@ -67,8 +67,13 @@ pub(crate) fn subject(found: Option<&Value>) -> Result<String, Refusal> {
         Some(Value::Number(number)) if number.is_u64() || number.is_i64() => number.to_string(),
         _ => return Err(Refusal::Mismatch("the profile does not say who it is")),
     };
-    let is_fit = !subject.is_empty() && subject.len() <= SUBJECT_BYTES_MAX && !subject.chars().any(char::is_control);
-    if is_fit { Ok(subject) } else { Err(Refusal::Mismatch("the subject is empty, too long or no plain text")) }
+    let is_fit =
+        !subject.is_empty() && subject.len() <= SUBJECT_BYTES_MAX && !subject.chars().any(char::is_control);
+    if is_fit {
+        Ok(subject)
+    } else {
+        Err(Refusal::Mismatch("the subject is empty, too long or no plain text"))
+    }
 }
 
 fn require(about: &About, client_id: &str, documents: &Documents) -> Result<(), Refusal> {
@@ -114,7 +119,11 @@ fn plain(value: Option<&Value>) -> Option<String> {
 fn address(about: &About, documents: &Documents) -> Option<Address> {
     let text = about.map.email.text(documents).trim().to_lowercase();
     let (local, domain) = text.rsplit_once('@')?;
-    if local.is_empty() || domain.is_empty() || text.len() > EMAIL_BYTES_MAX || text.chars().any(char::is_control) {
+    if local.is_empty()
+        || domain.is_empty()
+        || text.len() > EMAIL_BYTES_MAX
+        || text.chars().any(char::is_control)
+    {
         return None;
     }
     let is_verified = about.email_trust != EmailTrust::Never && about.map.email_verified.holds(documents);
@@ -129,11 +138,8 @@ fn address(about: &About, documents: &Documents) -> Option<Address> {
     Some(Address { is_verified, is_authoritative: is_verified && is_authority, text })
 }
 
-/// The answers for the client: the only one as it is, several by their names; the token is not among them.
-fn raw(documents: &Documents) -> Value {
-    let mut shown: Vec<_> = documents.iter().filter(|(name, _)| *name != "token").collect();
-    match shown.as_slice() {
-        [(_, only)] => (*only).clone(),
-        _ => shown.drain(..).map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>().into(),
-    }
+/// What the client is shown: the claims, or the answer that says who it is.
+fn raw(about: &About, documents: &Documents) -> Value {
+    let said = about.map.subject.0.first().and_then(|place| documents.get(&place.document));
+    documents.get("claims").or(said).cloned().unwrap_or_default()
 }

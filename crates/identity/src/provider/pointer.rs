@@ -18,7 +18,8 @@ impl TryFrom<String> for Pointer {
     type Error = String;
 
     fn try_from(text: String) -> Result<Pointer, String> {
-        Pointer::parse(&text).ok_or_else(|| format!("`{text}` is no place: write it as ANSWER:/KEY, such as me:/id"))
+        Pointer::parse(&text)
+            .ok_or_else(|| format!("`{text}` is no place: write it as ANSWER:/KEY, such as me:/id"))
     }
 }
 
@@ -26,8 +27,10 @@ impl Pointer {
     /// Reads a place; `None` for any other text.
     pub(super) fn parse(text: &str) -> Option<Pointer> {
         let (document, path) = text.split_once(':')?;
-        let is_name = !document.is_empty() && document.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        (is_name && path.starts_with('/')).then(|| Pointer { document: document.to_owned(), path: path.to_owned() })
+        let is_name =
+            !document.is_empty() && document.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        (is_name && path.starts_with('/'))
+            .then(|| Pointer { document: document.to_owned(), path: path.to_owned() })
     }
 
     /// What lies there; null counts as nothing.
@@ -97,10 +100,15 @@ impl Emails {
         match self {
             Emails::At(places) => places.text(documents),
             Emails::Picked { pick, holds, get } => {
-                let is_it = |entry: &&Value| holds.iter().all(|key| entry.get(key) == Some(&Value::Bool(true)));
+                let is_it =
+                    |entry: &&Value| holds.iter().all(|key| entry.get(key) == Some(&Value::Bool(true)));
                 let list = documents.get(pick).and_then(Value::as_array);
                 let entry = list.and_then(|list| list.iter().find(is_it));
-                entry.and_then(|entry| entry.pointer(get)).and_then(Value::as_str).unwrap_or_default().to_owned()
+                entry
+                    .and_then(|entry| entry.pointer(get))
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
             }
         }
     }

@@ -11,12 +11,18 @@ fn written(text: &str) -> Written {
 }
 
 fn faults(name: &str, text: &str, wanted: Expect) {
-    let told = load(name, &[&written(text)], false).map_or_else(|faults| faults.0.join("\n"), |_| "none".into());
+    let told =
+        load(name, &[&written(text)], false).map_or_else(|faults| faults.0.join("\n"), |_| "none".into());
     wanted.assert_eq(&told);
 }
 
 fn documents(answers: Value) -> Documents {
-    answers.as_object().expect("an object").iter().map(|(name, answer)| (name.clone(), answer.clone())).collect()
+    answers
+        .as_object()
+        .expect("an object")
+        .iter()
+        .map(|(name, answer)| (name.clone(), answer.clone()))
+        .collect()
 }
 
 fn profile(name: &str, more: &str, answers: Value) -> Result<Profile, String> {
@@ -31,7 +37,9 @@ fn every_preset_is_a_provider_with_nothing_but_its_client() {
         let more = match name {
             "oidc" => "issuer = \"https://op.example\"",
             "apple" => "team_id = \"T\"\nkey_id = \"K\"",
-            "oauth2" => "authorize = \"https://a.example\"\ntoken = \"https://t.example\"\nuserinfo = \"https://u.example\"",
+            "oauth2" => {
+                "authorize = \"https://a.example\"\ntoken = \"https://t.example\"\nuserinfo = \"https://u.example\""
+            }
             _ => "",
         };
         let layer = written(&format!("client_id = \"app\"\n{more}"));
@@ -96,9 +104,13 @@ fn a_collections_own_addresses_are_taken_as_the_client_library_sets_them() {
     let layer = layer::of_collection(sent.as_object().expect("an object"));
     let provider = load("oidc", &[&layer], false).expect("a provider");
     assert!(matches!(&provider.kind, Kind::OAuth2(settings) if settings.token == "https://op.example/token"));
-    assert_eq!((provider.about.fetch[0].url.as_str(), provider.label.as_str()), ("https://op.example/me", "Team"));
+    assert_eq!(
+        (provider.about.fetch[0].url.as_str(), provider.label.as_str()),
+        ("https://op.example/me", "Team")
+    );
     let mut sent = sent;
-    sent["extra"] = json!({ "issuers": ["https://op.example", "op.example"], "jwksURL": "https://op.example/jwks" });
+    sent["extra"] =
+        json!({ "issuers": ["https://op.example", "op.example"], "jwksURL": "https://op.example/jwks" });
     let layer = layer::of_collection(sent.as_object().expect("an object"));
     let provider = load("oidc", &[&layer], false).expect("a provider");
     assert!(matches!(&provider.kind, Kind::Oidc(settings) if settings.issuer_aliases == ["op.example"]));
@@ -107,10 +119,19 @@ fn a_collections_own_addresses_are_taken_as_the_client_library_sets_them() {
 #[test]
 fn the_same_person_is_the_same_whether_the_number_is_a_text_or_not() {
     for id in [json!(10001), json!("10001")] {
-        let found = profile("github", "", json!({ "me": { "id": id, "login": "a" }, "mails": [] })).expect("a profile");
+        let found = profile("github", "", json!({ "me": { "id": id, "login": "a" }, "mails": [] }))
+            .expect("a profile");
         assert_eq!((found.subject.as_str(), found.address), ("10001", None));
     }
-    for id in [json!(null), json!(true), json!(1.5), json!(""), json!(["1"]), json!("a\u{0}"), json!("x".repeat(256))] {
+    for id in [
+        json!(null),
+        json!(true),
+        json!(1.5),
+        json!(""),
+        json!(["1"]),
+        json!("a\u{0}"),
+        json!("x".repeat(256)),
+    ] {
         assert!(profile("github", "", json!({ "me": { "id": id } })).is_err(), "{id}");
     }
 }
@@ -118,15 +139,23 @@ fn the_same_person_is_the_same_whether_the_number_is_a_text_or_not() {
 #[test]
 fn an_address_is_verified_by_the_boolean_alone() {
     let kakao = |valid: Value, verified: Value| {
-        let account = json!({ "email": " A@B.example ", "is_email_valid": valid, "is_email_verified": verified });
-        let found = profile("kakao", "", json!({ "me": { "id": 1, "kakao_account": account } })).expect("a profile");
+        let account =
+            json!({ "email": " A@B.example ", "is_email_valid": valid, "is_email_verified": verified });
+        let found =
+            profile("kakao", "", json!({ "me": { "id": 1, "kakao_account": account } })).expect("a profile");
         found.address.map(|address| (address.text, address.is_verified, address.is_authoritative))
     };
     assert_eq!(kakao(json!(true), json!(true)), Some(("a@b.example".into(), true, false)));
-    for (valid, verified) in [(json!(true), json!("true")), (json!(1), json!(true)), (json!(true), json!(null))] {
+    for (valid, verified) in
+        [(json!(true), json!("true")), (json!(1), json!(true)), (json!(true), json!(null))]
+    {
         assert_eq!(kakao(valid, verified), Some(("a@b.example".into(), false, false)));
     }
-    let list = profile("google", "", json!({ "id": { "sub": "1", "email": ["a@b.example"], "email_verified": true } }));
+    let list = profile(
+        "google",
+        "",
+        json!({ "id": { "sub": "1", "email": ["a@b.example"], "email_verified": true } }),
+    );
     assert_eq!(list.expect("a profile").address, None);
 }
 
@@ -139,7 +168,8 @@ fn google_is_the_authority_for_its_own_and_for_hosted_domains_only() {
         ("a@other.example", json!("team.example"), false),
     ] {
         let id = json!({ "sub": "1", "email": email, "email_verified": true, "hd": hd });
-        let address = profile("google", "", json!({ "id": id })).expect("a profile").address.expect("an address");
+        let address =
+            profile("google", "", json!({ "id": id })).expect("a profile").address.expect("an address");
         assert_eq!((address.is_verified, address.is_authoritative), (true, is_authority), "{email} {hd}");
     }
 }

@@ -6,7 +6,7 @@ use crate::fetch::is_loopback;
 
 /// Whether this machine may be named without encryption: in development and tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loopback {
+pub(super) enum Loopback {
     /// It may.
     Open,
     /// Everybody is named by `https://`.
@@ -22,6 +22,9 @@ pub(super) fn fault(text: &str, loopback: Loopback) -> Option<String> {
     match url.scheme() {
         "https" => None,
         "http" if loopback == Loopback::Open && is_loopback(&url) => None,
-        _ => Some("must begin with https:// (on this machine, for development: set may_ask_loopback in [identity])".into()),
+        _ => Some(
+            "must begin with https:// (on this machine, for development: set may_ask_loopback in [identity])"
+                .into(),
+        ),
     }
 }

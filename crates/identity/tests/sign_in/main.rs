@@ -4,6 +4,7 @@
 
 mod accounts;
 mod codes;
+mod external;
 mod house;
 mod mailed;
 mod mailing;

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
+use base::secret::Secret;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -75,6 +77,44 @@ impl<'a> Reader<'a> {
     pub(super) fn room<T: DeserializeOwned + Default>(&mut self, room: &str) -> T {
         let table = self.root.get(room).and_then(|value| value.get_ref().as_table()).cloned();
         table.map_or_else(T::default, |table| self.section(room, &table))
+    }
+
+    /// The tables inside a room that is a table of names: each with its secret apart, which may lie in a file.
+    pub(super) fn named(&mut self, room: &str) -> Vec<(String, toml::Table, Option<Secret>)> {
+        let tables = self.root.get(room).and_then(|value| value.get_ref().as_table()).cloned();
+        let mut named = Vec::new();
+        for (name, value) in tables.into_iter().flatten() {
+            let Some(mut table) = value.get_ref().as_table().cloned() else {
+                self.fault(
+                    &name.span(),
+                    format!("`{0}` in [{room}] is a table: write [{room}.{0}]", name.get_ref()),
+                );
+                continue;
+            };
+            let secret = table.remove(SECRET).and_then(|value| self.secret(&value));
+            match read::<toml::Table>(table) {
+                Ok(table) => named.push((name.get_ref().to_string(), table, secret)),
+                Err(error) => {
+                    self.fault(&name.span(), format!("[{room}.{}]: {}", name.get_ref(), error.message()))
+                }
+            }
+        }
+        named
+    }
+
+    fn secret(&mut self, written: &Spanned<DeValue<'a>>) -> Option<Secret> {
+        let value = secret::grounded(written.get_ref(), self.folder());
+        if let Some(what) = secret::exposure(&value, Path::new(self.name)) {
+            self.advice.push((self.line(&written.span()), what));
+        }
+        let value = Spanned::new(written.span(), value);
+        match secret::Written::<1>::deserialize(ValueDeserializer::from(value)) {
+            Ok(secret) => secret.0,
+            Err(error) => {
+                self.fault(&written.span(), format!("`{SECRET}`: {}", error.message()));
+                None
+            }
+        }
     }
 
     /// Whether the file names a room.

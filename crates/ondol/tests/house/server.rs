@@ -65,6 +65,13 @@ impl House {
         std::fs::write(file, text).expect("a service file");
     }
 
+    /// Adds to the service file.
+    pub(crate) fn settings(&self, text: &str) {
+        let path = self.folder.path().join("ondol.toml");
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(&path, before + text).expect("a service file");
+    }
+
     pub(crate) fn dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use store::Row;
+
 use crate::core::collection::Collection;
 use crate::core::value;
 use crate::error::Error;
 use crate::records::Records;
 use crate::records::ready::password_hash;
 use crate::records::turn::Gate;
-use crate::records::write::equal;
+use crate::records::write::{equal, equal_all};
 use crate::request::{Principal, Request};
 
 impl Records {
@@ -34,6 +36,18 @@ impl Records {
             }
         }
         Ok(None)
+    }
+
+    /// The records of a collection whose fields are these texts, so many at most; by no rule. None where it has not the fields.
+    pub async fn find_by(
+        &self,
+        collection: &Collection,
+        texts: &[(&str, &str)],
+        limit: u64,
+    ) -> Result<Vec<Row>, Error> {
+        let Some(mut select) = equal_all(collection, texts) else { return Ok(Vec::new()) };
+        select.limit = Some(limit);
+        Ok(self.store().reader().await?.select(&select).await?)
     }
 
     /// Whether a password fits an account; takes as long for nobody. Busy when the pool is full.

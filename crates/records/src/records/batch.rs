@@ -20,7 +20,7 @@ enum Prepared {
     Create(Ready),
     Update(Ready),
     Upsert(Ready),
-    Delete(Arc<Collection>, String),
+    Delete(Arc<Collection>, String, Box<Request>),
 }
 
 impl Prepared {
@@ -57,7 +57,8 @@ impl Records {
         let mut shapes = Vec::with_capacity(steps.len());
         for (index, step) in steps.into_iter().enumerate() {
             shapes.push(step.shape);
-            match turn.prepare_step(request, &step.collection, step.act).await {
+            let asker = step.asker.as_ref().unwrap_or(request);
+            match turn.prepare_step(asker, &step.collection, step.act).await {
                 Ok(step) => prepared.push(step),
                 Err(fault) => {
                     turn.discard_all(&prepared).await;
@@ -92,7 +93,7 @@ impl Turn {
             }
             Act::Delete(id) => {
                 Gate::of(&rules.delete, request).text()?;
-                Ok(Prepared::Delete(collection, id))
+                Ok(Prepared::Delete(collection, id, Box::new(request.clone())))
             }
         }
     }
@@ -129,7 +130,7 @@ impl Turn {
                 let mut done: Vec<Done> = Vec::with_capacity(steps.len());
                 let mut leftovers = Leftovers::default();
                 for (index, step) in steps.iter().enumerate() {
-                    let one = turn.do_step(tx, &asking, step, &mut leftovers).await;
+                    let one = turn.do_step(tx, step, &mut leftovers).await;
                     done.push(one.map_err(|fault| at(index, fault))?);
                 }
                 let written = steps.iter().zip(&done).map(|(step, row)| step.collection().zip(row.as_ref()));
@@ -157,13 +158,7 @@ impl Turn {
         Ok(answers)
     }
 
-    async fn do_step(
-        &self,
-        tx: &mut Tx,
-        request: &Request,
-        step: &Prepared,
-        leftovers: &mut Leftovers,
-    ) -> Result<Done, Error> {
+    async fn do_step(&self, tx: &mut Tx, step: &Prepared, leftovers: &mut Leftovers) -> Result<Done, Error> {
         match step {
             Prepared::Create(ready) => self.insert(tx, ready).await.map(Some),
             Prepared::Update(ready) => self.replace_step(tx, ready, leftovers).await,
@@ -171,8 +166,8 @@ impl Turn {
                 Some(_) => self.replace_step(tx, ready, leftovers).await,
                 None => self.insert(tx, ready).await.map(Some),
             },
-            Prepared::Delete(collection, id) => {
-                leftovers.append(self.remove(tx, request, collection, id).await?);
+            Prepared::Delete(collection, id, asker) => {
+                leftovers.append(self.remove(tx, asker, collection, id).await?);
                 Ok(None)
             }
         }

@@ -14,7 +14,7 @@ use crate::core::value::{self, Values};
 use crate::error::Error;
 use crate::records::expand::holds;
 use crate::records::turn::Turn;
-use crate::records::write::chance;
+use crate::records::write::{chance, equal_all};
 
 /// Files that nobody refers to once the transaction is committed.
 #[derive(Debug, Default)]
@@ -75,6 +75,9 @@ impl Turn {
             if collection.fields.iter().any(|f| matches!(f.kind, FieldKind::File(_))) {
                 leftovers.records.push((collection.table().to_string(), id.clone()));
             }
+            if collection.is_auth() {
+                self.release_own(tx, &collection, &id, &mut waiting).await?;
+            }
             for other in self.catalog.all() {
                 for field in &other.fields {
                     let FieldKind::Relation { collection: target, cascades, .. } = &field.kind else {
@@ -87,6 +90,25 @@ impl Turn {
             }
         }
         Ok(leftovers)
+    }
+
+    /// What the house keeps of a deleted account goes with it: an id that is used again must find nothing of before.
+    async fn release_own(
+        &self,
+        tx: &mut Tx,
+        accounts: &Collection,
+        id: &str,
+        waiting: &mut VecDeque<(Arc<Collection>, String)>,
+    ) -> Result<(), Error> {
+        for own in self.catalog.all().iter().filter(|own| own.is_system) {
+            let Some(mut select) = equal_all(own, &[("collectionRef", &accounts.id), ("recordRef", id)])
+            else {
+                continue;
+            };
+            select.limit = Some(self.records.limits().cascade_records_max as u64 + 1);
+            waiting.extend(tx.select(&select).await?.into_iter().map(|row| (own.clone(), row.id)));
+        }
+        Ok(())
     }
 
     fn check_cascade(&self, deleted: usize) -> Result<(), Error> {

@@ -390,6 +390,17 @@ pub(super) fn unique(fault: store::Error, collection: &Collection, message: &str
     Error::invalid(message, fields)
 }
 
+/// The records of a collection whose fields are these texts; `None` where it has not all of the fields.
+pub(super) fn equal_all(collection: &Collection, texts: &[(&str, &str)]) -> Option<Select> {
+    let is = |(name, text): &(&str, &str)| {
+        let own = Box::new(Expr::Column(MAIN, collection.field(name)?.column()));
+        Some(Expr::Compare(own, Compare::Eq, Box::new(Expr::Value(Bound::Text((*text).into())))))
+    };
+    let mut select = Select::table(&collection.table());
+    select.filter = Some(Expr::And(texts.iter().map(is).collect::<Option<_>>()?));
+    Some(select)
+}
+
 /// The records of a collection whose field is a value.
 pub(super) fn equal(collection: &Collection, column: Column, value: &str) -> Select {
     let mut select = Select::table(&collection.table());

@@ -5,11 +5,19 @@ use serde_json::json;
 use crate::house::{House, guest, object, told};
 
 #[tokio::test]
-async fn a_new_house_has_superusers_and_users() {
+async fn a_new_house_has_superusers_users_and_what_the_house_keeps_for_itself() {
     let house = House::new().await;
-    let names: Vec<_> = house.records.catalog().all().iter().map(|c| c.name.clone()).collect();
-    let own = ["_mfas", "_otps", "_authOrigins", "_mails", "_tallies"];
-    assert_eq!(names, [&["_superusers", "users"][..], &own].concat());
+    let catalog = house.records.catalog();
+    let names: Vec<_> = catalog.all().iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names[..2], ["_superusers", "users"]);
+    for own in ["_externalAuths", "_flows", "_mfas", "_otps", "_authOrigins", "_mails", "_tallies"] {
+        assert!(names.contains(&own), "{own}");
+    }
+    assert!(
+        catalog.all()[2..]
+            .iter()
+            .all(|c| c.is_system && c.rules.create.is_none() && c.rules.update.is_none())
+    );
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn pages_are_cut_and_counted() {
 #[tokio::test]
 async fn a_batch_is_done_whole_or_not_at_all() {
     let house = board().await;
-    let step = |act| Step { collection: "posts".into(), act, shape: Shape::default() };
+    let step = |act| Step { collection: "posts".into(), act, shape: Shape::default(), asker: None };
     let draft = |sent| Draft { values: object(sent), uploads: Vec::new() };
     let id = "abcdefghij12345";
     let steps = vec![

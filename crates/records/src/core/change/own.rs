@@ -24,7 +24,7 @@ const OWNER: &str =
     "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
 
 /// All of them, as they are made.
-pub fn own_collections(now: &str) -> Vec<Collection> {
+pub(super) fn own_collections(now: &str) -> Vec<Collection> {
     let owner = || Some(OWNER.to_owned());
     let mut mfas = make(MFAS, &[text("method")], now);
     let mut otps = make(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
@@ -48,6 +48,7 @@ pub fn own_collections(now: &str) -> Vec<Collection> {
     ];
     let mut mails = make(MAILS, &mail, now);
     add_index(&mut mails, &["state", "due"]);
+    add_index(&mut mails, &["collectionRef", "recordRef"]);
     let mut tallies = make(TALLIES, &[number("count"), date("began")], now);
     tallies.fields.retain(|field| !["collectionRef", "recordRef"].contains(&field.name.as_str()));
     [mfas, otps, origins, mails, tallies].map(Collection::settled).into()

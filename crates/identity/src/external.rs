@@ -1,0 +1,239 @@
+//! Signing in through a provider, as far as it is the same for all kinds: which providers a collection offers, what a client
+//! is given to begin with, and whom what it comes back with is about.
+//!
+//! Map: `account` (that person's account: found, linked, taken over or made), `picture` (what a new one looks like).
+//!
+//! Invariant: nothing is sent to a provider before the client has shown a verifier of ours for this very provider that nobody
+//! has shown before.
+
+pub(crate) mod account;
+mod picture;
+
+use base::secret::Secret;
+use base::time::Timestamp;
+use records::core::collection::{AuthOptions, Collection, SUPERUSERS};
+use serde_json::{Map, Value};
+
+use crate::callback::{Callback, Given};
+use crate::fetch::{Fetch, Limits};
+use crate::oauth2::{self, Leaving, Pkce, Token};
+use crate::oidc::directory::{Directory, Patience};
+use crate::oidc::drive::Drive;
+use crate::oidc::{self};
+use crate::provider::{self, Kind, Profile, Provider, Written, layer};
+use crate::refusal::Refusal;
+use crate::service::Identity;
+use crate::verifier::{Maker, TIME_MAX_MS, challenge};
+use crate::{flow, token};
+
+/// Characters of a state that we make.
+const STATE_LENGTH: usize = 30;
+/// What redeemed verifiers are called among the flows.
+const VERIFIER: &str = "verifier";
+
+/// What signing in through providers keeps in this process: nothing that could not be asked again.
+pub(crate) struct External {
+    pub(crate) fetch: Fetch,
+    directory: Directory,
+}
+
+/// What a client begins with.
+pub(crate) struct Beginning {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) state: String,
+    /// Ends with `redirect_uri=`.
+    pub(crate) url: String,
+    pub(crate) verifier: String,
+    /// Empty where the provider knows no PKCE.
+    pub(crate) challenge: String,
+}
+
+/// What a client comes back with.
+pub(crate) struct Return<'a> {
+    pub(crate) provider: &'a str,
+    pub(crate) code: &'a str,
+    pub(crate) verifier: &'a str,
+    pub(crate) redirect_uri: &'a str,
+}
+
+/// Somebody whom a provider vouches for.
+pub(crate) struct Arrived {
+    pub(crate) provider: Provider,
+    pub(crate) profile: Profile,
+    pub(crate) access: Secret,
+    pub(crate) refresh: Option<Secret>,
+    pub(crate) expires: Option<Timestamp>,
+}
+
+impl External {
+    pub(crate) fn new(limits: Limits) -> External {
+        External { fetch: Fetch::new(limits), directory: Directory::default() }
+    }
+}
+
+impl Identity {
+    /// The providers that a collection offers. One whose settings are wrong is left out, and the log says why.
+    pub(crate) fn providers(&self, collection: &Collection) -> Vec<Provider> {
+        let offered = self.offered(collection);
+        let load = |(name, own): (String, Option<Written>)| {
+            let service =
+                self.config().providers.get(&name).filter(|service| service.is_for(&collection.name));
+            let layers: Vec<&Written> =
+                service.map(|service| &service.written).into_iter().chain(&own).collect();
+            match provider::load(&name, &layers, self.config().may_ask_loopback) {
+                Ok(provider) => Some(provider),
+                Err(faults) => {
+                    tracing::warn!(provider = name, collection = collection.name, %faults, "a provider is not offered");
+                    None
+                }
+            }
+        };
+        offered.into_iter().filter_map(load).collect()
+    }
+
+    /// Names, with what the collection itself says of them: its own first, then those of the service.
+    fn offered(&self, collection: &Collection) -> Vec<(String, Option<Written>)> {
+        let oauth2 = collection.auth.as_ref().and_then(|auth| auth.other.get("oauth2"));
+        let is_on = oauth2.and_then(|o| o.get("enabled")) == Some(&Value::Bool(true));
+        let own = oauth2.filter(|_| is_on).and_then(|o| o.get("providers")).and_then(Value::as_array);
+        let entry = |sent: &Map<String, Value>| {
+            let name = sent.get("name").and_then(Value::as_str)?.to_owned();
+            Some((name, Some(layer::of_collection(sent))))
+        };
+        let own = own.into_iter().flatten().filter_map(Value::as_object);
+        let mut offered: Vec<(String, Option<Written>)> = own.filter_map(entry).collect();
+        for (name, service) in &self.config().providers {
+            if service.is_for(&collection.name) && offered.iter().all(|(known, _)| known != name) {
+                offered.push((name.clone(), None));
+            }
+        }
+        offered
+    }
+
+    /// What a client needs to send somebody to a provider; `None`, and a line in the log, where the provider can't be asked.
+    pub(crate) async fn begin(&self, collection: &Collection, provider: &Provider) -> Option<Beginning> {
+        match self.try_begin(collection, provider).await {
+            Ok(beginning) => Some(beginning),
+            Err(refusal) => {
+                let cause = base::error::chain(&refusal);
+                tracing::warn!(provider = provider.name, cause, "a provider is not offered now");
+                None
+            }
+        }
+    }
+
+    async fn try_begin(&self, collection: &Collection, provider: &Provider) -> Result<Beginning, Refusal> {
+        let now = self.records().clock().now();
+        let maker = maker(collection.auth.as_ref(), provider)?;
+        let verifier = maker.make(now, base::chance::bytes());
+        let state = base::chance::word(STATE_LENGTH);
+        let (challenge, nonce) = (challenge(&verifier), maker.nonce(&verifier));
+        let mut leaving = Leaving {
+            client_id: &provider.client_id,
+            scopes: "",
+            state: &state,
+            challenge: Some(&challenge),
+            more: Vec::new(),
+        };
+        let scopes;
+        let url = match &provider.kind {
+            Kind::OAuth2(settings) => {
+                scopes = settings.scopes.join(&settings.scope_sep);
+                leaving.scopes = &scopes;
+                leaving.challenge = leaving.challenge.filter(|_| settings.pkce == Pkce::S256);
+                leaving.more = vec![("response_type", "code"), ("response_mode", &settings.response_mode)];
+                leaving
+                    .more
+                    .extend(settings.extra.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+                oauth2::leave(&settings.authorize, &leaving)?
+            }
+            Kind::Oidc(settings) => {
+                let External { fetch, directory } = self.external();
+                let metadata = directory.metadata(fetch, settings, now, Patience::AskSeldom).await?;
+                scopes = settings.scopes.join(" ");
+                leaving.scopes = &scopes;
+                let response = match settings.response {
+                    oidc::Response::Code => "code",
+                    oidc::Response::Hybrid => "code id_token",
+                };
+                leaving.more = vec![("response_type", response), ("response_mode", &settings.response_mode)];
+                if settings.nonce == oidc::Nonce::Required {
+                    leaving.more.push(("nonce", &nonce));
+                }
+                leaving
+                    .more
+                    .extend(settings.extra.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+                oauth2::leave(metadata.authorize.as_str(), &leaving)?
+            }
+            Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => return Err(NOT_YET),
+        };
+        let challenge = if leaving.challenge.is_some() { challenge.clone() } else { String::new() };
+        let (name, label) = (provider.name.clone(), provider.label.clone());
+        Ok(Beginning { name, label, url, challenge, state, verifier })
+    }
+
+    /// Whom what a client comes back with is about. The verifier is spent from here on, however it ends.
+    pub(crate) async fn arrive(
+        &self,
+        collection: &Collection,
+        provider: Provider,
+        back: &Return<'_>,
+    ) -> Result<Result<Arrived, Refusal>, records::Error> {
+        let (records, now) = (self.records(), self.records().clock().now());
+        let maker = match maker(collection.auth.as_ref(), &provider) {
+            Ok(maker) => maker,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if !maker.knows(back.verifier, now) {
+            return Ok(Err(Refusal::Mismatch("the verifier is not ours, another provider's, or too old")));
+        }
+        let Some(callback) = Callback::redeem(back.code, &self.ticket_key()?, now) else {
+            return Ok(Err(Refusal::Mismatch("the callback's ticket is not ours, or too old")));
+        };
+        if !flow::claim(records, VERIFIER, back.verifier, TIME_MAX_MS).await? {
+            return Ok(Err(Refusal::Mismatch("the verifier has been used before")));
+        }
+        let nonce = maker.nonce(back.verifier);
+        let given = Given {
+            callback: &callback,
+            redirect_uri: back.redirect_uri,
+            verifier: back.verifier,
+            nonce: &nonce,
+        };
+        Ok(self.ask(provider, &given, now).await)
+    }
+
+    async fn ask(&self, provider: Provider, given: &Given<'_>, now: Timestamp) -> Result<Arrived, Refusal> {
+        let External { fetch, directory } = self.external();
+        let (documents, token) = match &provider.kind {
+            Kind::OAuth2(settings) => oauth2::drive::run(fetch, &provider, settings, given).await?,
+            Kind::Oidc(settings) => {
+                Drive { fetch, directory, provider: &provider, settings, now }.run(given).await?
+            }
+            Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => return Err(NOT_YET),
+        };
+        let profile = provider::read(&provider.about, &provider.client_id, &documents)?;
+        let Token { access, refresh, seconds, .. } = token;
+        let expires = seconds.map(|seconds| now.after(std::time::Duration::from_secs(seconds)));
+        Ok(Arrived { provider, profile, access, refresh, expires })
+    }
+
+    /// What signs the tickets of callbacks: the same on every web server.
+    pub(crate) fn ticket_key(&self) -> Result<[u8; 32], records::Error> {
+        let superusers = self.records().catalog().find(SUPERUSERS).cloned();
+        let secret = superusers.and_then(|found| found.auth.as_ref().map(|auth| auth.token_secret.clone()));
+        let secret = secret.filter(|secret| !secret.is_empty());
+        let secret = secret.ok_or_else(|| {
+            records::Error::refused(base::error::Kind::Internal, "the collection of superusers has no secret")
+        })?;
+        Ok(token::derived(&secret, b"ondol/ticket"))
+    }
+}
+
+const NOT_YET: Refusal = Refusal::Mismatch("this kind of provider is not known to this version");
+
+fn maker(auth: Option<&AuthOptions>, provider: &Provider) -> Result<Maker, Refusal> {
+    let maker = auth.and_then(|auth| Maker::new(&auth.token_secret, &provider.name));
+    maker.ok_or(Refusal::Mismatch("the collection has no secret"))
+}

@@ -1,0 +1,16 @@
+//! Signing in through providers: our true endpoints against independent software that misbehaves when told to.
+
+#[path = "external/apple.rs"]
+mod apple;
+#[path = "external/browser.rs"]
+mod browser;
+#[path = "external/house.rs"]
+mod house;
+#[path = "external/linking.rs"]
+mod linking;
+#[path = "external/oauth2.rs"]
+mod oauth2;
+#[path = "external/oidc.rs"]
+mod oidc;
+#[path = "external/takeover.rs"]
+mod takeover;
