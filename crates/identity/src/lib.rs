@@ -4,7 +4,7 @@
 //! templates), `cache` (tokens proved a moment ago), `config` and `options` (what the service and a collection say),
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `own` (the collections that are kept for all
 //! this), `tally` (how often something was done about an address), `post` (mails that wait), `mailed` (what is asked for by
-//! mail, and what mailed words do), `mfa` (two ways after one another), `origin` (from where), `sweep` (what expires),
+//! mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for pages), `origin` (from where), `sweep` (what expires),
 //! `endpoint` (one endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page
 //! make them).
 //!
@@ -37,6 +37,7 @@ mod own;
 mod post;
 pub mod provider;
 mod refusal;
+mod second;
 mod service;
 pub mod superusers;
 mod sweep;
@@ -47,4 +48,5 @@ mod words;
 
 pub use config::Config;
 pub use post::Outgoing;
+pub use second::Second;
 pub use service::{Identity, Listeners};
