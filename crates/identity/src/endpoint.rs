@@ -2,7 +2,7 @@
 //!
 //! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `mailing` (what is the same
 //! wherever a mail is asked for), then the endpoints: `password`, `request_otp`, `otp`, `oauth2`, `redirect`,
-//! `refresh`, `methods`, `impersonate`, `file_token`, and those of verification, password reset and e-mail change.
+//! `refresh`, `methods`, `impersonate`, `file_token`, those of authenticators (`totp`), and those of verification, password reset and e-mail change.
 
 mod answer;
 mod ask;
@@ -23,6 +23,10 @@ mod request_email_change;
 mod request_otp;
 mod request_password_reset;
 mod request_verification;
+mod totp;
+mod totp_confirm;
+mod totp_disable;
+mod totp_enrol;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -37,6 +41,10 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route("/api/oauth2-redirect", get(redirect::arrive).post(redirect::arrive))
         .route(&of("request-otp"), post(request_otp::request))
         .route(&of("auth-with-otp"), post(otp::sign_in))
+        .route(&of("auth-with-totp"), post(totp::sign_in))
+        .route(&of("totp-enrol"), post(totp_enrol::enrol))
+        .route(&of("totp-confirm"), post(totp_confirm::confirm))
+        .route(&of("totp-disable"), post(totp_disable::disable))
         .route(&of("request-verification"), post(request_verification::request))
         .route(&of("confirm-verification"), post(confirm_verification::confirm))
         .route(&of("request-password-reset"), post(request_password_reset::request))

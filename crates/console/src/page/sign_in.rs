@@ -54,6 +54,10 @@ pub(crate) async fn submit(
                     let asked = Asked { half: &half, otp_id: &otp_id, to, fault: None };
                     return Ok(web::reply::html(asked.page(visitor.look).into_string()));
                 }
+                Ok(Second::Authenticator { half }) => {
+                    let asked = Asked { half: &half, otp_id: "", to, fault: None };
+                    return Ok(web::reply::html(asked.page(visitor.look).into_string()));
+                }
                 Ok(Second::NotOffered) => (words.second_not_offered, StatusCode::FORBIDDEN),
                 Err(error) if error.kind() == Kind::Busy => (words.busy, StatusCode::TOO_MANY_REQUESTS),
                 Err(error) => return Err(error.into()),
@@ -176,7 +180,7 @@ impl Asked<'_> {
         let words = look.words();
         let content = html! {
             h1 { (words.second) }
-            p.lead { (words.second_lead) }
+            p.lead { @if self.otp_id.is_empty() { (words.second_lead_totp) } @else { (words.second_lead) } }
             form.fields method="post" action="/_/sign-in/code" {
                 input type="hidden" name="to" value=(self.to);
                 input type="hidden" name="half" value=(self.half);
@@ -184,7 +188,7 @@ impl Asked<'_> {
                 @if let Some(fault) = self.fault { p.fault-box role="alert" { (fault) } }
                 div.field {
                     label for="code" { (words.code) }
-                    input id="code" name="code" type="text" inputmode="numeric" autocomplete="one-time-code" required autofocus;
+                    input id="code" name="code" type="text" autocomplete="one-time-code" required autofocus;
                 }
                 button type="submit" { (words.sign_in) }
             }

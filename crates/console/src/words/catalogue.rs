@@ -44,6 +44,7 @@ catalogue! {
     nobody_yet: "There is no superuser yet. Make the first one on the server:", "아직 관리자가 없어요. 서버에서 첫 관리자를 만들어 주세요.";
     second: "One more step", "한 단계 더";
     second_lead: "A code is on its way to your address.", "이메일로 코드를 보냈어요.";
+    second_lead_totp: "Give a code of your authenticator, or a recovery code.", "인증 앱의 코드나 복구 코드를 입력해 주세요.";
     code: "Code", "코드";
     second_wrong: "That code isn't right, or its time is over.", "코드가 맞지 않거나 기한이 지났어요.";
     second_again: "Begin anew", "처음부터 다시";

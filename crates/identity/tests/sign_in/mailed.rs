@@ -156,7 +156,9 @@ async fn an_account_can_not_have_mails_sent_to_everybody() {
     let (path, session) = ("/api/collections/users/request-email-change", house.house.token().await);
     let mut told = Vec::new();
     for n in 0..11 {
-        told.push(house.house.post(path, &session, json!({ "newEmail": format!("a{n}@example.com") })).await.0);
+        told.push(
+            house.house.post(path, &session, json!({ "newEmail": format!("a{n}@example.com") })).await.0,
+        );
     }
     assert_eq!(told, [[204; 10].as_slice(), &[429]].concat());
 }

@@ -12,7 +12,7 @@ mod system;
 mod view;
 
 pub use defaults::first_collections;
-pub use own::{AUTH_ORIGINS, MAILS, MFAS, OTPS, TALLIES, with_own_fields};
+pub use own::{AUTH_ORIGINS, MAILS, MFAS, OTPS, TALLIES, TOTPS, with_own_fields};
 pub use plan::plan;
 pub use stored::{from_stored, to_stored, to_wire};
 pub use system::system_collections;

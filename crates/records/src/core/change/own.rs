@@ -16,6 +16,8 @@ pub const OTPS: &str = "_otps";
 pub const AUTH_ORIGINS: &str = "_authOrigins";
 /// Mails: those that wait, and for a while those that were sent or could not be.
 pub const MAILS: &str = "_mails";
+/// Authenticators of accounts: never their seeds.
+pub const TOTPS: &str = "_totps";
 /// How often something was done about one address lately.
 pub const TALLIES: &str = "_tallies";
 
@@ -51,7 +53,12 @@ pub(super) fn own_collections(now: &str) -> Vec<Collection> {
     add_index(&mut mails, &["collectionRef", "recordRef"]);
     let mut tallies = make(TALLIES, &[number("count"), date("began")], now);
     tallies.fields.retain(|field| !["collectionRef", "recordRef"].contains(&field.name.as_str()));
-    [mfas, otps, origins, mails, tallies].map(Collection::settled).into()
+    let parts =
+        [text("salt").hidden(), flag("confirmed"), number("step").hidden(), json("recovery").hidden()];
+    let mut totps = make(TOTPS, &parts, now);
+    totps.rules = Rules { list: owner(), view: owner(), ..Rules::default() };
+    add_index(&mut totps, &["collectionRef", "recordRef"]);
+    [mfas, otps, origins, totps, mails, tallies].map(Collection::settled).into()
 }
 
 /// The next form of a collection that is there under such a name but was made elsewhere: with the fields that the program
@@ -102,6 +109,10 @@ fn number(name: &str) -> Field {
 
 fn date(name: &str) -> Field {
     Field::new(name, FieldKind::Date { min: String::new(), max: String::new() }).system()
+}
+
+fn flag(name: &str) -> Field {
+    Field::new(name, FieldKind::Bool).system()
 }
 
 fn json(name: &str) -> Field {

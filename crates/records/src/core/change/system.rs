@@ -3,8 +3,8 @@
 //! To add one: a function here and its line in [`system_collections`]. Rows of an account have the fields `collectionRef` and
 //! `recordRef`: they go with the account when it is deleted.
 
-use super::own::own_collections;
 use super::defaults::{collection_id, dates, system_fields};
+use super::own::own_collections;
 use crate::core::collection::{Collection, CollectionKind, EXTERNAL_AUTHS, FLOWS, Rules};
 use crate::core::field::{Field, FieldKind, TextOptions};
 use crate::core::index::{Index, IndexColumn};
