@@ -76,7 +76,7 @@ impl Identity {
     async fn follow(&self, stop: &CancellationToken) {
         let (store, cache) = (self.records().store(), &self.inner.cache);
         if store.is_shared() {
-            return self.carry(&stop).await;
+            return self.carry(stop).await;
         }
         while !stop.is_cancelled() {
             let after = store.position();
