@@ -21,12 +21,6 @@ pub struct Config {
     pub cached_tokens_max: usize,
     /// How long a proven token is kept at hand without being proved again.
     pub cached_token_time_max: Span,
-    /// Bytes of what a provider answers; more is an error.
-    pub answer_bytes_max: Bytes,
-    /// How long a provider may take to answer.
-    pub answer_time_max: Span,
-    /// For development: providers may be on this machine, without encryption.
-    pub may_ask_loopback: bool,
     /// Wrong tries of one mailed code; then it is void.
     pub code_tries_max: u32,
     /// Mails that may be asked for to one address in `address_window`.
@@ -59,6 +53,12 @@ pub struct Config {
     pub origins_kept: Span,
     /// Between two clearings of what has expired.
     pub sweep_every: Span,
+    /// Bytes of what a provider answers; more is an error.
+    pub answer_bytes_max: Bytes,
+    /// How long a provider may take to answer.
+    pub answer_time_max: Span,
+    /// For development: providers may be on this machine, without encryption.
+    pub may_ask_loopback: bool,
     /// The providers of the service file, by name: `[sign-in.NAME]`.
     #[serde(skip)]
     pub providers: BTreeMap<String, OnService>,
@@ -83,10 +83,6 @@ impl Default for Config {
             impersonation_time_max: seconds(10 * 365 * 86_400),
             cached_tokens_max: 10_000,
             cached_token_time_max: seconds(60),
-            answer_bytes_max: Bytes(1 << 20),
-            answer_time_max: seconds(10),
-            may_ask_loopback: false,
-            providers: BTreeMap::new(),
             code_tries_max: 5,
             mails_per_address_max: 10,
             wrong_words_per_address_max: 10,
@@ -103,6 +99,10 @@ impl Default for Config {
             origins_max: 5,
             origins_kept: seconds(180 * 86_400),
             sweep_every: seconds(600),
+            answer_bytes_max: Bytes(1 << 20),
+            answer_time_max: seconds(10),
+            may_ask_loopback: false,
+            providers: BTreeMap::new(),
         }
     }
 }

@@ -27,16 +27,11 @@ pub(super) struct Ask {
     pub(super) shape: Shape,
     /// Where it came from.
     pub(super) place: Place,
+    /// The half sign-in that it is to complete: `mfaId` of the body, or of the query; empty for none.
+    pub(super) half: String,
 }
 
 impl Ask {
-    /// A text of the body, or else of the query; empty when neither has it.
-    pub(super) fn text(&self, name: &str) -> String {
-        let texts =
-            [&self.request.body, &self.request.query].map(|map| map.get(name).and_then(Value::as_str));
-        texts.into_iter().flatten().next().unwrap_or_default().to_owned()
-    }
-
     /// Reads the head and the body of a request on an auth collection.
     pub(super) async fn read(
         identity: &Identity,
@@ -62,7 +57,9 @@ impl Ask {
             moment: moment(&head),
             once: None,
         };
-        Ok(Ask { collection, request, shape, place })
+        let named = |map: &Map<String, Value>| Some(map.get("mfaId")?.as_str()?.to_owned());
+        let half = named(&request.body).or_else(|| named(&request.query)).unwrap_or_default();
+        Ok(Ask { collection, request, shape, place, half })
     }
 }
 

@@ -19,6 +19,8 @@ pub const OTPS: &str = "_otps";
 pub const AUTH_ORIGINS: &str = "_authOrigins";
 /// Mails: those that wait, and for a while those that were sent or could not be.
 pub const MAILS: &str = "_mails";
+/// Authenticators of accounts: never their seeds.
+pub const TOTPS: &str = "_totps";
 /// How often something was done about one address lately.
 pub const TALLIES: &str = "_tallies";
 
@@ -37,8 +39,22 @@ const DATA_MAX: u64 = 100_000;
 pub fn own_collections(now: &str) -> Vec<Collection> {
     let mfas = of_account(MFAS, &[text("method")], now);
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
-    let all = [mfas, otps, auth_origins(now), external_auths(now), flows(now), mails(now), tallies(now)];
+    let all = [
+        mfas,
+        otps,
+        auth_origins(now),
+        totps(now),
+        external_auths(now),
+        flows(now),
+        mails(now),
+        tallies(now),
+    ];
     all.map(Collection::settled).into()
+}
+
+fn totps(now: &str) -> Collection {
+    let used = [number("step").hidden(), json("recovery").hidden()];
+    of_account(TOTPS, &[&[text("salt").hidden(), flag("confirmed")][..], &used].concat(), now)
 }
 
 fn auth_origins(now: &str) -> Collection {
@@ -72,6 +88,7 @@ fn mails(now: &str) -> Collection {
     let course = [text("state"), number("tries"), date("due"), text("reason")];
     let mut mails = make(MAILS, &[&about[..], &course].concat(), now);
     add_index(&mut mails, Repeats::Yes, &["state", "due"]);
+    add_index(&mut mails, Repeats::Yes, &["collectionRef", "recordRef"]);
     mails
 }
 
@@ -139,6 +156,10 @@ fn number(name: &str) -> Field {
 
 fn date(name: &str) -> Field {
     Field::new(name, FieldKind::Date { min: String::new(), max: String::new() }).system()
+}
+
+fn flag(name: &str) -> Field {
+    Field::new(name, FieldKind::Bool).system()
 }
 
 fn json(name: &str) -> Field {
