@@ -86,14 +86,13 @@ impl SideLink {
 }
 
 /// A whole document.
-pub(crate) fn document(look: Look, title: &str, body: &Markup) -> Markup {
-    let words = look.words();
+fn document(look: Look, brand: &str, title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang=(look.lang.code()) data-theme=(look.theme.code()) {
             head {
                 meta charset="utf-8";
-                title { (title) " · " (words.brand) }
+                title { (title) " · " (brand) }
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
                 meta name="theme-color" media="(prefers-color-scheme: light)" content="#faf6f0";
@@ -121,22 +120,26 @@ pub(crate) fn page(frame: &Frame, title: &str, here: Option<&str>, content: &Mar
             (keys(frame.look))
         }
     };
-    document(frame.look, title, &body)
+    document(frame.look, words.brand, title, &body)
 }
 
 /// A page outside: sign-in and first run, a single card.
 pub(crate) fn outside(look: Look, path: &str, title: &str, content: &Markup) -> Markup {
-    let words = look.words();
+    outside_of(look, look.words().brand, path, title, content)
+}
+
+/// The same under the name of the service, for those who have accounts in it.
+pub(crate) fn outside_of(look: Look, brand: &str, path: &str, title: &str, content: &Markup) -> Markup {
     let body = html! {
         body.outside {
             main #content.card {
-                p.brand { (Icon::Mark.draw()) (words.brand) }
+                p.brand { (Icon::Mark.draw()) (brand) }
                 (content)
             }
             footer.switches { (switches(look, path)) }
         }
     };
-    document(look, title, &body)
+    document(look, brand, title, &body)
 }
 
 fn side(frame: &Frame, here: Option<&str>) -> Markup {

@@ -1,4 +1,4 @@
-//! The lookout: pages at `/_/` for those who run the service.
+//! The lookout: pages at `/_/` for those who run the service, and those at `/auth/` that mails to its people lead to.
 //!
 //! Pages are made on the server and work without scripts; a few small modules add keys and comfort. One page is one
 //! file: its handler, what it reads from its form, and its template.

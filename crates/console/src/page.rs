@@ -9,6 +9,7 @@ pub(crate) mod grid;
 pub(crate) mod home;
 pub(crate) mod indexes;
 pub(crate) mod look;
+pub(crate) mod mailed;
 pub(crate) mod make;
 pub(crate) mod pulse;
 pub(crate) mod record;

@@ -10,6 +10,7 @@ use records::Records;
 use web::limiter::Limiter;
 
 use crate::config::Config;
+use crate::page::mailed::Mailed;
 use crate::{asset, guard, page};
 
 /// What the console stands on.
@@ -46,7 +47,7 @@ impl Service {
         Service { shared: Arc::new(Inner { config, records, identity, limiter }) }
     }
 
-    /// The pages, all below `/_/`.
+    /// The pages: below `/_/`, and those that mails lead to, below `/auth/`.
     pub fn router(&self) -> Router {
         let outside = Router::new()
             .route("/_", get(page::home::show))
@@ -72,6 +73,17 @@ impl Service {
             .route("/_/collections/{name}/api", get(page::api::show))
             .route("/_/collections/{name}/settings", get(page::settings::show).post(page::settings::submit))
             .route("/_/{*path}", get(page::home::missing));
-        outside.merge(collections).layer(from_fn(guard::surround)).with_state(self.shared.clone())
+        let mailed = Mailed::ALL.into_iter().fold(Router::new(), |router, page| {
+            let show = get(move |shared, visitor| page.show(shared, visitor));
+            router.route(
+                page.path(),
+                show.post(move |shared, visitor, form| page.submit(shared, visitor, form)),
+            )
+        });
+        outside
+            .merge(collections)
+            .merge(mailed)
+            .layer(from_fn(guard::surround))
+            .with_state(self.shared.clone())
     }
 }

@@ -155,7 +155,9 @@ mod tests {
         let row = Arc::new(Row { id: id.into(), rev: 1, shape: 1, body: "{}".into() });
         let exp = NOW.0 / 1000 + 30;
         let (collection_id, purpose) = ("pbc_1".to_owned(), Purpose::Auth);
-        let claims = Claims { id: id.into(), collection_id, purpose, refreshable: true, iat: 0, exp };
+        let (email, new_email) = (String::new(), String::new());
+        let id = id.into();
+        let claims = Claims { id, collection_id, purpose, email, new_email, refreshable: true, iat: 0, exp };
         Proven { principal: Arc::new(Principal { collection, row }), claims: Arc::new(claims) }
     }
 

@@ -1,6 +1,7 @@
 //! The settings and limits of identity, each with its default.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base::unit::{Bytes, Span};
 use serde::Deserialize;
@@ -26,6 +27,38 @@ pub struct Config {
     pub answer_time_max: Span,
     /// For development: providers may be on this machine, without encryption.
     pub may_ask_loopback: bool,
+    /// Wrong tries of one mailed code; then it is void.
+    pub code_tries_max: u32,
+    /// Mails that may be asked for to one address in `address_window`.
+    pub mails_per_address_max: u32,
+    /// Wrong codes that may be tried for one address in `address_window`.
+    pub wrong_words_per_address_max: u32,
+    /// The time in which those are counted.
+    pub address_window: Span,
+    /// Mails that may wait; further ones are refused as busy.
+    pub mails_waiting_max: u64,
+    /// Mails that one web server gives away at once.
+    pub mails_at_once: usize,
+    /// Tries of one mail; then it is kept as failed.
+    pub mail_tries_max: u32,
+    /// The wait after the first try; each further one is three times as long.
+    pub mail_wait_first: Span,
+    /// The longest wait between two tries.
+    pub mail_wait_max: Span,
+    /// How long a web server has for a mail that it took; then another one may take it.
+    pub mail_held_max: Span,
+    /// Between two looks for mails that others left behind, or whose wait is over.
+    pub mail_poll_every: Span,
+    /// How long it is kept that a mail was sent.
+    pub mails_sent_kept: Span,
+    /// How long it is kept that a mail could not be sent.
+    pub mails_failed_kept: Span,
+    /// Places of one account that are known; the one that was not seen for longest is forgotten first.
+    pub origins_max: usize,
+    /// How long a place is known without being seen again.
+    pub origins_kept: Span,
+    /// Between two clearings of what has expired.
+    pub sweep_every: Span,
     /// The providers of the service file, by name: `[sign-in.NAME]`.
     #[serde(skip)]
     pub providers: BTreeMap<String, OnService>,
@@ -44,7 +77,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Config {
-        let seconds = |s| Span(std::time::Duration::from_secs(s));
+        let seconds = |s| Span(Duration::from_secs(s));
         Config {
             body_bytes_max: Bytes(64 << 10),
             impersonation_time_max: seconds(10 * 365 * 86_400),
@@ -54,6 +87,43 @@ impl Default for Config {
             answer_time_max: seconds(10),
             may_ask_loopback: false,
             providers: BTreeMap::new(),
+            code_tries_max: 5,
+            mails_per_address_max: 10,
+            wrong_words_per_address_max: 10,
+            address_window: seconds(3600),
+            mails_waiting_max: 10_000,
+            mails_at_once: 4,
+            mail_tries_max: 10,
+            mail_wait_first: seconds(10),
+            mail_wait_max: seconds(2 * 3600),
+            mail_held_max: seconds(120),
+            mail_poll_every: seconds(10),
+            mails_sent_kept: seconds(86_400),
+            mails_failed_kept: seconds(30 * 86_400),
+            origins_max: 5,
+            origins_kept: seconds(180 * 86_400),
+            sweep_every: seconds(600),
         }
+    }
+}
+
+impl Config {
+    /// The wait after a mail's try of this number, from 1.
+    pub(crate) fn mail_wait(&self, tries: u64) -> Duration {
+        let growth = 3u32.saturating_pow(u32::try_from(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+        self.mail_wait_first.0.saturating_mul(growth).min(self.mail_wait_max.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_the_longest() {
+        let config = Config::default();
+        let waits: Vec<u64> = (1..=8).map(|tries| config.mail_wait(tries).as_secs()).collect();
+        assert_eq!(waits, [10, 30, 90, 270, 810, 2430, 7200, 7200]);
+        assert_eq!(config.mail_wait(u64::MAX), config.mail_wait_max.0);
     }
 }

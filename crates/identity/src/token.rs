@@ -17,20 +17,28 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// Longest token that is looked at, in bytes. Ours have about 250.
-pub const LENGTH_MAX: usize = 1024;
+/// Longest token that is looked at, in bytes. Ours have about 250, and mailed ones two addresses besides.
+pub const LENGTH_MAX: usize = 2048;
 
 /// `{"alg":"HS256","typ":"JWT"}`: the only header.
 const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "camelCase")]
 pub enum Purpose {
     /// To be somebody.
     Auth,
     /// To download protected files, from an address.
     File,
+    /// To show that an address is the account's: mailed to it.
+    Verification,
+    /// To set a new password: mailed to the account's address.
+    PasswordReset,
+    /// To take another address: mailed to that one.
+    EmailChange,
+    /// No token: the key of mailed codes.
+    Otp,
 }
 
 /// What a token says, as it stands in its payload.
@@ -44,6 +52,12 @@ pub struct Claims {
     /// What it is for.
     #[serde(rename = "type")]
     pub purpose: Purpose,
+    /// Of a mailed token: the account's address when it was made.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub email: String,
+    /// Of a token that takes another address: that one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub new_email: String,
     /// May be exchanged for a fresh one.
     #[serde(default)]
     pub refreshable: bool,
@@ -64,12 +78,24 @@ impl Key {
             return None;
         }
         let mut mac = keyed(collection_secret.as_bytes());
-        mac.update(match purpose {
+        let label: &[u8] = match purpose {
             Purpose::Auth => b"ondol/token/auth/",
             Purpose::File => b"ondol/token/file/",
-        });
+            Purpose::Verification => b"ondol/token/verification/",
+            Purpose::PasswordReset => b"ondol/token/passwordReset/",
+            Purpose::EmailChange => b"ondol/token/emailChange/",
+            Purpose::Otp => b"ondol/otp/",
+        };
+        mac.update(label);
         mac.update(token_key.as_bytes());
         Some(Key(mac.finalize().into_bytes().into()))
+    }
+
+    /// A text's mark under this key: nobody without the key knows it, or another text with the same.
+    pub(crate) fn mark(&self, text: &str) -> [u8; 32] {
+        let mut mac = keyed(&self.0);
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -152,7 +178,9 @@ mod tests {
 
     fn claims(purpose: Purpose) -> Claims {
         let (id, collection_id) = ("account00000001".to_owned(), "pbc_1".to_owned());
-        Claims { id, collection_id, purpose, refreshable: true, iat: 1_800_000_000, exp: 1_800_000_060 }
+        let (email, new_email) = (String::new(), String::new());
+        let (iat, exp) = (1_800_000_000, 1_800_000_060);
+        Claims { id, collection_id, purpose, email, new_email, refreshable: true, iat, exp }
     }
 
     fn key(purpose: Purpose) -> Key {

@@ -7,6 +7,8 @@
 mod cache;
 mod database;
 mod keys;
+mod mail;
+mod public;
 mod read;
 mod secret;
 mod sign_in;
@@ -37,6 +39,9 @@ pub const PUBLIC: &str = "public";
 pub struct Config {
     /// The service's public name; empty when it has none yet.
     pub service: String,
+    /// The service's own address on the web, as people reach it: `https://popong.com`, without a slash at the end; empty
+    /// when none is known. Links in mails begin with it.
+    pub url: String,
     /// The address to listen on: `HOST:PORT`; port 0 takes a free one.
     pub listen: String,
     /// The folder of the team's own pages, served at `/`; it need not be there.
@@ -57,6 +62,8 @@ pub struct Config {
     pub store: store::Config,
     /// What is kept of a database server's records that were read lately; `None` keeps nothing.
     pub cache: Option<::cache::Config>,
+    /// The server that takes its mails; `None` when it sends none.
+    pub mail: Option<::mail::Config>,
     /// What could be better in the service file though nothing is wrong in it, with lines.
     pub advice: Vec<String>,
 }
@@ -102,6 +109,7 @@ impl Config {
     pub fn new(dir: impl Into<PathBuf>) -> Config {
         Config {
             service: String::new(),
+            url: String::new(),
             listen: LISTEN.into(),
             public: PUBLIC.into(),
             log: LogConfig::default(),
@@ -112,6 +120,7 @@ impl Config {
             identity: identity::Config::default(),
             store: store::Config::new(dir),
             cache: Some(::cache::Config::in_process(cache::BYTES_MAX)),
+            mail: None,
             advice: Vec::new(),
         }
     }
@@ -145,8 +154,10 @@ impl Config {
             "api",
             "identity",
             sign_in::ROOM,
+            "mail",
         ]);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
+        config.url = public::url(&mut reader, &top.url, &top.service);
         config.service = top.service;
         if !top.listen.is_empty() {
             config.listen = top.listen;
@@ -165,6 +176,7 @@ impl Config {
         reader.room::<database::Section>("database").settle(&mut reader, &mut config.store);
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
         config.cache = reader.room::<cache::Section>("cache").settle(&mut reader, is_embedded);
+        config.mail = reader.room::<mail::Section>("mail").settle(&mut reader, &config.url);
         config.advice = reader.finish()?;
         Ok(config)
     }
@@ -175,6 +187,7 @@ impl Config {
 #[serde(default, deny_unknown_fields)]
 struct Top {
     service: String,
+    url: String,
     listen: String,
     dir: String,
     public: String,
@@ -279,7 +292,7 @@ mod tests {
             "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
             expect![[r#"
                 ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [sign-in]"#]],
+                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [sign-in], [mail]"#]],
         );
     }
 
@@ -410,6 +423,7 @@ mod tests {
             page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
         let mut shown = Config::parse("docs/command.md", block).expect("reads");
         shown.service.clear();
+        shown.url.clear();
         assert_eq!(format!("{shown:#?}"), format!("{:#?}", Config::new(DIR)));
         let words = [
             keys::keys::<Top>(),
@@ -423,6 +437,20 @@ mod tests {
             let is_shown =
                 block.lines().any(|line| line.split('=').next().is_some_and(|key| key.trim() == *word));
             assert!(is_shown, "{word} is missing in docs/command.md");
+        }
+    }
+
+    #[test]
+    fn the_page_of_mail_shows_its_settings() {
+        let page = include_str!("../../../docs/mail.md");
+        let block =
+            page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+        assert!(Config::parse("docs/mail.md", block).expect("reads").mail.is_some());
+        for word in keys::keys::<mail::Section>() {
+            let is_shown = |line: &str| {
+                line.trim_start_matches("# ").split('=').next().is_some_and(|key| key.trim() == *word)
+            };
+            assert!(block.lines().any(is_shown), "{word} is missing in docs/mail.md");
         }
     }
 }

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use base::chance;
 use base::secret::Secret;
 use base::time::Clock;
-use identity::{Identity, superusers};
+use identity::{Identity, Outgoing, superusers};
 use records::Records;
 use store::Store;
 use tokio::net::TcpListener;
@@ -56,6 +56,10 @@ impl House {
             Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
         let identity = Identity::new(config.identity, records.clone(), limiter.clone());
+        let identity = match outgoing(config.mail, &config.service, &config.url)? {
+            Some(outgoing) => identity.with_mail(outgoing),
+            None => identity,
+        };
         let first_run_key = match superusers::exist(&records).await? {
             true => None,
             false => Some(Secret::new(chance::word(32))),
@@ -99,12 +103,17 @@ impl House {
     pub async fn run(self, stop: Stop) {
         let tasks = TaskTracker::new();
         let House { listener, store, records, front, identity, api, .. } = self;
-        let until = stop.soft.clone();
-        tasks.spawn(async move { identity.run(until).await });
+        let (until, now) = (stop.soft.clone(), stop.clone());
+        let mails = tasks.spawn(async move { identity.run(until).await });
         let until = stop.soft.clone();
         tasks.spawn(async move { api.run(until).await });
         tasks.spawn(async move { records.follow().await });
         web::serve(listener, front, stop).await;
+        // a mail that was given away is written down as sent, or it would be sent again
+        tokio::select! {
+            _ = mails => {}
+            () = now.hurried() => {}
+        }
         store.close().await;
         tasks.close();
         tasks.wait().await;
@@ -121,14 +130,24 @@ impl identity::Listeners for Streams {
 }
 
 /// Before anything is asked: the collections and their rules are as anybody was told, by whichever web server. Of the
-/// service's health there is word even while the database is away.
-async fn keep_up(State(records): State<Records>, request: Request, next: Next) -> Response {
-    if request.uri().path() != HEALTH
-        && let Err(fault) = records.keep_up().await
-    {
-        return web::Problem::from(fault).into_response();
+/// service's health there is word even while the database is away. What the request reads may be as of this moment.
+async fn keep_up(State(records): State<Records>, mut request: Request, next: Next) -> Response {
+    if request.uri().path() != HEALTH {
+        match records.keep_up().await {
+            Ok(moment) => request.extensions_mut().insert(moment),
+            Err(fault) => return web::Problem::from(fault).into_response(),
+        };
     }
     next.run(request).await
+}
+
+/// What mails need; `None` where none are sent. A service without a name goes by its address.
+fn outgoing(mail: Option<mail::Config>, service: &str, url: &str) -> Result<Option<Outgoing>, Failure> {
+    let Some(config) = mail else { return Ok(None) };
+    let sender = mail::Sender::new(config).map_err(|error| Failure::usage(format!("[mail]: {error}")))?;
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    let app_name = if service.is_empty() { host } else { service }.to_owned();
+    Ok(Some(Outgoing { sender, app_name, app_url: url.to_owned() }))
 }
 
 /// The addresses that `HOST:PORT` stands for.

@@ -16,5 +16,6 @@ mod request;
 
 pub use error::Error;
 pub use limits::Limits;
-pub use records::{Act, Draft, Fate, ListQuery, Page, Records, Repeat, Shape, Step, Upload, Written};
+pub use password::NO_PASSWORD;
+pub use records::{Act, Draft, Fate, ListQuery, Moment, Page, Records, Repeat, Shape, Step, Upload, Written};
 pub use request::{Authenticate, Context, Found, Principal, Request};

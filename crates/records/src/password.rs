@@ -14,8 +14,8 @@ use crate::limits::Limits;
 /// Memory of one hashing in KiB, passes over it, and lanes: OWASP's first recommendation for argon2id (2023).
 const COST: (u32, u32, u32) = (19_456, 2, 1);
 
-/// A hash that no password has, with the cost in use: an unknown account takes as long as a known one.
-const NOBODY: &str =
+/// A hash that no password has, with the cost in use: an unknown account, or one without a password, takes as long as any.
+pub const NO_PASSWORD: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$b25kb2wtbm9ib2R5LXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// The pool of hashers.
@@ -45,7 +45,7 @@ impl Passwords {
     pub(crate) async fn verify(&self, plain: &str, hash: Option<&str>) -> Result<bool, Error> {
         let plain = plain.to_owned();
         let is_somebody = hash.is_some_and(|hash| !hash.is_empty());
-        let hash = hash.filter(|hash| !hash.is_empty()).unwrap_or(NOBODY).to_owned();
+        let hash = hash.filter(|hash| !hash.is_empty()).unwrap_or(NO_PASSWORD).to_owned();
         let fits = self.work(move || {
             PasswordHash::new(&hash)
                 .is_ok_and(|hash| hasher().verify_password(plain.as_bytes(), &hash).is_ok())
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_nobody_can_be_read_so_that_it_takes_as_long() {
-        assert!(PasswordHash::new(NOBODY).is_ok());
+        assert!(PasswordHash::new(NO_PASSWORD).is_ok());
     }
 
     #[tokio::test]

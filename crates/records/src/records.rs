@@ -5,7 +5,7 @@
 //! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
 //! inside it), `once` (writes that are asked for again),
 //! `cascade` (what goes with a deleted record), `batch` (several writes or none), `account` (what sign-in
-//! asks), `upkeep` (the collections as this process knows
+//! asks), `own` (records that the house itself writes), `upkeep` (the collections as this process knows
 //! them), `collections` (their making and changing), `declare` (their
 //! indexes and views), `bulk` (many rows at once).
 
@@ -17,6 +17,7 @@ mod collections;
 mod declare;
 mod expand;
 mod once;
+mod own;
 mod read;
 mod reads;
 mod ready;
@@ -26,6 +27,7 @@ mod write;
 
 pub use bulk::Fate;
 pub use once::Repeat;
+pub use reads::Moment;
 
 use std::sync::{Arc, Mutex};
 

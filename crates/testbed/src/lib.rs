@@ -37,7 +37,8 @@ pub use database::Database;
 pub use mariadb::MariaDb;
 pub use memcached::Memcached;
 pub use options::{Options, Sync};
-pub use peer::{SignInPeer, sign_in_peer};
+pub use peer::{SignInPeer, sign_in_peer, sign_in_python};
+pub use port::free as free_port;
 pub use postgres::Postgres;
 
 /// The name that databases are opened with.

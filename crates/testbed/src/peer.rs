@@ -38,26 +38,7 @@ struct Program {
 /// # Panics
 /// When it does not start, and under `CI=true` when there are no peers.
 pub fn sign_in_peer(name: &str, args: &[&str]) -> Option<SignInPeer> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let home = workspace.join(FOLDER);
-    if !home.join(".installed").is_file() {
-        let is_absent =
-            !Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().any(|above| above.join(SHARED).is_dir());
-        #[expect(clippy::disallowed_methods, reason = "what may be skipped is the environment's to say")]
-        let is_strict = std::env::var(STRICT).is_ok_and(|value| value == "true");
-        assert!(
-            is_absent && !is_strict,
-            "the peers of sign-in are not installed: `cargo x peers` installs them"
-        );
-        #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see what was not tried")]
-        {
-            eprintln!(
-                "SKIPPED: there is no {SHARED} above, so that nothing was tried against the peer {name}"
-            );
-        }
-        return None;
-    }
-    let home = home.canonicalize().expect("it is there");
+    let home = installed(name)?;
     let (runs, file) = match name {
         "oidc" => (PathBuf::from("node"), "oidc_peer.mjs".to_owned()),
         _ => (home.join(".venv/bin/python"), format!("{name}_peer.py")),
@@ -66,6 +47,33 @@ pub fn sign_in_peer(name: &str, args: &[&str]) -> Option<SignInPeer> {
     let user = User::ourselves();
     let folder = folder::made(name, user, Sync::Off, |_| {});
     Some(SignInPeer { server: Server::start(Program { runs, script: home.join(file), args }, folder) })
+}
+
+/// The Python that the peers run on, with what they need installed, for a script of a test's own. `None`, said aloud, where
+/// there are no peers above this folder.
+///
+/// # Panics
+/// Under `CI=true` when there are no peers, and when they are not installed.
+pub fn sign_in_python(what: &str) -> Option<PathBuf> {
+    installed(what).map(|home| home.join(".venv/bin/python"))
+}
+
+/// Where the peers are installed.
+fn installed(name: &str) -> Option<PathBuf> {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(FOLDER);
+    if home.join(".installed").is_file() {
+        return Some(home.canonicalize().expect("it is there"));
+    }
+    let is_absent =
+        !Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().any(|above| above.join(SHARED).is_dir());
+    #[expect(clippy::disallowed_methods, reason = "what may be skipped is the environment's to say")]
+    let is_strict = std::env::var(STRICT).is_ok_and(|value| value == "true");
+    assert!(is_absent && !is_strict, "the peers of sign-in are not installed: `cargo x peers` installs them");
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see what was not tried")]
+    {
+        eprintln!("SKIPPED: there is no {SHARED} above, so that nothing was tried against the peer {name}");
+    }
+    None
 }
 
 impl SignInPeer {

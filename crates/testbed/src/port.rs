@@ -10,7 +10,10 @@ const FIRST: u16 = 16_000;
 const COUNT: u16 = 16_000;
 
 /// A port that was free a moment ago, and that no other test of this process was given.
-pub(crate) fn free() -> u16 {
+///
+/// # Panics
+/// When no port is free.
+pub fn free() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Processes that run side by side start far from each other.
     let start = (std::process::id() % u32::from(COUNT)).wrapping_mul(131) % u32::from(COUNT);

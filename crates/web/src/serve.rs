@@ -29,6 +29,11 @@ impl Stop {
     pub fn new() -> Stop {
         Stop::default()
     }
+
+    /// Waits until nothing is waited for any longer.
+    pub async fn hurried(&self) {
+        self.hard.cancelled().await;
+    }
 }
 
 /// Longest time between two looks at a connection's marks.

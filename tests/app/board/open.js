@@ -19,7 +19,7 @@ async function patient(url, options) {
 }
 
 /** The board of a server: clients by person, ids by name; filled by the set-up. */
-export function open({ BASE_URL, SUPERUSER_EMAIL, SUPERUSER_PASSWORD }) {
+export function open({ BASE_URL, SUPERUSER_EMAIL, SUPERUSER_PASSWORD, MAILS }) {
   if (!BASE_URL || !SUPERUSER_EMAIL || !SUPERUSER_PASSWORD) {
     console.error("set BASE_URL, SUPERUSER_EMAIL and SUPERUSER_PASSWORD");
     process.exit(2);
@@ -34,6 +34,8 @@ export function open({ BASE_URL, SUPERUSER_EMAIL, SUPERUSER_PASSWORD }) {
     url: BASE_URL,
     superuser: { email: SUPERUSER_EMAIL, password: SUPERUSER_PASSWORD },
     client,
+    /** Where the mails of everybody on the board can be read, if anywhere. */
+    mails: MAILS,
     /** Nobody: a client that has not signed in. */
     guest: client(),
     /** The superuser. */

@@ -50,6 +50,22 @@ catalogue! {
     first_run_done_lead: "The link worked once and has done its job. Please sign in.", "이 링크는 한 번만 쓸 수 있고, 이미 할 일을 마쳤어요. 로그인해 주세요.";
     first_run_wrong: "This link doesn't fit.", "링크가 맞지 않아요.";
     first_run_wrong_lead: "Take the newest link that the service printed when it started.", "서비스가 시작하면서 보여 준 가장 새로운 링크를 써 주세요.";
+    // mailed links
+    verify: "Confirm your address", "주소 확인";
+    verify_lead: "Is this address yours? Then press the button.", "이 주소가 본인의 것이라면 단추를 눌러 주세요.";
+    verify_do: "Yes, it is mine", "네, 제 주소예요";
+    verify_done: "Your address is confirmed.", "주소를 확인했어요.";
+    reset: "A new password", "새 비밀번호";
+    reset_lead: "Choose a new password. You will be signed out everywhere.", "새 비밀번호를 정해 주세요. 모든 곳에서 로그아웃돼요.";
+    reset_do: "Set the password", "비밀번호 바꾸기";
+    reset_done: "Your new password is set. You can sign in with it now.", "비밀번호를 바꿨어요. 이제 새 비밀번호로 로그인해 주세요.";
+    change: "Your new address", "새 주소";
+    change_lead: "Give your password to use this address. You will be signed out everywhere.", "이 주소를 쓰려면 비밀번호를 입력해 주세요. 모든 곳에서 로그아웃돼요.";
+    change_do: "Use this address", "이 주소 쓰기";
+    change_done: "Your address is changed. Please sign in again.", "주소를 바꿨어요. 다시 로그인해 주세요.";
+    link_over: "This link is no longer good.", "이 링크는 더 쓸 수 없어요.";
+    link_over_lead: "It was used, or its time is over. Ask for a new mail where you asked for this one.", "이미 썼거나 기한이 지났어요. 메일을 요청한 곳에서 다시 요청해 주세요.";
+    to_service: "To the service", "서비스로 가기";
     // collections
     new_collection: "New collection", "새 컬렉션";
     no_collections: "Nothing here yet", "아직 아무것도 없어요";

@@ -33,6 +33,7 @@ fn korean(code: &str, params: Option<&Value>, message: &str) -> Option<String> {
         "validation_email_domain_not_allowed" => "이 이메일 도메인은 쓸 수 없어요.",
         "validation_url_domain_not_allowed" => "이 도메인은 쓸 수 없어요.",
         "validation_values_mismatch" => "두 값이 서로 달라요.",
+        "validation_invalid_password" => "비밀번호가 맞지 않아요.",
         "validation_reserved_field_name" => "시스템에서 쓰는 이름이라 쓸 수 없어요.",
         "validation_invalid_regex" => "정규식을 읽지 못했어요.",
         "validation_date_invalid" => "날짜와 시간을 다시 확인해 주세요.",

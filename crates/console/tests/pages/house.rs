@@ -11,8 +11,9 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use base::secret::Secret;
 use base::time::{Clock, Timestamp};
 use console::{Config, Means, Service};
-use identity::{Identity, superusers};
-use records::{Limits, Records};
+use identity::{Identity, Outgoing, superusers};
+use records::{Draft, Limits, Records};
+use serde_json::{Value, json};
 use store::{Engine, Store};
 use testbed::Database;
 use web::Front;
@@ -26,6 +27,7 @@ pub(crate) const HOSTILE: &str = "</textarea><script>alert('x')</script>";
 pub(crate) struct House {
     _dir: tempfile::TempDir,
     pub(crate) records: Records,
+    pub(crate) identity: Identity,
     front: Front,
     clock: Clock,
     cookies: String,
@@ -54,6 +56,25 @@ impl Reply {
 impl House {
     /// A service that nobody has used yet.
     pub(crate) async fn new() -> House {
+        House::open(|identity| identity).await
+    }
+
+    /// A service that sends its mails to this port.
+    pub(crate) async fn with_mail(smtp: u16) -> House {
+        let config = mail::Config {
+            server: "127.0.0.1".into(),
+            port: Some(smtp),
+            security: mail::Security::Plain,
+            from: "hello@ondol.example".into(),
+            ..mail::Config::default()
+        };
+        let sender = mail::Sender::new(config).expect("settings that are right");
+        let (app_name, app_url) = ("팝퐁".to_owned(), "https://ondol.example".to_owned());
+        let outgoing = Outgoing { sender, app_name, app_url };
+        House::open(|identity| identity.with_mail(outgoing)).await
+    }
+
+    async fn open(furnish: impl FnOnce(Identity) -> Identity) -> House {
         let dir = tempfile::tempdir().expect("a folder");
         let clock = Clock::manual(Timestamp(1_800_000_000_000));
         let database = testbed::chosen();
@@ -73,10 +94,12 @@ impl House {
         let web = web::Config::default();
         let limiter = Arc::new(Limiter::new(&web, clock.clone()));
         let identity = Identity::new(identity::Config::default(), records.clone(), limiter.clone());
+        let identity = furnish(identity);
         let config = Config { first_run_key: Some(Secret::new("the-key")), ..Config::default() };
-        let console = Service::new(config, Means { records: records.clone(), identity, limiter });
-        let front = Front::new(console.router(), Arc::new(web));
-        House { _dir: dir, records, front, clock, cookies: String::new(), _database: database }
+        let console =
+            Service::new(config, Means { records: records.clone(), identity: identity.clone(), limiter });
+        let front = Front::new(console.router().merge(identity.router()), Arc::new(web));
+        House { _dir: dir, records, identity, front, clock, cookies: String::new(), _database: database }
     }
 
     /// A service with a superuser, who has signed in.
@@ -112,6 +135,28 @@ impl House {
             .header("sec-fetch-site", "same-origin")
             .header("content-type", "application/x-www-form-urlencoded");
         self.answer(request, Body::from(sent.join("&"))).await
+    }
+
+    /// Sends JSON as an application does.
+    pub(crate) async fn api(&self, path: &str, body: &Value) -> Reply {
+        let request = Request::post(path).header("content-type", "application/json");
+        self.answer(request, Body::from(body.to_string())).await
+    }
+
+    /// Makes an account of `users`.
+    pub(crate) async fn join(&self, email: &str, password: &str) {
+        let body = json!({ "email": email, "password": password, "passwordConfirm": password });
+        let draft = Draft { values: body.as_object().cloned().unwrap_or_default(), uploads: Vec::new() };
+        let request = records::Request { body: draft.values.clone(), ..records::Request::default() };
+        self.records.create(&request, "users", draft, &records::Shape::default()).await.expect("an account");
+    }
+
+    /// A value of the only account of `users`.
+    pub(crate) async fn user(&self, name: &str) -> Value {
+        let users = self.records.catalog().find("users").expect("always there").clone();
+        let mut reader = self.records.store().reader().await.expect("a reader");
+        let rows = reader.select(&store::query::Select::table(&users.table())).await.expect("reads");
+        self.records.values(&users, &rows[0]).0[name].clone()
     }
 
     pub(crate) async fn answer(&self, request: axum::http::request::Builder, body: Body) -> Reply {

@@ -1,6 +1,7 @@
 //! The pages as a browser meets them: requests through the router, on a store of their own.
 
 mod house;
+mod mailed;
 mod records;
 
 use axum::body::Body;

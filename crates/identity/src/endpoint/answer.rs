@@ -1,4 +1,5 @@
-//! How a sign-in is answered: the auth rule is asked, then the account is shown with its token.
+//! How a sign-in is answered: the auth rule is asked, then for a second way, where one is needed, then the account is shown
+//! with its token.
 
 use std::sync::Arc;
 
@@ -11,7 +12,46 @@ use serde_json::{Value, json};
 use web::Problem;
 
 use super::ask::Ask;
+use crate::mfa::{self, Step, Way};
+use crate::origin;
 use crate::service::Identity;
+
+/// An account has passed one way to sign in. It enters when that is enough, or when it was the second way; else it is told
+/// under which id the second way is awaited (401).
+pub(super) async fn enter(
+    identity: &Identity,
+    ask: Ask,
+    account: Arc<Principal>,
+    way: Way,
+) -> Result<Response, Problem> {
+    enter_with(identity, ask, account, way, None).await
+}
+
+/// The same with what a provider said.
+pub(super) async fn enter_with(
+    identity: &Identity,
+    ask: Ask,
+    account: Arc<Principal>,
+    way: Way,
+    meta: Option<Value>,
+) -> Result<Response, Problem> {
+    check(identity, &ask, &account).await?;
+    if mfa::is_asked(identity, &ask.request, &account).await? {
+        match mfa::step(identity, &account, way, &ask.text("mfaId")).await? {
+            Step::Enter => {}
+            Step::Half(id) => {
+                let mut response = web::reply::json(&json!({ "mfaId": id }))?;
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+                return Ok(response);
+            }
+            Step::Expired => return Err(Problem::invalid("Invalid or expired MFA session.")),
+            Step::SameWay => return Err(Problem::invalid("A different authentication method is required.")),
+        }
+    }
+    origin::note(identity, &account, &ask.place).await?;
+    let token = identity.sign_in_token(&account)?;
+    show(identity, ask, account, token, meta).await
+}
 
 /// Shows the account to itself, with the token, if its collection lets it sign in.
 pub(super) async fn signed_in(
@@ -20,23 +60,17 @@ pub(super) async fn signed_in(
     account: Arc<Principal>,
     token: String,
 ) -> Result<Response, Problem> {
-    signed_in_with(identity, ask, account, token, None).await
+    check(identity, &ask, &account).await?;
+    show(identity, ask, account, token, None).await
 }
 
-/// The same with what a provider said.
-pub(super) async fn signed_in_with(
+async fn show(
     identity: &Identity,
     mut ask: Ask,
     account: Arc<Principal>,
     token: String,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
-    if !identity.records().may_sign_in(&ask.request, &account).await? {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "The request doesn't satisfy the collection requirements to authenticate.",
-        ));
-    }
     // `fields` is about the whole answer here, not about the record
     let fields = std::mem::take(&mut ask.shape.fields);
     let pick = Pick::parse(&fields).map_err(Problem::invalid)?;
@@ -54,6 +88,17 @@ pub(super) async fn signed_in_with(
     }
     pick.apply(&mut answer);
     web::reply::json(&answer)
+}
+
+/// Refuses whom the collection's auth rule keeps out.
+async fn check(identity: &Identity, ask: &Ask, account: &Principal) -> Result<(), Problem> {
+    match identity.records().may_sign_in(&ask.request, account).await? {
+        true => Ok(()),
+        false => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "The request doesn't satisfy the collection requirements to authenticate.",
+        )),
+    }
 }
 
 #[derive(serde::Serialize)]

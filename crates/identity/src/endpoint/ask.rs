@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::http::{Request, StatusCode};
 use records::core::collection::Collection;
-use records::{Context, Shape};
+use records::{Context, Moment, Shape};
 use serde_json::{Map, Value};
 use web::Problem;
 use web::form::{Form, Limits};
 
 use crate::cache::Proven;
+use crate::origin::Place;
 use crate::service::Identity;
 use crate::token::Purpose;
 
@@ -23,9 +25,18 @@ pub(super) struct Ask {
     pub(super) request: records::Request,
     /// The parameters `expand` and `fields`.
     pub(super) shape: Shape,
+    /// Where it came from.
+    pub(super) place: Place,
 }
 
 impl Ask {
+    /// A text of the body, or else of the query; empty when neither has it.
+    pub(super) fn text(&self, name: &str) -> String {
+        let texts =
+            [&self.request.body, &self.request.query].map(|map| map.get(name).and_then(Value::as_str));
+        texts.into_iter().flatten().next().unwrap_or_default().to_owned()
+    }
+
     /// Reads the head and the body of a request on an auth collection.
     pub(super) async fn read(
         identity: &Identity,
@@ -38,6 +49,9 @@ impl Ask {
         let query = web::request::query(head.uri.query());
         let text = |name: &str| query.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let shape = Shape { expand: text("expand"), fields: text("fields") };
+        let browser =
+            head.headers.get(USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or_default().to_owned();
+        let place = Place { address: web::request::address(&head.extensions), browser };
         let request = records::Request {
             context: Context::Default,
             method: head.method.as_str().to_owned(),
@@ -45,9 +59,10 @@ impl Ask {
             query,
             body: values(identity, &head, body).await?,
             auth: caller.map(|proven| proven.principal),
+            moment: moment(&head),
             once: None,
         };
-        Ok(Ask { collection, request, shape })
+        Ok(Ask { collection, request, shape, place })
     }
 }
 
@@ -60,9 +75,14 @@ pub(super) fn auth_collection(identity: &Identity, name: &str) -> Result<Arc<Col
 /// Whoever asks; a token that is not valid counts as none.
 pub(super) async fn caller(identity: &Identity, head: &Parts) -> Result<Option<Proven>, Problem> {
     match web::request::token(&head.headers) {
-        Some(token) => Ok(identity.prove(token, Purpose::Auth).await?),
+        Some(token) => Ok(identity.prove(token, Purpose::Auth, moment(head)).await?),
         None => Ok(None),
     }
+}
+
+/// When the request began, if that was asked of the log.
+fn moment(head: &Parts) -> Moment {
+    head.extensions.get().copied().unwrap_or_default()
 }
 
 /// By which scheme and host a request came: `https://ondol.example`. The scheme is what a proxy says, or the page that asks.

@@ -1,15 +1,19 @@
 //! `GET auth-methods`: the ways to sign in that a collection offers.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Request;
 use axum::response::Response;
+use records::core::collection::AuthOptions;
 use records::core::pick::Pick;
 use serde_json::{Value, json};
 use web::Problem;
 
 use super::ask;
 use crate::external::Beginning;
+use crate::options;
 use crate::service::Identity;
 
 pub(super) async fn list(
@@ -23,6 +27,12 @@ pub(super) async fn list(
     let options = collection.auth.as_ref().filter(|options| options.has_password);
     let fields = options.map(|options| options.identity_fields.clone()).unwrap_or_default();
     let has = |name: &str| fields.iter().any(|field| field == name);
+    let auth = collection.auth.as_ref();
+    let has_otp = identity.post().is_some() && auth.is_some_and(options::has_otp);
+    let has_mfa = auth.is_some_and(options::has_mfa);
+    let seconds = |is_on: bool, time: fn(&AuthOptions) -> Duration| {
+        auth.filter(|_| is_on).map_or(0, |auth| time(auth).as_secs())
+    };
     let origin = ask::origin(&head);
     let offered = identity.providers(&collection);
     let beginnings = offered.iter().map(|provider| identity.begin(&collection, provider, &origin));
@@ -31,8 +41,8 @@ pub(super) async fn list(
     let mut methods = json!({
         "password": { "identityFields": fields, "enabled": options.is_some() },
         "oauth2": { "providers": providers, "enabled": !providers.is_empty() },
-        "mfa": { "enabled": false, "duration": 0 },
-        "otp": { "enabled": false, "duration": 0 },
+        "mfa": { "enabled": has_mfa, "duration": seconds(has_mfa, options::mfa_time) },
+        "otp": { "enabled": has_otp, "duration": seconds(has_otp, options::otp_time) },
         "authProviders": providers,
         "usernamePassword": has("username"),
         "emailPassword": has("email"),

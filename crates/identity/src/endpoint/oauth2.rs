@@ -9,10 +9,11 @@ use records::Context;
 use serde_json::{Map, Value, json};
 use web::Problem;
 
-use super::answer::signed_in_with;
+use super::answer::enter_with;
 use super::ask::{Ask, count};
 use crate::external::account::{Arrival, Outcome};
 use crate::external::{Arrived, Return};
+use crate::mfa::Way;
 use crate::provider::Provider;
 use crate::refusal::Refusal;
 use crate::service::Identity;
@@ -50,8 +51,8 @@ pub(super) async fn sign_in(
         Arrival { collection: &ask.collection, request: &ask.request, arrived: &arrived, wanted: &wanted };
     match identity.admit(&arrival).await? {
         Outcome::Account { account, is_new } => {
-            let token = identity.sign_in_token(&account)?;
-            signed_in_with(&identity, ask, account, token, Some(meta(&arrived, is_new))).await
+            ask.request.body = body;
+            enter_with(&identity, ask, account, Way::OAuth2, Some(meta(&arrived, is_new))).await
         }
         Outcome::Refused(why) => {
             tracing::info!(provider = arrived.provider.name, why = why.code(), "a sign-in was not let in");

@@ -10,8 +10,9 @@ use records::core::collection::AuthOptions;
 use serde_json::{Map, Value};
 use web::Problem;
 
-use super::answer::signed_in;
+use super::answer::enter;
 use super::ask::{Ask, count};
+use crate::mfa::Way;
 use crate::service::Identity;
 
 /// Longest identity and password, in characters.
@@ -43,10 +44,7 @@ pub(super) async fn sign_in(
     // without an account this takes as long and is false
     let fits = identity.records().verify_password(account.as_ref(), &given.password).await?;
     match account {
-        Some(account) if fits => {
-            let token = identity.sign_in_token(&account)?;
-            signed_in(&identity, ask, account.into(), token).await
-        }
+        Some(account) if fits => enter(&identity, ask, account.into(), Way::Password).await,
         _ => Err(Problem::invalid("Failed to authenticate.")),
     }
 }

@@ -117,10 +117,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A fault of a key that fits badly to others.
+    /// Whether the file names a room.
+    pub(super) fn has(&self, room: &str) -> bool {
+        self.root.contains_key(room)
+    }
+
+    /// A fault of a key that fits badly to others, or that is missing.
     pub(super) fn blame(&mut self, room: &str, key: &str, what: String) {
-        let table = self.root.get(room).and_then(|value| value.get_ref().as_table());
-        let at = table.and_then(|table| table.get_key_value(key)).map_or(0..0, |(key, _)| key.span());
+        let found = self.root.get_key_value(room).map(|(name, value)| {
+            let own = value.get_ref().as_table().and_then(|table| table.get_key_value(key));
+            own.map_or_else(|| name.span(), |(key, _)| key.span())
+        });
+        let at = found.unwrap_or(0..0);
+        self.fault(&at, what);
+    }
+
+    /// A fault of a key above all tables.
+    pub(super) fn blame_top(&mut self, key: &str, what: String) {
+        let at = self.root.get_key_value(key).map_or(0..0, |(key, _)| key.span());
         self.fault(&at, what);
     }
 
@@ -190,7 +204,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The folder of the service file.
-    fn folder(&self) -> &'a Path {
+    pub(super) fn folder(&self) -> &'a Path {
         Path::new(self.name).parent().unwrap_or(Path::new(""))
     }
 }

@@ -1,34 +1,48 @@
 //! A team's notice board, written against the unmodified client library, finds all that it relies on: on one box, and on three
 //! web servers that share a database server and memcached.
 
+use testbed::SignInPeer;
+
 use crate::server::{EMAIL, House, PASSWORD, Server, run_app};
 
 #[test]
 fn the_notice_board_works() {
     let house = House::new();
-    use_board(&house, &[house.start()]);
+    let mail = mail(&house);
+    use_board(&house, &[house.start()], mail.as_ref());
 }
 
 #[test]
 fn the_notice_board_works_on_three_web_servers_with_postgres() {
     let house = House::on("postgres", testbed::postgres().database());
-    use_board(&house, &[house.start(), house.start(), house.start()]);
+    let mail = mail(&house);
+    use_board(&house, &[house.start(), house.start(), house.start()], mail.as_ref());
 }
 
 #[test]
 fn the_notice_board_works_on_three_web_servers_with_mariadb() {
     let house = House::on("mariadb", testbed::mariadb().database());
-    use_board(&house, &[house.start(), house.start(), house.start()]);
+    let mail = mail(&house);
+    use_board(&house, &[house.start(), house.start(), house.start()], mail.as_ref());
+}
+
+/// A mail server for a house, where there is one to be had.
+fn mail(house: &House) -> Option<SignInPeer> {
+    let smtp = testbed::free_port();
+    let peer = testbed::sign_in_peer("mail", &["--smtp", &smtp.to_string()])?;
+    house.sends_mail_to(smtp);
+    Some(peer)
 }
 
 /// Goes through every check; with several servers each request goes to another one.
-fn use_board(house: &House, servers: &[Server]) {
+fn use_board(house: &House, servers: &[Server], mail: Option<&SignInPeer>) {
     let others: Vec<String> = servers[1..].iter().map(Server::url).collect();
     let settings = [
         ("BASE_URL", servers[0].url()),
         ("SERVERS", others.join(" ")),
         ("SUPERUSER_EMAIL", EMAIL.into()),
         ("SUPERUSER_PASSWORD", PASSWORD.into()),
+        ("MAILS", mail.map(SignInPeer::base).unwrap_or_default()),
     ];
     let script: &[&str] =
         if others.is_empty() { &["main.js"] } else { &["--import", "./spread.js", "main.js"] };

@@ -61,6 +61,17 @@ impl House {
         std::fs::write(&path, before + text).expect("a service file");
     }
 
+    /// Names the mail server in the service file.
+    pub(crate) fn sends_mail_to(&self, smtp: u16) {
+        let file = self.folder.path().join("ondol.toml");
+        let before = std::fs::read_to_string(&file).unwrap_or_default();
+        let text = format!(
+            "service = \"board.example\"\n{before}[mail]\nserver = \"127.0.0.1\"\nport = {smtp}\nsecurity = \"plain\"\n\
+             from = \"hello@board.example\"\n"
+        );
+        std::fs::write(file, text).expect("a service file");
+    }
+
     pub(crate) fn dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -61,11 +61,13 @@ impl Records {
         match Gate::of(&account.collection.rules.auth, request) {
             Gate::Open => Ok(true),
             Gate::Shut => Ok(false),
-            Gate::If(rule) => {
-                let turn = self.turn();
-                let mut conn = self.store().reader().await?;
-                turn.fits(&mut conn, &account.collection, request, &account.row, rule).await
-            }
+            Gate::If(rule) => self.fits(request, account, rule).await,
         }
+    }
+
+    /// Whether an account fits a rule, whoever asks.
+    pub async fn fits(&self, request: &Request, account: &Principal, rule: &str) -> Result<bool, Error> {
+        let mut conn = self.store().reader().await?;
+        self.turn().fits(&mut conn, &account.collection, request, &account.row, rule).await
     }
 }

@@ -15,6 +15,7 @@ use store::{Table, Tx};
 use crate::core::catalog::Catalog;
 use crate::core::collection::Collection;
 use crate::core::field::FieldKind;
+use crate::core::flaw::{self, Flaw};
 use crate::core::{change, language};
 use crate::error::Error;
 use crate::records::Records;
@@ -198,7 +199,14 @@ impl Planner {
             ("manageRule", &rules.manage),
             ("authRule", &rules.auth),
         ];
+        let second = rule_of_second_step(collection);
         let mut faults = Fields::default();
+        if let Some(rule) = second.filter(|rule| !rule.is_empty())
+            && let Err(fault) = language::check_rule(&catalog, collection, rule, self.records.limits())
+        {
+            let flaw = Flaw::new("validation_invalid_rule", format!("Invalid rule: {fault}."));
+            flaw::put(&mut faults.0, &["mfa", "rule"], &flaw);
+        }
         for (name, rule) in named {
             let Some(rule) = rule.as_deref().filter(|rule| !rule.is_empty()) else { continue };
             if let Err(fault) = language::check_rule(&catalog, collection, rule, self.records.limits()) {
@@ -333,6 +341,11 @@ impl Planner {
     }
 }
 
+/// Of which accounts a second step is asked for.
+fn rule_of_second_step(collection: &Collection) -> Option<&str> {
+    Some(collection.auth.as_ref()?.other.get("mfa")?.get("rule")?.as_str()?.trim())
+}
+
 /// A sent collection without what may refer to others that are not made yet, or to fields that wait for those. The
 /// rules of a system collection stay: they could not be changed any more.
 fn bare(sent: &Map<String, Value>) -> Map<String, Value> {
@@ -383,7 +396,7 @@ async fn keep(tx: &mut Tx, before: Option<&Collection>, after: &Collection) -> R
     declare(tx, after).await
 }
 
-/// Makes what a new database begins with, and what an older one has not got yet.
+/// Makes what a new database begins with, and of any database what the program keeps for itself.
 pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
     let collections = Table::new(COLLECTIONS);
     tx.alone(COLLECTIONS).await?;
@@ -394,10 +407,18 @@ pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
             keep(tx, None, &first).await?;
         }
     }
-    for own in change::system_collections(now) {
-        if tx.get(&collections, &own.id).await?.is_none() {
-            tx.create_table(&own.table()).await?;
-            keep(tx, None, &own).await?;
+    let there = read(tx).await?;
+    for own in change::own_collections(now) {
+        match there.find(&own.name) {
+            None => {
+                tx.create_table(&own.table()).await?;
+                keep(tx, None, &own).await?;
+            }
+            Some(there) => {
+                if let Some(next) = change::with_own_fields(there, &own) {
+                    keep(tx, Some(there), &next).await?;
+                }
+            }
         }
     }
     Ok(())

@@ -184,7 +184,11 @@ impl House {
     /// Whom a token belongs to.
     pub(crate) async fn holder(&self, token: &str) -> Option<String> {
         use records::Authenticate;
-        self.identity.principal(token).await.expect("reads").map(|holder| holder.row.id.clone())
+        self.identity
+            .principal(token, records::Moment::default())
+            .await
+            .expect("reads")
+            .map(|holder| holder.row.id.clone())
     }
 
     /// Makes a user with a password; verified if said.

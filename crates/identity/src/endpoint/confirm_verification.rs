@@ -1,0 +1,24 @@
+//! `POST confirm-verification`: the address of a mailed token is the account's.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::Request;
+use axum::response::Response;
+use web::Problem;
+
+use super::given::Given;
+use super::mailing;
+use crate::service::Identity;
+
+pub(super) async fn confirm(
+    State(identity): State<Identity>,
+    Path(collection): Path<String>,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let ask = mailing::read(&identity, &collection, request, "confirmVerification").await?;
+    let mut given = Given::of(&ask.request.body);
+    let token = given.long("token");
+    given.done()?;
+    identity.confirm_verification(&token, Some(&ask.collection)).await?;
+    Ok(web::reply::no_content())
+}

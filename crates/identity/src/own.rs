@@ -1,0 +1,58 @@
+//! The collections that sign-in keeps for itself, and how their records are looked for.
+
+use std::sync::Arc;
+
+use base::error::Kind;
+use base::time::Timestamp;
+use records::core::collection::Collection;
+use records::core::value::Values;
+use records::{Error, Records};
+use serde_json::{Map, Value};
+use store::query::{Compare, Expr, MAIN, Order, Select, Value as Bound};
+
+/// One of those collections.
+pub(crate) fn collection(records: &Records, name: &str) -> Result<Arc<Collection>, Error> {
+    let found = records.catalog().find(name).cloned();
+    found.ok_or_else(|| Error::refused(Kind::Internal, format!("the collection {name} is missing")))
+}
+
+/// Its records for which all of these comparisons of texts hold. What names no field is left out.
+pub(crate) fn select(collection: &Collection, wanted: &[(&str, Compare, &str)]) -> Select {
+    let terms = wanted.iter().filter_map(|(name, compare, value)| {
+        let column = Expr::Column(MAIN, collection.field(name)?.column());
+        Some(Expr::Compare(Box::new(column), *compare, Box::new(Expr::Value(Bound::Text((*value).into())))))
+    });
+    Select { filter: Some(Expr::And(terms.collect())), ..Select::table(&collection.table()) }
+}
+
+/// The same in the order of a field, the smallest first.
+pub(crate) fn in_order(mut select: Select, collection: &Collection, by: &str) -> Select {
+    let column = collection.field(by).map(|field| Expr::Column(MAIN, field.column()));
+    select.order = column.map(|by| Order { by, descending: false }).into_iter().collect();
+    select
+}
+
+/// A JSON object written in place.
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+/// A number that is whole and not below zero; 0 for everything else.
+pub(crate) fn number(values: &Values, name: &str) -> u64 {
+    let number = values.0.get(name);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what we wrote is whole and small"
+    )]
+    let from_float = || number.and_then(Value::as_f64).map_or(0, |number| number as u64);
+    number.and_then(Value::as_u64).unwrap_or_else(from_float)
+}
+
+/// A date; long ago for what is none.
+pub(crate) fn date(values: &Values, name: &str) -> Timestamp {
+    Timestamp::parse(values.text(name)).unwrap_or(Timestamp(0))
+}

@@ -1,0 +1,127 @@
+//! How often something was done about one address lately, whichever web server was asked: a fixed window, kept as a record
+//! that is named by a hash of the address.
+//!
+//! Addresses that are nobody's are counted like all others: a refusal tells nobody who has an account.
+
+use base::time::Timestamp;
+use base::unit::Span;
+use records::Error;
+use records::core::change::TALLIES;
+use records::core::collection::Collection;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use store::Tx;
+
+use crate::own;
+use crate::service::Identity;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Mails that were asked for.
+    Mails,
+    /// Wrong codes and passwords that were tried beside a mailed word.
+    WrongWords,
+}
+
+/// One tally.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally {
+    id: String,
+    most: u64,
+    window: Span,
+}
+
+/// It is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UsedUp {
+    /// For so many seconds.
+    pub(crate) seconds: u64,
+}
+
+impl Tally {
+    /// The tally of an address among a collection's accounts.
+    pub(crate) fn of(identity: &Identity, what: What, accounts: &Collection, address: &str) -> Tally {
+        let config = identity.config();
+        let (label, most) = match what {
+            What::Mails => ("mails", config.mails_per_address_max),
+            What::WrongWords => ("wrong", config.wrong_words_per_address_max),
+        };
+        let id = id(&[label, &accounts.id, &address.to_lowercase()]);
+        Tally { id, most: most.into(), window: config.address_window }
+    }
+
+    /// Whether one more is too many, without counting it. What is read stays as it is until the transaction ends.
+    pub(crate) async fn check(&self, tx: &mut Tx, identity: &Identity) -> Result<Result<(), UsedUp>, Error> {
+        let (began, count) = self.read(tx, identity).await?.unwrap_or((Timestamp(0), 0));
+        let ends = began.after(self.window.0);
+        let seconds = u64::try_from((ends.0 - now(identity).0 + 999) / 1000).unwrap_or(0).max(1);
+        Ok(if count < self.most { Ok(()) } else { Err(UsedUp { seconds }) })
+    }
+
+    /// Counts one more.
+    pub(crate) async fn count(&self, tx: &mut Tx, identity: &Identity) -> Result<(), Error> {
+        let (records, tallies) = (identity.records(), own::collection(identity.records(), TALLIES)?);
+        let first = json!({ "id": self.id, "count": 1, "began": now(identity).to_string() });
+        if tx.get(&tallies.table(), &self.id).await?.is_none() {
+            tx.mark().await?;
+            match records.insert_own(tx, &tallies, own::object(first.clone())).await {
+                Ok(_) => return Ok(()),
+                // another request of the same moment has begun it
+                Err(Error::Refused { .. }) => tx.back_to_mark().await?,
+                Err(fault) => return Err(fault),
+            }
+        }
+        let Some(row) = tx.get(&tallies.table(), &self.id).await? else { return Ok(()) };
+        let before = records.values(&tallies, &row);
+        let mut after = before.clone();
+        match self.read(tx, identity).await? {
+            Some((_, count)) => drop(after.0.insert("count".into(), (count + 1).into())),
+            None => after.0.extend(own::object(first)),
+        }
+        records.update_own(tx, &tallies, &before, after).await.map(drop)
+    }
+
+    /// When the window began and what was counted in it; `None` when there is none, or it is over.
+    async fn read(&self, tx: &mut Tx, identity: &Identity) -> Result<Option<(Timestamp, u64)>, Error> {
+        let tallies = own::collection(identity.records(), TALLIES)?;
+        let Some(row) = tx.get(&tallies.table(), &self.id).await? else { return Ok(None) };
+        let values = identity.records().values(&tallies, &row);
+        let (began, now) = (own::date(&values, "began"), now(identity));
+        let is_open = now >= began && now < began.after(self.window.0);
+        Ok(is_open.then(|| (began, own::number(&values, "count"))))
+    }
+}
+
+fn now(identity: &Identity) -> Timestamp {
+    identity.records().clock().now()
+}
+
+/// An id that these words always give, and no others: 77 bits of a hash, in the letters of ids.
+fn id(words: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for word in words {
+        hash.update(u64::try_from(word.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(word);
+    }
+    let mut rest =
+        hash.finalize().iter().take(16).fold(0u128, |number, byte| (number << 8) | u128::from(*byte));
+    let mut id = String::with_capacity(base::id::LENGTH);
+    while id.len() < base::id::LENGTH {
+        id.push(char::from(base::chance::ALPHABET[usize::try_from(rest % 36).expect("below 36")]));
+        rest /= 36;
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::id;
+
+    #[test]
+    fn an_id_is_told_by_its_words_and_where_they_end() {
+        assert_eq!(id(&["a", "b"]), id(&["a", "b"]));
+        assert_ne!(id(&["ab", ""]), id(&["a", "b"]));
+        assert_eq!(id(&[]).len(), 15);
+    }
+}

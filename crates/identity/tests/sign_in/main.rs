@@ -1,0 +1,16 @@
+//! Sign-in as clients meet it: requests through the router, on a store of its own, of the engine of this run.
+//!
+//! Map: `house` (what the tests stand on), `mailing` (the same with mail), then what they are about.
+
+mod accounts;
+mod codes;
+mod external;
+mod house;
+mod mailed;
+mod mailing;
+mod openid2;
+mod password;
+mod sending;
+mod steps;
+mod tokens;
+mod ways;

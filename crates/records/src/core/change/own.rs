@@ -1,0 +1,184 @@
+//! The collections that the program keeps for itself: what sign-in remembers between two requests, and the mails that wait.
+//!
+//! Their names, fields and rules are those that the wire's clients know, where those know them (`_mfas`, `_otps`,
+//! `_authOrigins`, `_externalAuths`). None of them holds a code, a token or a key.
+//!
+//! To add one: its name, a function, and its line in [`own_collections`]. Rows of an account have the fields `collectionRef`
+//! and `recordRef`: they go with the account when it is deleted.
+
+use super::defaults::{collection_id, dates, system_fields};
+use crate::core::collection::{Collection, CollectionKind, Rules};
+use crate::core::field::{Field, FieldKind, TextOptions};
+use crate::core::index::{Index, IndexColumn};
+
+/// Half sign-ins, where two ways are asked for: who has passed the first one, and which it was.
+pub const MFAS: &str = "_mfas";
+/// Mailed codes to sign in with: for whom, and how often a wrong one was tried.
+pub const OTPS: &str = "_otps";
+/// Where an account has signed in from.
+pub const AUTH_ORIGINS: &str = "_authOrigins";
+/// Mails: those that wait, and for a while those that were sent or could not be.
+pub const MAILS: &str = "_mails";
+/// How often something was done about one address lately.
+pub const TALLIES: &str = "_tallies";
+
+/// Who an account is at a provider.
+pub const EXTERNAL_AUTHS: &str = "_externalAuths";
+/// What may be done once, or is kept between two steps of a sign-in.
+pub const FLOWS: &str = "_flows";
+
+/// Whoever an account's row is about, may see it.
+const OWNER: &str =
+    "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
+/// Longest text that holds a flow's state, in characters.
+const DATA_MAX: u64 = 100_000;
+
+/// All of them, as they are made.
+pub fn own_collections(now: &str) -> Vec<Collection> {
+    let mfas = of_account(MFAS, &[text("method")], now);
+    let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
+    let all = [mfas, otps, auth_origins(now), external_auths(now), flows(now), mails(now), tallies(now)];
+    all.map(Collection::settled).into()
+}
+
+fn auth_origins(now: &str) -> Collection {
+    let mut origins = of_account(AUTH_ORIGINS, &[text("fingerprint")], now);
+    origins.rules.delete = origins.rules.view.clone();
+    add_index(&mut origins, Repeats::No, &["collectionRef", "recordRef", "fingerprint"]);
+    origins
+}
+
+/// Made by signing in; who takes the last one away signs in by other ways.
+fn external_auths(now: &str) -> Collection {
+    let fields = [text("provider").required(), text("providerId").required(), text("issuer").hidden()];
+    let mut external = of_account(EXTERNAL_AUTHS, &fields, now);
+    external.rules.delete = external.rules.view.clone();
+    add_index(&mut external, Repeats::No, &["collectionRef", "provider", "providerId"]);
+    external
+}
+
+fn flows(now: &str) -> Collection {
+    let data = TextOptions { max: DATA_MAX, ..TextOptions::default() };
+    let data = Field::new("data", FieldKind::Text(data)).system().hidden();
+    let fields = [text("kind").required(), text("key").required(), data, number("expires").required()];
+    let mut flows = make(FLOWS, &fields, now);
+    add_index(&mut flows, Repeats::No, &["kind", "key"]);
+    add_index(&mut flows, Repeats::Yes, &["expires"]);
+    flows
+}
+
+fn mails(now: &str) -> Collection {
+    let about = [text("collectionRef"), text("recordRef"), text("to"), text("kind"), json("about")];
+    let course = [text("state"), number("tries"), date("due"), text("reason")];
+    let mut mails = make(MAILS, &[&about[..], &course].concat(), now);
+    add_index(&mut mails, Repeats::Yes, &["state", "due"]);
+    mails
+}
+
+fn tallies(now: &str) -> Collection {
+    make(TALLIES, &[number("count"), date("began")], now)
+}
+
+/// The next form of a collection that is there under such a name but was made elsewhere: with the fields that the program
+/// needs and it lacks. `None` where nothing is missing.
+pub fn with_own_fields(there: &Collection, own: &Collection) -> Option<Collection> {
+    let missing: Vec<Field> = own.fields.iter().filter(|f| there.field(&f.name).is_none()).cloned().collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let mut next = there.clone();
+    next.fields.extend(missing);
+    next.shape += 1;
+    Some(next.settled())
+}
+
+/// What is kept of an account, which may see it.
+fn of_account(name: &str, fields: &[Field], now: &str) -> Collection {
+    let whose = [text("collectionRef").required(), text("recordRef").required()];
+    let mut collection = make(name, &[&whose, fields].concat(), now);
+    let owner = Some(OWNER.to_owned());
+    collection.rules = Rules { list: owner.clone(), view: owner, ..Rules::default() };
+    add_index(&mut collection, Repeats::Yes, &["collectionRef", "recordRef"]);
+    collection
+}
+
+fn make(name: &str, fields: &[Field], now: &str) -> Collection {
+    let kind = CollectionKind::Base;
+    let mut all = system_fields(kind);
+    all.extend_from_slice(fields);
+    all.extend(dates().map(Field::system));
+    let mut collection = Collection::new(&collection_id(kind, name), name, kind, all);
+    collection.is_system = true;
+    now.clone_into(&mut collection.created);
+    now.clone_into(&mut collection.updated);
+    collection
+}
+
+/// Whether two records may have the same values under an index.
+#[derive(PartialEq, Eq)]
+enum Repeats {
+    Yes,
+    No,
+}
+
+fn add_index(collection: &mut Collection, repeats: Repeats, fields: &[&str]) {
+    let column =
+        |field: &&str| IndexColumn { field: (*field).to_owned(), descending: false, ignores_case: false };
+    let name = format!("idx{}_{}", collection.name, fields.join("_"));
+    let (is_unique, columns) = (repeats == Repeats::No, fields.iter().map(column).collect());
+    collection.indexes.push(Index { name, is_unique, columns, only: Vec::new() });
+}
+
+fn text(name: &str) -> Field {
+    Field::new(name, FieldKind::Text(TextOptions::default())).system()
+}
+
+fn number(name: &str) -> Field {
+    Field::new(name, FieldKind::Number { min: None, max: None, is_whole: true }).system()
+}
+
+fn date(name: &str) -> Field {
+    Field::new(name, FieldKind::Date { min: String::new(), max: String::new() }).system()
+}
+
+fn json(name: &str) -> Field {
+    Field::new(name, FieldKind::Json { max_bytes: 0 }).system()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::change::{from_stored, to_stored};
+    use crate::core::sample;
+
+    #[test]
+    fn what_the_program_keeps_for_itself_has_the_ids_that_clients_know() {
+        let ids = own_collections(sample::NOW).into_iter().map(|c| (c.name, c.id)).collect::<Vec<_>>();
+        let known = [
+            (MFAS, "pbc_2279338944"),
+            (OTPS, "pbc_1638494021"),
+            (AUTH_ORIGINS, "pbc_4275539003"),
+            (EXTERNAL_AUTHS, "pbc_2281828961"),
+        ];
+        for (name, id) in known {
+            assert!(ids.contains(&(name.to_owned(), id.to_owned())), "{ids:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_program_keeps_for_itself_is_kept_whole() {
+        for own in own_collections(sample::NOW) {
+            assert_eq!(from_stored(&own.id, &to_stored(&own)).as_ref(), Ok(&own));
+            assert_eq!(with_own_fields(&own, &own), None);
+        }
+    }
+
+    #[test]
+    fn a_collection_from_elsewhere_gets_what_it_lacks() {
+        let own = own_collections(sample::NOW).remove(1);
+        let mut there = own.clone();
+        there.fields.retain(|field| field.name != "tries");
+        let next = with_own_fields(&there, &own).expect("something is missing");
+        assert!(next.field("tries").is_some() && next.shape > there.shape);
+    }
+}
