@@ -59,6 +59,9 @@ pub struct Config {
     pub origins_kept: Span,
     /// Between two clearings of what has expired.
     pub sweep_every: Span,
+    /// The service's own address, as people reach it; empty where it is not known.
+    #[serde(skip)]
+    pub url: String,
     /// The providers of the service file, by name: `[sign-in.NAME]`.
     #[serde(skip)]
     pub providers: BTreeMap<String, OnService>,
@@ -86,6 +89,7 @@ impl Default for Config {
             answer_bytes_max: Bytes(1 << 20),
             answer_time_max: seconds(10),
             may_ask_loopback: false,
+            url: String::new(),
             providers: BTreeMap::new(),
             code_tries_max: 5,
             mails_per_address_max: 10,
