@@ -55,7 +55,8 @@ impl House {
         let records =
             Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
-        let identity = Identity::new(config.identity, records.clone(), limiter.clone());
+        let identity = identity::Config { url: config.url.clone(), ..config.identity };
+        let identity = Identity::new(identity, records.clone(), limiter.clone());
         let identity = match outgoing(config.mail, &config.service, &config.url)? {
             Some(outgoing) => identity.with_mail(outgoing),
             None => identity,
