@@ -18,7 +18,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 11] = [
+const NEEDS: [Need; 12] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
@@ -63,6 +63,12 @@ const NEEDS: [Need; 11] = [
         probe: "test -x /usr/bin/memcached",
         package: "memcached",
         why: "keeps what was read lately; tests start their own",
+    },
+    Need {
+        name: "oathtool",
+        probe: "command -v oathtool",
+        package: "oathtool",
+        why: "plays an authenticator",
     },
     Need {
         name: "Python's venv",

@@ -56,6 +56,7 @@ impl Service {
             .route("/_/look", post(page::look::submit))
             .route("/_/first-run", get(page::first_run::show).post(page::first_run::submit))
             .route("/_/sign-in", get(page::sign_in::show).post(page::sign_in::submit))
+            .route("/_/sign-in/code", post(page::sign_in::second))
             .route("/_/sign-out", post(page::sign_in::leave));
         let collections = Router::new()
             .route("/_/pulse", get(page::pulse::show))

@@ -22,12 +22,6 @@ pub struct Config {
     pub cached_tokens_max: usize,
     /// How long a proven token is kept at hand without being proved again.
     pub cached_token_time_max: Span,
-    /// Bytes of what a provider answers; more is an error.
-    pub answer_bytes_max: Bytes,
-    /// How long a provider may take to answer.
-    pub answer_time_max: Span,
-    /// For development: providers may be on this machine, without encryption.
-    pub may_ask_loopback: bool,
     /// Wrong tries of one mailed code; then it is void.
     pub code_tries_max: u32,
     /// Mails that may be asked for to one address in `address_window`.
@@ -65,6 +59,15 @@ pub struct Config {
     /// The site that passkeys are for, as the service says of itself; without it there are none.
     #[serde(skip)]
     pub relying_party: Option<RelyingParty>,
+    /// Bytes of what a provider answers; more is an error.
+    pub answer_bytes_max: Bytes,
+    /// How long a provider may take to answer.
+    pub answer_time_max: Span,
+    /// For development: providers may be on this machine, without encryption.
+    pub may_ask_loopback: bool,
+    /// The service's own address, as people reach it; empty where it is not known.
+    #[serde(skip)]
+    pub url: String,
     /// The providers of the service file, by name: `[sign-in.NAME]`.
     #[serde(skip)]
     pub providers: BTreeMap<String, OnService>,
@@ -89,10 +92,6 @@ impl Default for Config {
             impersonation_time_max: seconds(10 * 365 * 86_400),
             cached_tokens_max: 10_000,
             cached_token_time_max: seconds(60),
-            answer_bytes_max: Bytes(1 << 20),
-            answer_time_max: seconds(10),
-            may_ask_loopback: false,
-            providers: BTreeMap::new(),
             code_tries_max: 5,
             mails_per_address_max: 10,
             wrong_words_per_address_max: 10,
@@ -111,6 +110,11 @@ impl Default for Config {
             sweep_every: seconds(600),
             passkeys_max: 20,
             relying_party: None,
+            answer_bytes_max: Bytes(1 << 20),
+            answer_time_max: seconds(10),
+            may_ask_loopback: false,
+            url: String::new(),
+            providers: BTreeMap::new(),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `browser` (what the pages
 //! of a detour know of one), `mailing` (what is the same wherever a mail is asked for), then the endpoints: `password`,
 //! `request_otp`, `otp`, `oauth2`, `oauth2_begin`, `oauth2_return`, `redirect`, `refresh`, `methods`, `impersonate`,
-//! `file_token`, those of passkeys, and those of verification, password reset and e-mail change.
+//! `file_token`, those of passkeys and of authenticators (`totp`), and those of verification, password reset and e-mail
+//! change.
 
 mod answer;
 mod ask;
@@ -32,6 +33,10 @@ mod request_email_change;
 mod request_otp;
 mod request_password_reset;
 mod request_verification;
+mod totp;
+mod totp_confirm;
+mod totp_disable;
+mod totp_enrol;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -45,7 +50,7 @@ const PASSKEY_PAGE: &str = "/auth/passkey";
 pub(crate) fn router(identity: Identity) -> Router {
     let of = |name: &str| format!("/api/collections/{{collection}}/{name}");
     let by_detour = |path: &str| format!("{path}/{{collection}}/{{provider}}");
-    Router::new()
+    let router = Router::new()
         .route(&of("auth-with-password"), post(password::sign_in))
         .route(&of("auth-with-oauth2"), post(oauth2::sign_in))
         .route(&by_detour(detour::BEGIN), get(oauth2_begin::show).post(oauth2_begin::send))
@@ -58,6 +63,10 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("passkey-sign-in-options"), post(passkey_sign_in_options::make))
         .route(&of("auth-with-passkey"), post(passkey::sign_in))
         .route(PASSKEY_PAGE, get(passkey_page::show))
+        .route(&of("auth-with-totp"), post(totp::sign_in))
+        .route(&of("totp-enrol"), post(totp_enrol::enrol))
+        .route(&of("totp-confirm"), post(totp_confirm::confirm))
+        .route(&of("totp-disable"), post(totp_disable::disable))
         .route(&of("request-verification"), post(request_verification::request))
         .route(&of("confirm-verification"), post(confirm_verification::confirm))
         .route(&of("request-password-reset"), post(request_password_reset::request))
@@ -67,6 +76,6 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("auth-refresh"), post(refresh::refresh))
         .route(&of("auth-methods"), get(methods::list))
         .route(&of("impersonate/{id}"), post(impersonate::impersonate))
-        .route("/api/files/token", post(file_token::make))
-        .with_state(identity)
+        .route("/api/files/token", post(file_token::make));
+    router.with_state(identity)
 }

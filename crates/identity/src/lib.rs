@@ -1,10 +1,12 @@
 //! Accounts: who somebody is, how they sign in, and what they get for it.
 //!
-//! Map, in reading order: `token` (pure: the tokens' form and signature), `otp` (pure: mailed codes), `letter` (pure: mails'
+//! Map, in reading order: `token` (pure: the tokens' form and signature), `otp` (pure: mailed codes), `totp` (pure: authenticators'
+//! codes), `letter` (pure: mails'
 //! templates), `cache` (tokens proved a moment ago), `config` and `options` (what the service and a collection say),
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `own` (the collections that are kept for all
 //! this), `tally` (how often something was done about an address), `post` (mails that wait), `mailed` (what is asked for by
-//! mail, and what mailed words do), `mfa` (two ways after one another), `origin` (from where), `sweep` (what expires),
+//! mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for pages), `authenticator` (the way for which none
+//! stands in), `origin` (from where), `sweep` (what expires),
 //! `endpoint` (one endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page
 //! make them).
 //!
@@ -15,7 +17,7 @@
 //! (the answer to the client that waits), `words` (of settings). `oauth1` and `openid2` are older protocols, whose providers
 //! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
-//! Passkeys: `passkey` (the ceremonies, pure, and their records), `proof` (the password once more).
+//! Passkeys: `passkey` (the ceremonies, pure, and their records).
 //!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, its name in `mfa::Way`, and its end in
 //! `endpoint::answer::enter`, which asks the auth rule and for a second way, and renders the reply. To add a provider: see
@@ -25,6 +27,7 @@
 //! Invariant: no code and no mailed token lies in the database: they are made of the account's keys when they are sent, and
 //! again when they come back.
 
+mod authenticator;
 mod cache;
 mod callback;
 mod config;
@@ -50,19 +53,21 @@ mod own;
 pub mod pairs;
 mod passkey;
 mod post;
-mod proof;
 pub mod provider;
 mod question;
 pub mod refusal;
+mod second;
 mod service;
 pub mod superusers;
 mod sweep;
 mod tally;
 pub mod token;
+mod totp;
 mod verifier;
 mod words;
 
 pub use config::Config;
 pub use passkey::RelyingParty;
 pub use post::Outgoing;
+pub use second::Second;
 pub use service::{Identity, Listeners};

@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use base::chance;
 use records::core::change::MFAS;
+use records::core::collection::Collection;
+use records::core::value::Values;
 use records::{Error, Principal, Request};
 use serde_json::json;
+use store::Tx;
 
 use crate::service::Identity;
-use crate::{options, own};
+use crate::{authenticator, options, own};
 
 /// A way to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub(crate) enum Step {
     Expired,
     /// It is the same way once more.
     SameWay,
+    /// The account has an authenticator, for which nothing else stands in.
+    Authenticator,
 }
 
 impl Way {
@@ -64,6 +69,9 @@ pub(crate) async fn is_asked(
     if request.auth.as_ref().is_some_and(|caller| caller.is(account)) {
         return Ok(false);
     }
+    if authenticator::is_enrolled(identity, account).await? {
+        return Ok(true);
+    }
     let Some(auth) = account.collection.auth.as_ref().filter(|auth| options::has_mfa(auth)) else {
         return Ok(false);
     };
@@ -80,6 +88,9 @@ pub(crate) async fn step(
     way: Way,
     half: &str,
 ) -> Result<Step, Error> {
+    if !half.is_empty() && authenticator::is_enrolled(identity, account).await? {
+        return Ok(Step::Authenticator);
+    }
     let (inside, account, half) = (identity.clone(), account.clone(), half.to_owned());
     let next = chance::word(base::id::LENGTH);
     let step = identity.records().store().write(move |tx| {
@@ -91,12 +102,10 @@ pub(crate) async fn step(
                 records.insert_own(tx, &mfas, own::object(begun)).await?;
                 return Ok::<_, Error>(Step::Half(next));
             }
-            let Some(row) = tx.get(&mfas.table(), &half).await? else { return Ok(Step::Expired) };
-            let begun = records.values(&mfas, &row);
-            let life = account.collection.auth.as_ref().map(options::mfa_time).unwrap_or_default();
-            let is_alive = records.clock().now() < own::date(&begun, "created").after(life);
-            let is_its = begun.text("collectionRef") == collection && begun.text("recordRef") == record;
-            if !is_alive || !is_its {
+            let Some(begun) = alive(tx, &inside, &account.collection, &half).await? else {
+                return Ok(Step::Expired);
+            };
+            if begun.text("recordRef") != record {
                 return Ok(Step::Expired);
             }
             if begun.text("method") == way.word() {
@@ -107,4 +116,38 @@ pub(crate) async fn step(
         })
     });
     step.await
+}
+
+/// The account of a half sign-in that is still awaited; half and account are held.
+pub(crate) async fn half_of(
+    tx: &mut Tx,
+    identity: &Identity,
+    accounts: &Arc<Collection>,
+    half: &str,
+) -> Result<Option<Principal>, Error> {
+    let Some(begun) = alive(tx, identity, accounts, half).await? else { return Ok(None) };
+    let row = tx.get(&accounts.table(), begun.text("recordRef")).await?;
+    Ok(row.map(|row| Principal { collection: accounts.clone(), row: Arc::new(row) }))
+}
+
+/// Ends a half sign-in.
+pub(crate) async fn end_half(tx: &mut Tx, identity: &Identity, half: &str) -> Result<(), Error> {
+    let mfas = own::collection(identity.records(), MFAS)?;
+    tx.delete(&mfas.table(), half).await?;
+    Ok(())
+}
+
+/// A half sign-in of a collection whose time is not over.
+async fn alive(
+    tx: &mut Tx,
+    identity: &Identity,
+    accounts: &Collection,
+    half: &str,
+) -> Result<Option<Values>, Error> {
+    let (records, mfas) = (identity.records(), own::collection(identity.records(), MFAS)?);
+    let Some(row) = tx.get(&mfas.table(), half).await? else { return Ok(None) };
+    let begun = records.values(&mfas, &row);
+    let life = accounts.auth.as_ref().map(options::mfa_time).unwrap_or_default();
+    let is_alive = records.clock().now() < own::date(&begun, "created").after(life);
+    Ok(Some(begun).filter(|begun| is_alive && begun.text("collectionRef") == accounts.id))
 }

@@ -44,9 +44,12 @@ pub(crate) fn has_mfa(auth: &AuthOptions) -> bool {
     flag(auth, "mfa")
 }
 
-/// How long the second way may be awaited.
+/// How long the second way may be awaited; where the collection doesn't say, since it asks for none: ten minutes.
 pub(crate) fn mfa_time(auth: &AuthOptions) -> Duration {
-    Duration::from_secs(whole(auth, "mfa", "duration"))
+    match whole(auth, "mfa", "duration") {
+        0 => Duration::from_secs(600),
+        seconds => Duration::from_secs(seconds),
+    }
 }
 
 /// Of which accounts two ways are asked for; empty: of all.
@@ -62,7 +65,7 @@ pub(crate) fn has_alert(auth: &AuthOptions) -> bool {
 /// Life of a mailed token, in seconds.
 pub(crate) fn token_seconds(auth: &AuthOptions, purpose: Purpose) -> u64 {
     match purpose {
-        Purpose::Auth | Purpose::Otp => 0,
+        Purpose::Auth | Purpose::Otp | Purpose::Totp => 0,
         Purpose::File => auth.file_token_seconds,
         Purpose::Verification => whole(auth, "verificationToken", "duration"),
         Purpose::PasswordReset => whole(auth, "passwordResetToken", "duration"),

@@ -43,10 +43,8 @@ impl Identity {
     pub fn new(config: Config, records: Records, limiter: Arc<Limiter>) -> Identity {
         let cache = Cache::new(config.cached_tokens_max, config.cached_token_time_max.0);
         let external = External::new(config.fetch_limits());
-        let listeners = OnceLock::new();
-        Identity {
-            inner: Arc::new(Inner { config, records, limiter, cache, external, post: None, listeners }),
-        }
+        let (listeners, post) = (OnceLock::new(), None);
+        Identity { inner: Arc::new(Inner { config, records, limiter, cache, external, post, listeners }) }
     }
 
     /// The same, sending mails. To be asked before the handle is shared.

@@ -9,7 +9,6 @@ use records::Error;
 use records::core::change::TALLIES;
 use records::core::collection::Collection;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use store::Tx;
 
 use crate::own;
@@ -47,7 +46,7 @@ impl Tally {
             What::Mails => ("mails", config.mails_per_address_max),
             What::WrongWords => ("wrong", config.wrong_words_per_address_max),
         };
-        let id = id(&[label, &accounts.id, &address.to_lowercase()]);
+        let id = own::id(&[label, &accounts.id, &address.to_lowercase()]);
         Tally { id, most: most.into(), window: config.address_window }
     }
 
@@ -95,33 +94,4 @@ impl Tally {
 
 fn now(identity: &Identity) -> Timestamp {
     identity.records().clock().now()
-}
-
-/// An id that these words always give, and no others: 77 bits of a hash, in the letters of ids.
-fn id(words: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for word in words {
-        hash.update(u64::try_from(word.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(word);
-    }
-    let mut rest =
-        hash.finalize().iter().take(16).fold(0u128, |number, byte| (number << 8) | u128::from(*byte));
-    let mut id = String::with_capacity(base::id::LENGTH);
-    while id.len() < base::id::LENGTH {
-        id.push(char::from(base::chance::ALPHABET[usize::try_from(rest % 36).expect("below 36")]));
-        rest /= 36;
-    }
-    id
-}
-
-#[cfg(test)]
-mod tests {
-    use super::id;
-
-    #[test]
-    fn an_id_is_told_by_its_words_and_where_they_end() {
-        assert_eq!(id(&["a", "b"]), id(&["a", "b"]));
-        assert_ne!(id(&["ab", ""]), id(&["a", "b"]));
-        assert_eq!(id(&[]).len(), 15);
-    }
 }

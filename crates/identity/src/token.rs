@@ -39,6 +39,8 @@ pub enum Purpose {
     EmailChange,
     /// No token: the key of mailed codes.
     Otp,
+    /// No token: the seed of an authenticator.
+    Totp,
 }
 
 /// What a token says, as it stands in its payload.
@@ -85,6 +87,7 @@ impl Key {
             Purpose::PasswordReset => b"ondol/token/passwordReset/",
             Purpose::EmailChange => b"ondol/token/emailChange/",
             Purpose::Otp => b"ondol/otp/",
+            Purpose::Totp => b"ondol/totp/",
         };
         mac.update(label);
         mac.update(token_key.as_bytes());

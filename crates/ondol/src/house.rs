@@ -56,8 +56,8 @@ impl House {
             Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
         let relying_party = RelyingParty::of(&config.url, &config.service, address);
-        let sign_in = identity::Config { relying_party, ..config.identity };
-        let identity = Identity::new(sign_in, records.clone(), limiter.clone());
+        let identity = identity::Config { url: config.url.clone(), relying_party, ..config.identity };
+        let identity = Identity::new(identity, records.clone(), limiter.clone());
         let identity = match outgoing(config.mail, &config.service, &config.url)? {
             Some(outgoing) => identity.with_mail(outgoing),
             None => identity,

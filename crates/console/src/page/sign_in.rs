@@ -1,11 +1,13 @@
 //! Signing in and out.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 use axum::response::Response;
 use base::error::{Fault, Kind};
-use identity::superusers;
+use identity::{Second, superusers};
 use maud::{Markup, html};
 use records::Principal;
 use records::core::collection::SUPERUSERS;
@@ -46,7 +48,20 @@ pub(crate) async fn submit(
         (words.busy, StatusCode::TOO_MANY_REQUESTS)
     } else {
         match verified(&shared, email, form.get("password")).await {
-            Ok(Some(account)) => return entered(&shared, &visitor, &account, to),
+            Ok(Some(account)) => match shared.identity.ask_second(&Arc::new(account.clone())).await {
+                Ok(Second::Enough) => return entered(&shared, &visitor, &account, to),
+                Ok(Second::Code { half, otp_id }) => {
+                    let asked = Asked { half: &half, otp_id: &otp_id, to, fault: None };
+                    return Ok(web::reply::html(asked.page(visitor.look).into_string()));
+                }
+                Ok(Second::Authenticator { half }) => {
+                    let asked = Asked { half: &half, otp_id: "", to, fault: None };
+                    return Ok(web::reply::html(asked.page(visitor.look).into_string()));
+                }
+                Ok(Second::NotOffered) => (words.second_not_offered, StatusCode::FORBIDDEN),
+                Err(error) if error.kind() == Kind::Busy => (words.busy, StatusCode::TOO_MANY_REQUESTS),
+                Err(error) => return Err(error.into()),
+            },
             Ok(None) => (words.wrong_sign_in, StatusCode::UNAUTHORIZED),
             Err(error) if error.kind() == Kind::Busy => (words.busy, StatusCode::TOO_MANY_REQUESTS),
             Err(error) => return Err(error.into()),
@@ -54,6 +69,31 @@ pub(crate) async fn submit(
     };
     let view = View { to, email, fault: Some(fault), has_somebody: true, said: None };
     let mut response = web::reply::html(view.page(visitor.look, &visitor.path).into_string());
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// `POST /_/sign-in/code`: `code`, with `half` and `otp` as the page had them, and `to`.
+pub(crate) async fn second(
+    State(shared): State<Shared>,
+    visitor: Visitor,
+    Outside(form): Outside,
+) -> Result<Response, Refusal> {
+    let (half, otp_id, to) = (form.get("half"), form.get("otp"), form.get("to"));
+    let words = visitor.words();
+    shared.limiter.check(&LABELS, visitor.address)?;
+    let Some(superusers) = shared.records.catalog().find(SUPERUSERS).cloned() else {
+        return Err(Refusal::missing());
+    };
+    let (fault, status) =
+        match shared.identity.finish_second(&superusers, half, otp_id, form.get("code")).await {
+            Ok(Some(account)) => return entered(&shared, &visitor, &account, to),
+            Ok(None) => (words.second_wrong, StatusCode::UNAUTHORIZED),
+            Err(error) if error.kind() == Kind::Busy => (words.busy, StatusCode::TOO_MANY_REQUESTS),
+            Err(error) => return Err(error.into()),
+        };
+    let asked = Asked { half, otp_id, to, fault: Some(fault) };
+    let mut response = web::reply::html(asked.page(visitor.look).into_string());
     *response.status_mut() = status;
     Ok(response)
 }
@@ -127,6 +167,37 @@ impl View<'_> {
     }
 }
 
+/// The second step: the code that was mailed.
+struct Asked<'a> {
+    half: &'a str,
+    otp_id: &'a str,
+    to: &'a str,
+    fault: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    fn page(&self, look: Look) -> Markup {
+        let words = look.words();
+        let content = html! {
+            h1 { (words.second) }
+            p.lead { @if self.otp_id.is_empty() { (words.second_lead_totp) } @else { (words.second_lead) } }
+            form.fields method="post" action="/_/sign-in/code" {
+                input type="hidden" name="to" value=(self.to);
+                input type="hidden" name="half" value=(self.half);
+                input type="hidden" name="otp" value=(self.otp_id);
+                @if let Some(fault) = self.fault { p.fault-box role="alert" { (fault) } }
+                div.field {
+                    label for="code" { (words.code) }
+                    input id="code" name="code" type="text" autocomplete="one-time-code" required autofocus;
+                }
+                button type="submit" { (words.sign_in) }
+            }
+            p { a href="/_/sign-in" { (words.second_again) } }
+        };
+        frame::outside(look, "/_/sign-in", words.second, &content)
+    }
+}
+
 /// A labelled input of the cards outside.
 pub(crate) fn field(name: &str, label: &str, kind: &str, autocomplete: &str, value: &str) -> Markup {
     html! {
@@ -152,6 +223,18 @@ mod tests {
         }) {
             assert!(page.contains(look.words().wrong_sign_in) && page.contains("&lt;script&gt;"));
             assert!(page.contains("autocomplete=\"current-password\""));
+        }
+    }
+
+    #[test]
+    fn the_second_step_asks_for_the_code_and_says_what_is_wrong() {
+        for (page, look) in sample::every("sign-in-code", |look| {
+            let fault = Some(look.words().second_wrong);
+            Asked { half: sample::HOSTILE, otp_id: "o", to: sample::HOSTILE, fault }.page(look)
+        }) {
+            assert!(
+                page.contains(look.words().second_wrong) && page.contains("autocomplete=\"one-time-code\"")
+            );
         }
     }
 

@@ -42,6 +42,13 @@ catalogue! {
     busy: "Too many tries at once. Please wait a moment.", "시도가 너무 많아요. 잠시 뒤에 다시 해 주세요.";
     signed_out: "You have signed out.", "로그아웃했어요.";
     nobody_yet: "There is no superuser yet. Make the first one on the server:", "아직 관리자가 없어요. 서버에서 첫 관리자를 만들어 주세요.";
+    second: "One more step", "한 단계 더";
+    second_lead: "A code is on its way to your address.", "이메일로 코드를 보냈어요.";
+    second_lead_totp: "Give a code of your authenticator, or a recovery code.", "인증 앱의 코드나 복구 코드를 입력해 주세요.";
+    code: "Code", "코드";
+    second_wrong: "That code isn't right, or its time is over.", "코드가 맞지 않거나 기한이 지났어요.";
+    second_again: "Begin anew", "처음부터 다시";
+    second_not_offered: "Two ways to sign in are asked for, and no code can be mailed: the service needs a mail server, and superusers need codes switched on.", "두 가지 로그인 방법이 필요한데 코드를 메일로 보낼 수 없어요. 메일 서버를 설정하고, 관리자의 메일 코드를 켜야 해요.";
     // first run
     first_run: "Welcome", "반갑습니다";
     first_run_lead: "Make the first superuser. They may do everything here.", "첫 관리자를 만들어 주세요. 관리자는 이곳의 모든 일을 할 수 있어요.";

@@ -2,21 +2,33 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use serde_json::json;
-use testbed::http;
+use serde_json::{Value, json};
+use testbed::{SignInPeer, http};
 
-use crate::house::House;
+use crate::house::{EMAIL as ROOT, House, PASSWORD};
 
 const EMAIL: &str = "kim@example.com";
 
 /// A house with mail and an account, and the link of the mail that was asked for.
 async fn linked(asked: &str) -> Option<(House, String)> {
-    let smtp = testbed::free_port();
-    let peer = testbed::sign_in_peer("mail", &["--smtp", &smtp.to_string()])?;
-    let house = House::with_mail(smtp).await;
+    let (house, peer) = mailing().await?;
     house.join(EMAIL, "warm floor 1").await;
     let asked = format!("/api/collections/users/{asked}");
     assert_eq!(house.api(&asked, &json!({ "email": EMAIL })).await.status, StatusCode::NO_CONTENT);
+    let mail = mail(&house, &peer).await;
+    let link = mail["links"][0].as_str().expect("a link");
+    let path = link.strip_prefix("https://ondol.example").expect("the service's own address").to_owned();
+    Some((house, path))
+}
+
+async fn mailing() -> Option<(House, SignInPeer)> {
+    let smtp = testbed::free_port();
+    let peer = testbed::sign_in_peer("mail", &["--smtp", &smtp.to_string()])?;
+    Some((House::with_mail(smtp).await, peer))
+}
+
+/// Sends what waits until the first mail has come.
+async fn mail(house: &House, peer: &SignInPeer) -> Value {
     let url = format!("{}/mails", peer.base());
     for _ in 0..3000 {
         let (url, identity) = (url.clone(), house.identity.clone());
@@ -29,14 +41,41 @@ async fn linked(asked: &str) -> Option<(House, String)> {
             mails.expect("an answer")
         };
         let ((), mails) = tokio::join!(sending, asking);
-        let mails: serde_json::Value = serde_json::from_str(&mails).expect("a list");
-        if let Some(link) = mails[0]["links"][0].as_str() {
-            let path =
-                link.strip_prefix("https://ondol.example").expect("the service's own address").to_owned();
-            return Some((house, path));
+        let mails: Value = serde_json::from_str(&mails).expect("a list");
+        if mails[0].is_object() {
+            return mails[0].clone();
         }
     }
     panic!("no mail came");
+}
+
+#[tokio::test]
+async fn superusers_of_whom_two_ways_are_asked_enter_the_console_by_two() {
+    let Some((house, peer)) = mailing().await else { return };
+    let secret = base::secret::Secret::new(PASSWORD);
+    identity::superusers::create(&house.records, ROOT, &secret).await.expect("a superuser");
+    let two = json!({ "otp": { "enabled": true, "duration": 180, "length": 8 }, "mfa": { "enabled": true, "duration": 300 } });
+    house
+        .records
+        .update_collection("_superusers", two.as_object().expect("an object"))
+        .await
+        .expect("settings");
+    let page = house.post("/_/sign-in", &[("email", ROOT), ("password", PASSWORD)]).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(!page.headers.contains_key("set-cookie"), "nobody is in yet");
+    let (half, otp) = (page.value("half").to_owned(), page.value("otp").to_owned());
+    let code = mail(&house, &peer).await["codes"][0].as_str().expect("a code").to_owned();
+    let give = async |half: &str, code: &str| {
+        house
+            .post("/_/sign-in/code", &[("half", half), ("otp", &otp), ("code", code), ("to", "/_/new")])
+            .await
+    };
+    let wrong = give(&half, "000000").await;
+    assert_eq!((wrong.status, wrong.headers.contains_key("set-cookie")), (StatusCode::UNAUTHORIZED, false));
+    let entered = give(&half, &code).await;
+    assert_eq!((entered.status, entered.location()), (StatusCode::SEE_OTHER, "/_/new"));
+    assert!(entered.headers.contains_key("set-cookie"));
+    assert_eq!(give(&half, &code).await.status, StatusCode::UNAUTHORIZED, "once");
 }
 
 #[tokio::test]

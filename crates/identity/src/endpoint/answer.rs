@@ -13,8 +13,8 @@ use web::Problem;
 
 use super::ask::Ask;
 use crate::mfa::{self, Step, Way};
-use crate::origin;
 use crate::service::Identity;
+use crate::{authenticator, origin};
 
 /// An account has passed one way to sign in. It enters when that is enough, or when it was the second way; else it is told
 /// under which id the second way is awaited (401).
@@ -37,17 +37,35 @@ pub(super) async fn enter_with(
 ) -> Result<Response, Problem> {
     check(identity, &ask, &account).await?;
     if !way.is_two() && mfa::is_asked(identity, &ask.request, &account).await? {
-        match mfa::step(identity, &account, way, &ask.text("mfaId")).await? {
+        match mfa::step(identity, &account, way, &ask.half).await? {
             Step::Enter => {}
             Step::Half(id) => {
-                let mut response = web::reply::json(&json!({ "mfaId": id }))?;
+                let mut body = json!({ "mfaId": id });
+                if authenticator::is_enrolled(identity, &account).await? {
+                    body["totp"] = true.into();
+                }
+                let mut response = web::reply::json(&body)?;
                 *response.status_mut() = StatusCode::UNAUTHORIZED;
                 return Ok(response);
             }
             Step::Expired => return Err(Problem::invalid("Invalid or expired MFA session.")),
+            Step::Authenticator => {
+                return Err(Problem::invalid("A code of the account's authenticator is required."));
+            }
             Step::SameWay => return Err(Problem::invalid("A different authentication method is required.")),
         }
     }
+    admit(identity, ask, account, meta).await
+}
+
+/// An account has passed all ways that are asked for.
+pub(super) async fn admit(
+    identity: &Identity,
+    ask: Ask,
+    account: Arc<Principal>,
+    meta: Option<Value>,
+) -> Result<Response, Problem> {
+    check(identity, &ask, &account).await?;
     origin::note(identity, &account, &ask.place).await?;
     let token = identity.sign_in_token(&account)?;
     show(identity, ask, account, token, meta).await

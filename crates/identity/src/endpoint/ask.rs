@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use records::core::collection::Collection;
 use records::{Context, Moment, Shape};
 use serde_json::{Map, Value};
@@ -27,16 +27,11 @@ pub(super) struct Ask {
     pub(super) shape: Shape,
     /// Where it came from.
     pub(super) place: Place,
+    /// The half sign-in that it is to complete: `mfaId` of the body, or of the query; empty for none.
+    pub(super) half: String,
 }
 
 impl Ask {
-    /// A text of the body, or else of the query; empty when neither has it.
-    pub(super) fn text(&self, name: &str) -> String {
-        let texts =
-            [&self.request.body, &self.request.query].map(|map| map.get(name).and_then(Value::as_str));
-        texts.into_iter().flatten().next().unwrap_or_default().to_owned()
-    }
-
     /// Reads the head and the body of a request on an auth collection.
     pub(super) async fn read(
         identity: &Identity,
@@ -62,7 +57,9 @@ impl Ask {
             moment: moment(&head),
             once: None,
         };
-        Ok(Ask { collection, request, shape, place })
+        let named = |map: &Map<String, Value>| Some(map.get("mfaId")?.as_str()?.to_owned());
+        let half = named(&request.body).or_else(|| named(&request.query)).unwrap_or_default();
+        Ok(Ask { collection, request, shape, place, half })
     }
 }
 
@@ -85,12 +82,21 @@ fn moment(head: &Parts) -> Moment {
     head.extensions.get().copied().unwrap_or_default()
 }
 
-/// By which scheme and host a request came: `https://ondol.example`. The scheme is what a proxy says, or the page that asks.
-pub(super) fn origin(head: &Parts) -> String {
-    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+/// By which scheme and host a request came: `https://ondol.example`. Where the host is that of the service's own address, the
+/// scheme is too; else it is what a proxy says, or the page that asks.
+pub(super) fn origin(identity: &Identity, head: &Parts) -> String {
+    origin_of(&identity.config().url, &head.headers)
+}
+
+fn origin_of(service: &str, headers: &HeaderMap) -> String {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = header("host").unwrap_or_default();
+    if service.split_once("://").is_some_and(|(_, rest)| rest.split('/').next() == Some(host)) {
+        return service.split_inclusive('/').take(3).collect::<String>().trim_end_matches('/').to_owned();
+    }
     let is_https = header("x-forwarded-proto") == Some("https")
         || header("origin").is_some_and(|origin| origin.starts_with("https://"));
-    format!("{}://{}", if is_https { "https" } else { "http" }, header("host").unwrap_or_default())
+    format!("{}://{host}", if is_https { "https" } else { "http" })
 }
 
 /// Counts a request against what its address may do: the collection's own allowance first, then everybody's.
@@ -126,4 +132,29 @@ fn headers(head: &Parts) -> Map<String, Value> {
         map.entry(name.as_str().replace('-', "_")).or_insert(Value::String(text));
     }
     map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_own_address_says_how_it_is_reached() {
+        let asked = |pairs: &[(&'static str, &str)]| {
+            let pair = |(name, value): &(&'static str, &str)| {
+                (axum::http::HeaderName::from_static(name), value.parse().expect("a value"))
+            };
+            pairs.iter().map(pair).collect::<HeaderMap>()
+        };
+        let service = "https://a.example/app";
+        for (headers, origin) in [
+            (asked(&[("host", "a.example")]), "https://a.example"),
+            (asked(&[("host", "127.0.0.1:8090")]), "http://127.0.0.1:8090"),
+            (asked(&[("host", "b.example"), ("x-forwarded-proto", "https")]), "https://b.example"),
+            (asked(&[("host", "b.example"), ("origin", "https://b.example")]), "https://b.example"),
+        ] {
+            assert_eq!(origin_of(service, &headers), origin);
+        }
+        assert_eq!(origin_of("", &asked(&[("host", "a.example")])), "http://a.example");
+    }
 }

@@ -1,4 +1,4 @@
-//! What the endpoints that ask for a mail have in common.
+//! What the endpoints of mailed words and second ways have in common.
 
 use std::sync::Arc;
 
@@ -56,6 +56,16 @@ pub(super) async fn ask(identity: &Identity, wish: Wish) -> Result<Option<String
         Asked::Done(id) => Ok(id),
         Asked::TooOften(used_up) => Err(Problem::too_often(used_up.seconds)),
     }
+}
+
+/// Whoever asks, of the collection that the request names.
+pub(super) fn own_account(ask: &Ask) -> Result<Arc<Principal>, Problem> {
+    let account = ask.request.auth.clone().ok_or_else(Problem::unauthenticated)?;
+    if account.collection.id == ask.collection.id {
+        return Ok(account);
+    }
+    let name = &account.collection.name;
+    Err(Problem::forbidden(format!("The request requires auth record from {name} collection.")))
 }
 
 /// A mail of that kind to whoever the address is of.

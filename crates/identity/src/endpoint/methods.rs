@@ -33,7 +33,7 @@ pub(super) async fn list(
     let seconds = |is_on: bool, time: fn(&AuthOptions) -> Duration| {
         auth.filter(|_| is_on).map_or(0, |auth| time(auth).as_secs())
     };
-    let origin = ask::origin(&head);
+    let origin = ask::origin(&identity, &head);
     let offered = identity.providers(&collection);
     let beginnings = offered.iter().map(|provider| identity.begin(&collection, provider, &origin));
     let beginnings = futures_util::future::join_all(beginnings).await;
@@ -44,6 +44,7 @@ pub(super) async fn list(
         "mfa": { "enabled": has_mfa, "duration": seconds(has_mfa, options::mfa_time) },
         "otp": { "enabled": has_otp, "duration": seconds(has_otp, options::otp_time) },
         "passkey": { "enabled": identity.config().relying_party.is_some() },
+        "totp": { "enabled": true },
         "authProviders": providers,
         "usernamePassword": has("username"),
         "emailPassword": has("email"),

@@ -8,7 +8,6 @@ use records::core::change::PASSKEYS;
 use serde_json::Value;
 use web::Problem;
 
-use super::passkey_register_options::owner;
 use super::{mailing, passkey};
 use crate::own;
 use crate::passkey::register;
@@ -23,9 +22,10 @@ pub(super) async fn make(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let ask = mailing::read(&identity, &collection, request, "passkeyRegister").await?;
-    let (site, account) = (passkey::site(&identity)?, owner(&ask)?);
+    let (site, account) = (passkey::site(&identity)?, mailing::own_account(&ask)?);
     let credential = ask.request.body.get("credential").unwrap_or(&Value::Null);
-    let name: String = ask.text("name").trim().chars().take(NAME_LENGTH_MAX).collect();
+    let name = ask.request.body.get("name").and_then(Value::as_str).unwrap_or_default();
+    let name: String = name.trim().chars().take(NAME_LENGTH_MAX).collect();
     match register(&identity, site, &account, credential, &name).await? {
         Ok(row) => {
             let passkeys = own::collection(identity.records(), PASSKEYS)?;

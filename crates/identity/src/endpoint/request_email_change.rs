@@ -22,11 +22,7 @@ pub(super) async fn request(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let ask = mailing::read(&identity, &collection, request, "requestEmailChange").await?;
-    let account = ask.request.auth.clone().ok_or_else(Problem::unauthenticated)?;
-    if account.collection.id != ask.collection.id {
-        let name = &account.collection.name;
-        return Err(Problem::forbidden(format!("The request requires auth record from {name} collection.")));
-    }
+    let account = mailing::own_account(&ask)?;
     mailing::check(&identity)?;
     let mut given = Given::of(&ask.request.body);
     let wanted = given.address("newEmail");

@@ -1,10 +1,12 @@
 //! Another address for an account: proved by the link that went there, and by the password.
 
+use base::error::{Fields, Kind};
 use records::Error;
 use records::core::collection::Collection;
 
-use super::{Letter, bad_token};
+use super::{INVALID, Letter, bad_token};
 use crate::service::Identity;
+use crate::tally::{Tally, What};
 use crate::token::Purpose;
 
 impl Identity {
@@ -18,7 +20,18 @@ impl Identity {
         let mut conn = self.records().store().reader().await?;
         let letter = Letter::open(&mut conn, self, Purpose::EmailChange, token, among).await?;
         let letter = letter.ok_or_else(bad_token)?;
-        self.prove_password(&letter.account, password).await?;
+        let tally =
+            Tally::of(self, What::WrongWords, &letter.account.collection, letter.values.text("email"));
+        self.heed(&tally).await?;
+        if !self.records().verify_password(Some(&letter.account), password).await? {
+            self.blame(tally).await?;
+            let wrong = Fields::one(
+                "password",
+                "validation_invalid_password",
+                "Missing or invalid auth record password.",
+            );
+            return Err(Error::invalid(INVALID, wrong));
+        }
         let (inside, token, among) = (self.clone(), token.to_owned(), among.cloned());
         let confirmed = self.records().store().write(move |tx| {
             Box::pin(async move {
@@ -32,5 +45,18 @@ impl Identity {
             })
         });
         confirmed.await
+    }
+
+    /// Refuses when too many wrong words were tried.
+    async fn heed(&self, tally: &Tally) -> Result<(), Error> {
+        let (inside, tally) = (self.clone(), tally.clone());
+        let checked =
+            self.records().store().write(move |tx| Box::pin(async move { tally.check(tx, &inside).await }));
+        checked.await?.map_err(|_| Error::refused(Kind::Busy, "Too many wrong tries. Try again later."))
+    }
+
+    async fn blame(&self, tally: Tally) -> Result<(), Error> {
+        let inside = self.clone();
+        self.records().store().write(move |tx| Box::pin(async move { tally.count(tx, &inside).await })).await
     }
 }

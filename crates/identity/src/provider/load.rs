@@ -144,8 +144,8 @@ fn as_userinfo(kind: &str, table: &mut Table) -> String {
     {
         first.insert("url".into(), url);
     }
-    // PKCE is not a choice there
-    if kind == "oidc" {
+    // PKCE is not a choice with the others
+    if kind != "oauth2" {
         table.remove("pkce");
     }
     kind.to_owned()

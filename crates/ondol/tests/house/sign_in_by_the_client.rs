@@ -30,6 +30,13 @@ fn the_client_library_signs_people_in_by_a_detour() {
     let servers = [house.start_first().0];
     let settings = [("BASE_URL", servers[0].url()), ("OPENID", peers[1].base())];
     assert_eq!(run_app(&["sign-in-detour.js"], &settings, &house), 5);
+    let log = house.log();
+    assert!(log.contains("/api/oauth2-return/"), "it says what was asked");
+    for secret in
+        ["ondol-consumer-secret", "oauth_token", "oauth_verifier", "openid.sig", "flow=", "ondol-browser"]
+    {
+        assert!(!log.contains(secret), "the log tells {secret}");
+    }
 }
 
 #[test]
@@ -66,8 +73,12 @@ fn opened_for_detours(house: House, manner: &[&str]) -> Option<(House, [SignInPe
         "client_id = \"ondolconsumer0000000001\"\nsecret = \"ondol-consumer-secret-0000000000000000001\"";
     house.settings(&format!(
         r#"
+[log]
+level = "trace"
+
 [web]
 rates = []
+access_log = "all"
 
 [identity]
 may_ask_loopback = true

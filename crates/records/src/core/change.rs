@@ -12,7 +12,7 @@ mod view;
 
 pub use defaults::first_collections;
 pub use own::{
-    AUTH_ORIGINS, EXTERNAL_AUTHS, FLOWS, MAILS, MFAS, OTPS, PASSKEYS, TALLIES, own_collections,
+    AUTH_ORIGINS, EXTERNAL_AUTHS, FLOWS, MAILS, MFAS, OTPS, PASSKEYS, TALLIES, TOTPS, own_collections,
     with_own_fields,
 };
 pub use plan::plan;

@@ -10,9 +10,17 @@ async fn a_new_house_has_superusers_users_and_what_the_house_keeps_for_itself() 
     let catalog = house.records.catalog();
     let names: Vec<_> = catalog.all().iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names[..2], ["_superusers", "users"]);
-    for own in
-        ["_externalAuths", "_flows", "_mfas", "_otps", "_authOrigins", "_mails", "_tallies", "_passkeys"]
-    {
+    for own in [
+        "_externalAuths",
+        "_flows",
+        "_mfas",
+        "_otps",
+        "_authOrigins",
+        "_totps",
+        "_passkeys",
+        "_mails",
+        "_tallies",
+    ] {
         assert!(names.contains(&own), "{own}");
     }
     for own in &catalog.all()[2..] {

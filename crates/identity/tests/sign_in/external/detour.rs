@@ -465,6 +465,20 @@ async fn a_beginning_that_leads_elsewhere_is_refused() {
 }
 
 #[tokio::test]
+async fn a_collection_may_offer_such_a_provider_itself() {
+    let Some(peer) = sign_in_peer("openid2", &["--auto", "approve"]) else { return };
+    let house = House::open(Vec::new()).await;
+    let extra = json!({ "preset": "openid2", "identifier": peer.base() });
+    // the client library's words want both, which this protocol has not
+    let provider = json!({
+        "name": "ours", "clientId": "-", "clientSecret": "-", "displayName": "우리 것", "pkce": false, "extra": extra,
+    });
+    house.set(json!({ "oauth2": { "enabled": true, "providers": [provider] } })).await;
+    assert_eq!(house.way("ours").await["displayName"], "우리 것");
+    assert!(house.detour(&peer, "ours", "").await.token().is_some());
+}
+
+#[tokio::test]
 async fn the_list_of_ways_gives_the_page_to_begin_at() {
     let Some((_peer, house)) = opened("oauth1").await else { return };
     let way: Value = house.way("twitter").await;

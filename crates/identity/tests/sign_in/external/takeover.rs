@@ -118,7 +118,8 @@ async fn a_provider_links_silently_only_where_it_is_the_authority_and_allowed_to
         let ended = house.sign_in(&peer, "op", "").await;
         assert_eq!(ended.token().is_some(), links, "{domain} {mode} {has_second_factor}: {ended:?}");
         assert_eq!(house.identities(&account).await.len(), usize::from(links));
-        assert!(house.by_password(ALICE).await.is_some(), "the account's own ways stay");
+        let is_in = house.by_password(ALICE).await.is_some();
+        assert_eq!(is_in, !has_second_factor, "the account's own ways stay, two where two are asked for");
     }
 }
 

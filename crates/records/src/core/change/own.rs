@@ -19,6 +19,8 @@ pub const OTPS: &str = "_otps";
 pub const AUTH_ORIGINS: &str = "_authOrigins";
 /// Mails: those that wait, and for a while those that were sent or could not be.
 pub const MAILS: &str = "_mails";
+/// Authenticators of accounts: never their seeds.
+pub const TOTPS: &str = "_totps";
 /// How often something was done about one address lately.
 pub const TALLIES: &str = "_tallies";
 
@@ -52,9 +54,23 @@ const PASSKEY_FIXED: [&str; 10] = [
 pub fn own_collections(now: &str) -> Vec<Collection> {
     let mfas = of_account(MFAS, &[text("method")], now);
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
-    let (external, passkeys) = (external_auths(now), passkeys(now));
-    let all = [mfas, otps, auth_origins(now), external, passkeys, flows(now), mails(now), tallies(now)];
+    let all = [
+        mfas,
+        otps,
+        auth_origins(now),
+        totps(now),
+        external_auths(now),
+        passkeys(now),
+        flows(now),
+        mails(now),
+        tallies(now),
+    ];
     all.map(Collection::settled).into()
+}
+
+fn totps(now: &str) -> Collection {
+    let used = [number("step").hidden(), json("recovery").hidden()];
+    of_account(TOTPS, &[&[text("salt").hidden(), flag("confirmed")][..], &used].concat(), now)
 }
 
 fn auth_origins(now: &str) -> Collection {
@@ -104,6 +120,7 @@ fn mails(now: &str) -> Collection {
     let course = [text("state"), number("tries"), date("due"), text("reason")];
     let mut mails = make(MAILS, &[&about[..], &course].concat(), now);
     add_index(&mut mails, Repeats::Yes, &["state", "due"]);
+    add_index(&mut mails, Repeats::Yes, &["collectionRef", "recordRef"]);
     mails
 }
 
@@ -124,9 +141,9 @@ pub fn with_own_fields(there: &Collection, own: &Collection) -> Option<Collectio
     Some(next.settled())
 }
 
-/// What is kept of an account, which may see it.
+/// What is kept of an account, which may see it; or of nobody, where nobody may tell by it whether there is an account.
 fn of_account(name: &str, fields: &[Field], now: &str) -> Collection {
-    let whose = [text("collectionRef").required(), text("recordRef").required()];
+    let whose = [text("collectionRef"), text("recordRef")];
     let mut collection = make(name, &[&whose, fields].concat(), now);
     let owner = Some(OWNER.to_owned());
     collection.rules = Rules { list: owner.clone(), view: owner, ..Rules::default() };
@@ -175,6 +192,10 @@ fn yes_or_no(name: &str) -> Field {
 
 fn date(name: &str) -> Field {
     Field::new(name, FieldKind::Date { min: String::new(), max: String::new() }).system()
+}
+
+fn flag(name: &str) -> Field {
+    Field::new(name, FieldKind::Bool).system()
 }
 
 fn json(name: &str) -> Field {
