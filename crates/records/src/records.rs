@@ -4,7 +4,7 @@
 //! lately), `read` (list and view), `expand`
 //! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
 //! inside it), `once` (writes that are asked for again),
-//! `cascade` (what goes with a deleted record), `batch` (several writes or none), `account` (what sign-in
+//! `cascade` (what goes with a deleted record), `ways` (the last way in stays), `batch` (several writes or none), `account` (what sign-in
 //! asks), `own` (records that the house itself writes), `upkeep` (the collections as this process knows
 //! them), `collections` (their making and changing), `declare` (their
 //! indexes and views), `bulk` (many rows at once).
@@ -23,6 +23,7 @@ mod reads;
 mod ready;
 mod turn;
 mod upkeep;
+mod ways;
 mod write;
 
 pub use bulk::Fate;

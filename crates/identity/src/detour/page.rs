@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 pub(crate) const STYLE: &str = "\
     :root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
     body{max-width:24rem;margin:15vh auto 0;padding:0 1rem}\
-    h1{font-size:1.25rem}\
+    h1,h2{font-size:1.25rem}\
     label{display:block}\
     input,button{font:inherit;box-sizing:border-box;width:100%;padding:.5rem .75rem;margin:.25rem 0 .75rem}\
     #fault{padding:.5rem .75rem;border-left:.25rem solid #c33}";

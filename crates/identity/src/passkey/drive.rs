@@ -74,8 +74,7 @@ pub(crate) async fn sign_in(
             return Ok(Err(flaw));
         }
     };
-    let is_noted = kept::note(identity, &kept, used).await?;
-    Ok(if is_noted { Ok(kept.account) } else { Err(Flaw::Counter) })
+    Ok(kept::note(identity, &kept, used).await?.map(|()| kept.account))
 }
 
 /// Uses up the challenge that a credential says to answer, if it is ours for this; it is good once, whatever comes of it.

@@ -17,6 +17,7 @@ use store::query::{Compare, Select};
 use store::{Row, Tx};
 
 use super::ceremony::{Known, Registered, Used};
+use super::flaw::Flaw;
 use crate::own;
 use crate::service::Identity;
 
@@ -100,23 +101,23 @@ pub(super) async fn find(
     Ok(Some(Kept { known, account, id: row.id }))
 }
 
-/// Notes that a passkey was used. False when it is gone, or was used meanwhile by something that counts the same.
-pub(super) async fn note(identity: &Identity, kept: &Kept, used: Used) -> Result<bool, Error> {
+/// Notes that a passkey was used; unless it is gone, or was used meanwhile by something that counts the same.
+pub(super) async fn note(identity: &Identity, kept: &Kept, used: Used) -> Result<Result<(), Flaw>, Error> {
     let (inside, id, was) = (identity.clone(), kept.id.clone(), kept.known.counter);
     let noted = identity.records().store().write(move |tx| {
         Box::pin(async move {
             let (records, passkeys) = (inside.records(), own::collection(inside.records(), PASSKEYS)?);
-            let Some(row) = tx.get(&passkeys.table(), &id).await? else { return Ok(false) };
+            let Some(row) = tx.get(&passkeys.table(), &id).await? else { return Ok(Err(Flaw::Unknown)) };
             let before = records.values(&passkeys, &row);
             if counter(&before) != was && counter(&before) >= used.counter {
-                return Ok(false);
+                return Ok(Err(Flaw::Counter));
             }
             let mut after = before.clone();
             after.0.insert("counter".into(), used.counter.into());
             after.0.insert("backedUp".into(), used.is_backed_up.into());
             after.0.insert("lastUsed".into(), records.clock().now().to_string().into());
             records.update_own(tx, &passkeys, &before, after).await?;
-            Ok::<_, Error>(true)
+            Ok::<_, Error>(Ok(()))
         })
     });
     noted.await

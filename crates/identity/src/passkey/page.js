@@ -12,13 +12,24 @@ function tell(text, isFault) {
   told.setAttribute("role", isFault ? "alert" : "status");
 }
 
+/** Why something was refused, in the words of the page. */
+function why(what, status, said) {
+  if (status === 429) return page.often;
+  if (said.data?.code) {
+    part("with-code").hidden = false;
+    return page.code;
+  }
+  if (status !== 400 || what === "passkey-register") return page.failed;
+  return what === "auth-with-passkey" ? page.unfit : page.wrong;
+}
+
 async function ask(what, body, token) {
   const headers = { "Content-Type": "application/json", ...(token ? { Authorization: token } : {}) };
   const url = `/api/collections/${encodeURIComponent(page.collection)}/${what}`;
   const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
   const said = await answer.json();
   if (said.mfaId) throw new Error(page.second);
-  if (!answer.ok) throw Object.assign(new Error(said.message || page.failed), { status: answer.status });
+  if (!answer.ok) throw Object.assign(new Error(why(what, answer.status, said)), { status: answer.status });
   return said;
 }
 
@@ -45,9 +56,9 @@ async function signIn() {
 }
 
 async function add() {
-  const [identity, password, name] = ["identity", "password", "name"].map((id) => part(id).value);
+  const [identity, password, code, name] = ["identity", "password", "code", "name"].map((id) => part(id).value);
   let token = kept(identity);
-  const begin = () => ask("passkey-register-options", { password }, token);
+  const begin = () => ask("passkey-register-options", { password, code }, token);
   let begun = token && (await begin().catch((error) => {
     if (error.status !== 401) throw error;
   }));
@@ -74,7 +85,7 @@ async function run(doing) {
     tell(await doing());
   } catch (error) {
     const known = { NotAllowedError: page.refused, InvalidStateError: page.there };
-    tell(known[error.name] || error.message || page.failed, true);
+    tell(known[error.name] || (error.status || error.message === page.second ? error.message : page.failed), true);
   }
   buttons.forEach((button) => { button.disabled = false; });
 }

@@ -32,6 +32,8 @@ pub(crate) fn show(language: Language, site: &RelyingParty, collection: &str) ->
          <input id=\"identity\" name=\"identity\" autocomplete=\"username webauthn\" required maxlength=\"255\">\n\
          <label for=\"password\">{password}</label>\n\
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required maxlength=\"255\">\n\
+         <div id=\"with-code\" hidden><label for=\"code\">{code}</label>\n\
+         <input id=\"code\" name=\"code\" autocomplete=\"one-time-code\" maxlength=\"20\"></div>\n\
          <label for=\"name\">{name}</label>\n<input id=\"name\" name=\"name\" maxlength=\"100\">\n\
          <button>{add}</button></form>\n</div>",
         needs_script = say(
@@ -46,10 +48,42 @@ pub(crate) fn show(language: Language, site: &RelyingParty, collection: &str) ->
         ),
         identity = say("이메일", "Email"),
         password = say("비밀번호", "Password"),
+        code = say("인증 앱의 코드", "Code of your authenticator"),
         name = say("패스키 이름 (예: 내 휴대폰)", "Name of the passkey (such as: my phone)"),
     );
-    let words = [
+    let words: String =
+        words(language).iter().map(|(name, text)| format!(" data-{name}=\"{}\"", escape(text))).collect();
+    format!(
+        "<!doctype html><html lang=\"{code}\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width\"><title>{title} · {site_name}</title><style>{STYLE}</style>\
+         <body data-collection=\"{collection}\" data-origin=\"{origin}\"{words}>{body}<script>{SCRIPT}</script></body></html>",
+        code = language.code(),
+        collection = escape(collection),
+        origin = escape(&site.origin),
+    )
+}
+
+/// What the script says, by the names under which it finds it.
+fn words(language: Language) -> [(&'static str, &'static str); 11] {
+    let say = |korean: &'static str, english: &'static str| language.pick(korean, english);
+    [
         ("added", say("패스키를 추가했습니다.", "The passkey has been added.")),
+        ("wrong", say("이메일이나 비밀번호가 맞지 않습니다.", "The email or the password is wrong.")),
+        (
+            "code",
+            say(
+                "인증 앱의 코드를 넣고 다시 눌러 주세요.",
+                "Please give a code of your authenticator, and press again.",
+            ),
+        ),
+        ("unfit", say("이 서비스가 모르는 패스키입니다.", "This service does not know the passkey.")),
+        (
+            "often",
+            say(
+                "너무 여러 번 시도했습니다. 잠시 뒤에 다시 해 주세요.",
+                "Too many tries. Please try again later.",
+            ),
+        ),
         ("signed-in", say("로그인되었습니다.", "You are signed in.")),
         (
             "second",
@@ -77,17 +111,7 @@ pub(crate) fn show(language: Language, site: &RelyingParty, collection: &str) ->
                 "This browser does not know passkeys. Please use a newer one.",
             ),
         ),
-    ];
-    let words: String =
-        words.iter().map(|(name, text)| format!(" data-{name}=\"{}\"", escape(text))).collect();
-    format!(
-        "<!doctype html><html lang=\"{code}\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title} · {site_name}</title><style>{STYLE}</style>\
-         <body data-collection=\"{collection}\" data-origin=\"{origin}\"{words}>{body}<script>{SCRIPT}</script></body></html>",
-        code = language.code(),
-        collection = escape(collection),
-        origin = escape(&site.origin),
-    )
+    ]
 }
 
 #[cfg(test)]

@@ -357,6 +357,28 @@ async fn owners_list_rename_and_delete_their_passkeys_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn the_last_way_in_stays() {
+    let Some(house) = house().await else { return };
+    let token = house.house.token().await;
+    for _ in 0..2 {
+        house.registered(&token, 0).await;
+    }
+    house.house.set("users", &json!({ "passwordAuth": { "enabled": false } })).await;
+    let owner = house.as_holder(&token, json!({})).await;
+    let ids: Vec<String> =
+        house.rows().await.iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect();
+    let records = &house.house.records;
+    let deleted = ids.iter().map(|id| records.delete(&owner, "_passkeys", id));
+    let deleted = futures_util::future::join_all(deleted).await;
+    assert_eq!(deleted.iter().filter(|done| done.is_ok()).count(), 1, "{deleted:?}");
+    let left = house.rows().await.remove(0)["id"].as_str().expect("an id").to_owned();
+    let refused = records.delete(&owner, "_passkeys", &left).await.expect_err("it is the last one");
+    assert!(refused.to_string().contains("the last way to sign in"), "{refused}");
+    house.house.set("users", &json!({ "passwordAuth": { "enabled": true } })).await;
+    records.delete(&owner, "_passkeys", &left).await.expect("a password is left");
+}
+
+#[tokio::test]
 async fn passkeys_go_with_their_account() {
     let Some(house) = house().await else { return };
     let (id, token) = house.other().await;

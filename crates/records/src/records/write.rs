@@ -278,11 +278,11 @@ impl Turn {
     ) -> Result<Leftovers, Error> {
         let rule = Gate::of(&collection.rules.delete, request).text()?;
         // first held, then judged: it stays as the rule has seen it
-        if tx.get(&collection.table(), id).await?.is_none()
-            || self.fetch(tx, collection, request, id, rule).await?.is_none()
-        {
+        let row = tx.get(&collection.table(), id).await?.ok_or_else(Error::missing)?;
+        if self.fetch(tx, collection, request, id, rule).await?.is_none() {
             return Err(Error::missing());
         }
+        self.check_ways(tx, request, collection, &row).await?;
         if collection.is_superusers() {
             tx.alone("superusers").await?;
         }

@@ -22,8 +22,6 @@ const BACKUP_CHANGED: &str =
 const KEY: &str = "the public key is none that can be used";
 const SIGNATURE: &str = "the signature is wrong";
 const HANDLE: &str = "the passkey does not say that it is of the account that it was made for";
-const COUNTER: &str =
-    "the passkey's counter went back, as if there were two of it; delete it and add a new one";
 
 /// Every way in which a browser or an authenticator may misbehave when a passkey is made, and what comes of it.
 const REGISTER: [(&str, i64, Outcome); 25] = [
