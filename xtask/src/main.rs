@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo x tidy          say where the house breaks its own rules
        cargo x test [ARGS]   install what the tests need, then run them all (ARGS go to cargo test)
+       cargo x peers         install the peers of sign-in alone
 ";
 
 fn main() -> ExitCode {
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     let done = match words.next().as_deref() {
         Some("tidy") => tidy::run(&root()),
         Some("test") => test::run(&root(), &words.collect::<Vec<_>>()),
+        Some("peers") => peers::install(&root()).map(|()| ExitCode::SUCCESS),
         _ => {
             say_aside(USAGE);
             return ExitCode::from(2);

@@ -206,6 +206,15 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_comes_back_makes_it_panic(query in ".{0,200}", ticket in ".{0,200}") {
+            drop(read(web::request::pairs(&query), NOW));
+            drop(Callback::redeem(&ticket, &KEY, NOW));
+            drop(Callback::redeem(&format!("{PREFIX}{ticket}"), &KEY, NOW));
+        }
+    }
+
     #[test]
     fn any_other_code_is_a_plain_one() {
         let plain = Callback::redeem("4/0AX4XfWh", &KEY, NOW).expect("a code");

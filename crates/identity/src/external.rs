@@ -17,9 +17,9 @@ use serde_json::{Map, Value};
 use crate::callback::{Callback, Given};
 use crate::fetch::{Fetch, Limits};
 use crate::oauth2::{self, Leaving, Pkce, Token};
+use crate::oidc;
 use crate::oidc::directory::{Directory, Patience};
 use crate::oidc::drive::Drive;
-use crate::oidc::{self};
 use crate::provider::{self, Kind, Profile, Provider, Written, layer};
 use crate::refusal::Refusal;
 use crate::service::Identity;
@@ -28,6 +28,8 @@ use crate::{flow, token};
 
 /// Characters of a state that we make.
 const STATE_LENGTH: usize = 30;
+/// How long the list of ways waits for a provider.
+const BEGIN_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 /// What redeemed verifiers are called among the flows.
 const VERIFIER: &str = "verifier";
 
@@ -113,14 +115,13 @@ impl Identity {
 
     /// What a client needs to send somebody to a provider; `None`, and a line in the log, where the provider can't be asked.
     pub(crate) async fn begin(&self, collection: &Collection, provider: &Provider) -> Option<Beginning> {
-        match self.try_begin(collection, provider).await {
-            Ok(beginning) => Some(beginning),
-            Err(refusal) => {
-                let cause = base::error::chain(&refusal);
-                tracing::warn!(provider = provider.name, cause, "a provider is not offered now");
-                None
-            }
-        }
+        let cause = match tokio::time::timeout(BEGIN_TIME_MAX, self.try_begin(collection, provider)).await {
+            Ok(Ok(beginning)) => return Some(beginning),
+            Ok(Err(refusal)) => base::error::chain(&refusal),
+            Err(_) => "the provider took too long to say where people agree".to_owned(),
+        };
+        tracing::warn!(provider = provider.name, cause, "a provider is not offered now");
+        None
     }
 
     async fn try_begin(&self, collection: &Collection, provider: &Provider) -> Result<Beginning, Refusal> {

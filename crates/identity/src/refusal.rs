@@ -23,6 +23,9 @@ pub enum Refusal {
     /// The provider says no, by a code of its protocol (`access_denied`).
     #[error("the provider refused: {0}")]
     Refused(String),
+    /// It is somebody whom the settings do not let in.
+    #[error("the settings let in members of certain organisations only")]
+    Outsider,
     /// The provider could not be asked.
     #[error("the provider could not be asked")]
     Unreached(#[source] fetch::Error),
@@ -46,6 +49,7 @@ impl Fault for Refusal {
     fn kind(&self) -> Kind {
         match self {
             Refusal::Unreached(_) => Kind::Unavailable,
+            Refusal::Outsider => Kind::Forbidden,
             Refusal::Status { status, .. } if *status == 429 || *status >= 500 => Kind::Unavailable,
             _ => Kind::Invalid,
         }
@@ -54,6 +58,9 @@ impl Fault for Refusal {
     fn public(&self) -> String {
         match self.kind() {
             Kind::Unavailable => "the provider doesn't answer as it should; try again later".into(),
+            Kind::Forbidden => {
+                "this service lets in members of certain organisations only; use your account there".into()
+            }
             _ => "the sign-in could not be completed; please start it again".into(),
         }
     }

@@ -33,10 +33,10 @@ pub(super) async fn list(
     let seconds = |is_on: bool, time: fn(&AuthOptions) -> Duration| {
         auth.filter(|_| is_on).map_or(0, |auth| time(auth).as_secs())
     };
-    let mut providers = Vec::new();
-    for provider in identity.providers(&collection) {
-        providers.extend(identity.begin(&collection, &provider).await.map(|beginning| shown(&beginning)));
-    }
+    let offered = identity.providers(&collection);
+    let beginnings = offered.iter().map(|provider| identity.begin(&collection, provider));
+    let beginnings = futures_util::future::join_all(beginnings).await;
+    let providers: Vec<Value> = beginnings.iter().flatten().map(shown).collect();
     let mut methods = json!({
         "password": { "identityFields": fields, "enabled": options.is_some() },
         "oauth2": { "providers": providers, "enabled": !providers.is_empty() },

@@ -19,7 +19,7 @@ pub(super) async fn arrive(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    identity.limiter().check(&["*:oauth2Redirect"], web::request::address(&head.extensions))?;
+    identity.limiter().check(&["*:oauth2Redirect", "*:auth"], web::request::address(&head.extensions))?;
     let text = match head.method {
         Method::POST => {
             let limit = usize::try_from(identity.config().body_bytes_max.0).unwrap_or(usize::MAX);

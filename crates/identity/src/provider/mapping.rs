@@ -102,7 +102,7 @@ fn restrict(about: &About, documents: &Documents) -> Result<(), Refusal> {
         let place = Pointer::parse(place).or_else(|| Pointer::parse(&format!("id:/{place}")));
         let found = place.and_then(|place| place.find(documents)).and_then(Value::as_str);
         if !found.is_some_and(|found| allowed.iter().any(|value| value.eq_ignore_ascii_case(found))) {
-            return Err(Refusal::Refused("the settings let in members of certain domains only".into()));
+            return Err(Refusal::Outsider);
         }
     }
     Ok(())

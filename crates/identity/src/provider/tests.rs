@@ -50,6 +50,22 @@ fn every_preset_is_a_provider_with_nothing_but_its_client() {
 }
 
 #[test]
+fn the_page_tells_of_every_preset_and_every_word() {
+    use crate::words::keys;
+    let page = include_str!("../../../../docs/sign-in.md");
+    let words = [
+        keys::<About>(),
+        keys::<crate::oauth2::Settings>(),
+        keys::<crate::oidc::Settings>(),
+        keys::<Ask>(),
+        keys::<Map>(),
+    ];
+    for word in PRESETS.iter().map(|(name, _)| *name).chain(words.into_iter().flatten().copied()) {
+        assert!(page.contains(&format!("`{word}`")), "docs/sign-in.md does not tell of {word}");
+    }
+}
+
+#[test]
 fn a_wrong_word_is_told_with_the_right_one() {
     faults(
         "google",

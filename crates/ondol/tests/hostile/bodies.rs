@@ -75,6 +75,8 @@ fn no_saved_body_of_an_account_does_harm() {
             ("POST", "/api/collections/_superusers/records".to_owned()),
             ("POST", format!("{MEMBERS}/impersonate/victim000000001")),
             ("POST", format!("{MEMBERS}/auth-refresh")),
+            ("POST", format!("{MEMBERS}/auth-with-oauth2")),
+            ("POST", "/api/oauth2-redirect".to_owned()),
         ] {
             ask(&house, &Ask::raw(method, path, "application/json", seed.bytes.clone()));
         }

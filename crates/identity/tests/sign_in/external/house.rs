@@ -228,6 +228,16 @@ impl House {
         self.records.store().reader().await.expect("a reader").count(&all).await.expect("counts")
     }
 
+    pub(crate) async fn delete_users(&self) {
+        let users = self.records.catalog().find("users").expect("there").clone();
+        let all = store::query::Select::table(&users.table());
+        let rows = self.records.store().reader().await.expect("a reader").select(&all).await.expect("reads");
+        let root = self.root(&json!({})).await;
+        for row in rows {
+            self.records.delete(&root, "users", &row.id).await.expect("deleted");
+        }
+    }
+
     pub(crate) fn pass(&self, seconds: i64) {
         let Clock::Manual(at) = &self.clock else { panic!("a manual clock") };
         at.fetch_add(seconds * 1000, Ordering::SeqCst);

@@ -73,9 +73,9 @@ fn is_so(wanted: Wanted, ended: &Ended, exchanges: usize) -> bool {
 #[tokio::test]
 async fn everybody_signs_in_by_every_algorithm_and_flow() {
     let Some(peer) = peer() else { return };
-    let base = peer.base();
+    let house = House::open(providers(&peer.base())).await;
     for provider in ["op", "op-es256", "op-eddsa", "op-public", "op-pkce", "op-hybrid", "op-quiet"] {
-        let house = House::open(providers(&base)).await;
+        house.delete_users().await;
         let Ended::Answered(status, body) = house.sign_in(&peer, provider, "").await else {
             panic!("{provider}")
         };
@@ -93,7 +93,7 @@ async fn everybody_signs_in_by_every_algorithm_and_flow() {
     }
 }
 
-/// Misbehaviours of tokens and answers, each in a house that knows nothing yet.
+/// Misbehaviours of tokens and answers.
 const ROWS: [(&str, &str, Wanted); 48] = {
     use Wanted::{In, InUnverified, InWithoutMail, KeptBack, Out, Unheard};
     [
@@ -158,10 +158,11 @@ const ROWS: [(&str, &str, Wanted); 48] = {
 #[tokio::test]
 async fn each_way_to_cheat_ends_as_it_should() {
     let Some(peer) = peer() else { return };
+    let house = House::open(providers(&peer.base())).await;
     for (provider, mode, wanted) in ROWS {
         peer.reset();
-        // each person has one account per house, so that an earlier row's does not answer for a later one
-        let house = House::open(providers(&peer.base())).await;
+        // so that an earlier row's account does not answer for a later one
+        house.delete_users().await;
         peer.tell(&json!({ "mode": mode }).to_string());
         let ended = house.sign_in(&peer, provider, "").await;
         let exchanges = asked(&peer, "/token");
