@@ -1,4 +1,4 @@
--- The load, for wrk. MODE is get, list, create or update; RECORDS is how many were seeded; ROOMS over how many rooms.
+-- The load, for wrk. MODE is get, hot (a get of one of 500 records), list, create or update; RECORDS is how many were seeded; ROOMS over how many rooms.
 -- Record n has the id "post" and n in eleven digits, so that no list of ids is needed here.
 local mode = os.getenv("MODE")
 local records, rooms = tonumber(os.getenv("RECORDS")), tonumber(os.getenv("ROOMS"))
@@ -6,10 +6,11 @@ local path = "/api/collections/posts/records"
 local headers = { ["Content-Type"] = "application/json" }
 local text = string.rep("lorem ipsum dolor sit amet ", 8)
 
-local function one() return string.format("%s/post%011d", path, math.random(records) - 1) end
+local function one(of) return string.format("%s/post%011d", path, math.random(of) - 1) end
 
 local make = {
-  get = function() return wrk.format("GET", one(), headers) end,
+  get = function() return wrk.format("GET", one(records), headers) end,
+  hot = function() return wrk.format("GET", one(math.min(500, records)), headers) end,
   list = function()
     local query = string.format("?page=1&perPage=20&sort=-created&filter=(room=%d)", math.random(rooms) - 1)
     return wrk.format("GET", path .. query, headers)
@@ -20,7 +21,7 @@ local make = {
     return wrk.format("POST", path, headers, body)
   end,
   update = function()
-    return wrk.format("PATCH", one(), headers, string.format('{"views":%d}', math.random(1000000)))
+    return wrk.format("PATCH", one(records), headers, string.format('{"views":%d}', math.random(1000000)))
   end,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::keeper::Keeper;
 use crate::load::{Load, Sample};
 use crate::machine;
 use crate::plan::{Measure, Operation, Plan};
@@ -28,22 +29,26 @@ pub(crate) async fn run(plan: &Plan) -> Result<()> {
         p50.as_micros(),
         p99.as_micros()
     ));
+    let keeper = Keeper::start(plan)?;
     for (index, records) in plan.records.iter().enumerate() {
         let folder = tempfile::Builder::new().prefix("ondol-bench-").tempdir_in(&root)?;
-        one_size(plan, *records, index == 0, folder.path()).await?;
+        one_size(plan, &keeper, *records, index == 0, folder.path()).await?;
     }
     say(&format!("Load of the machine at the end: {}.", machine::load()));
     Ok(())
 }
 
-async fn one_size(plan: &Plan, records: u64, is_first: bool, folder: &Path) -> Result<()> {
+async fn one_size(plan: &Plan, keeper: &Keeper, records: u64, is_first: bool, folder: &Path) -> Result<()> {
     let mut subjects = subject::cast(plan, folder)?;
     // what has no data costs the same at any size
     subjects.retain(|subject| is_first || subject.kind != Kind::Bare);
     say(&format!("### {records} records\n"));
     for subject in &mut subjects {
         say_aside(&format!("seeding {} with {records} records", subject.kind.name()));
-        subject.prepare(plan.size(records)).await?;
+        let imported = subject.prepare(keeper, plan.size(records)).await?;
+        if let Some(imported) = imported.filter(|_| plan.only.contains(&Measure::Import)) {
+            say(&report::import(subject.kind.name(), records, imported));
+        }
     }
     let starts = if plan.only.contains(&Measure::Start) { starts(&mut subjects).await? } else { Vec::new() };
     for subject in servers(&mut subjects) {
@@ -87,7 +92,8 @@ async fn starts(subjects: &mut [Subject]) -> Result<Vec<Start>> {
         let mut times = Vec::with_capacity(STARTS);
         let mut idle_mib = 0.0;
         for count in 1..=STARTS {
-            let server = subject.start().await?;
+            subject.start().await?;
+            let Some(server) = subject.server() else { continue };
             times.push(server.ready);
             if count == STARTS {
                 tokio::time::sleep(IDLE).await;

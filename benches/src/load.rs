@@ -1,6 +1,8 @@
 //! One measurement: a subject under the load for some seconds, and what that took.
 
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -38,9 +40,9 @@ pub(crate) struct Load {
 impl Load {
     /// Runs it, after a second of warming.
     pub(crate) fn run(&self, subject: &Subject) -> Result<Sample> {
-        let sample = match subject.server() {
-            Some(server) => self.run_wrk(server, subject)?,
-            None => self.run_raw(subject)?,
+        let sample = match subject.servers() {
+            [] => self.run_raw(subject)?,
+            servers => self.run_wrk(servers, subject)?,
         };
         if sample.bad > 0 {
             let (name, operation) = (subject.kind.name(), self.operation);
@@ -52,25 +54,32 @@ impl Load {
         Ok(sample)
     }
 
-    fn run_wrk(&self, server: &Server, subject: &Subject) -> Result<Sample> {
+    fn run_wrk(&self, servers: &[Server], subject: &Subject) -> Result<Sample> {
         let script = subject.dir.join("load.lua");
         std::fs::write(&script, SCRIPT)?;
-        let wrk = |seconds: u64| {
-            let mut wrk = Command::new("wrk");
-            wrk.arg("-t1").arg(format!("-c{}", self.connections)).arg(format!("-d{seconds}s"));
-            wrk.args(["--timeout", "10s", "-s"])
-                .arg(&script)
-                .arg(format!("http://127.0.0.1:{}", server.port));
-            wrk.env("MODE", self.operation.to_string());
-            wrk.env("RECORDS", self.size.records.to_string()).env("ROOMS", self.size.rooms.to_string());
-            wrk.output().context("start wrk (Debian: apt install wrk)")
-        };
-        wrk(1)?;
-        let before = cpu_time(server.pid())?;
-        let mut sample = read_sample(&wrk(self.seconds)?)?;
-        let used = cpu_time(server.pid())?.saturating_sub(before);
+        self.on_all(servers, &script, 1)?;
+        let before = cpu_times(servers)?;
+        let samples = self.on_all(servers, &script, self.seconds)?;
+        let used = cpu_times(servers)?.saturating_sub(before);
+        let mut sample = together(&samples);
         sample.cpu_us = used.as_secs_f64() * 1e6 / sample.requests.max(1) as f64;
         Ok(sample)
+    }
+
+    /// One wrk for each server at the same time; the connections are shared out among them.
+    fn on_all(&self, servers: &[Server], script: &Path, seconds: u64) -> Result<Vec<Sample>> {
+        let connections = self.connections.div_ceil(servers.len());
+        let start = |server: &Server| {
+            let mut wrk = Command::new("wrk");
+            wrk.arg("-t1").arg(format!("-c{connections}")).arg(format!("-d{seconds}s"));
+            wrk.args(["--timeout", "10s", "-s"]).arg(script).arg(format!("http://127.0.0.1:{}", server.port));
+            wrk.env("MODE", self.operation.to_string());
+            wrk.env("RECORDS", self.size.records.to_string()).env("ROOMS", self.size.rooms.to_string());
+            wrk.stdout(Stdio::piped()).stderr(Stdio::piped());
+            wrk.spawn().context("start wrk (Debian: apt install wrk)")
+        };
+        let running = servers.iter().map(start).collect::<Result<Vec<Child>>>()?;
+        running.into_iter().map(|wrk| read_sample(&wrk.wait_with_output()?)).collect()
     }
 
     fn run_raw(&self, subject: &Subject) -> Result<Sample> {
@@ -81,6 +90,23 @@ impl Load {
         raw.args(["--rooms", &self.size.rooms.to_string()]);
         read_sample(&raw.output().context("start the raw bound")?)
     }
+}
+
+/// What several loads at the same time come to: their requests together, the times of the slowest.
+fn together(samples: &[Sample]) -> Sample {
+    let slowest = |time: fn(&Sample) -> u64| samples.iter().map(time).max().unwrap_or(0);
+    Sample {
+        requests: samples.iter().map(|sample| sample.requests).sum(),
+        seconds: samples.iter().map(|sample| sample.seconds).fold(0.0, f64::max),
+        p50_us: slowest(|sample| sample.p50_us),
+        p99_us: slowest(|sample| sample.p99_us),
+        bad: samples.iter().map(|sample| sample.bad).sum(),
+        cpu_us: 0.0,
+    }
+}
+
+fn cpu_times(servers: &[Server]) -> Result<Duration> {
+    servers.iter().map(|server| cpu_time(server.pid())).sum()
 }
 
 fn read_sample(output: &Output) -> Result<Sample> {

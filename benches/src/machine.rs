@@ -22,8 +22,17 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
 
 /// Resident memory of a process, in MiB.
 pub(crate) fn resident_mib(pid: u32) -> Result<f64> {
+    memory_mib(pid, "VmRSS:")
+}
+
+/// The most that it was, in MiB.
+pub(crate) fn peak_mib(pid: u32) -> Result<f64> {
+    memory_mib(pid, "VmHWM:")
+}
+
+fn memory_mib(pid: u32, which: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).context("read a process's memory")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a process has ended")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which)).context("a process has ended")?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib / 1024.0)
 }

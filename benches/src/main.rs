@@ -1,7 +1,8 @@
 //! Benchmarks: Ondol's server beside a peer, a bare reply and the raw bound of its own store, under the same load.
 //!
 //! Map, in reading order: `plan` (what is asked for on the command line), `machine` (where it runs, and what a process has
-//! used of it), `http` (a small client), `subject` (the servers under test), `seed` (their data), `load` (one
+//! used of it), `http` (a small client), `keeper` (the database
+//! servers behind ours), `subject` (the servers under test), `seed` (their data), `load` (one
 //! measurement: wrk, or the raw bound), `fanout` (realtime), `bench` (the rounds), `report` (tables). Two of the subjects
 //! are this binary itself: `bare` and `raw`.
 //!
@@ -13,6 +14,7 @@ mod bare;
 mod bench;
 mod fanout;
 mod http;
+mod keeper;
 mod load;
 mod machine;
 mod plan;

@@ -69,8 +69,17 @@ pub(crate) struct Plan {
     /// A peer and its program: `pocketbase=PATH`.
     #[arg(long)]
     pub(crate) with: Option<Peer>,
+    /// What keeps ours' records; a server is one of Debian's, started for this.
+    #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
+    pub(crate) engine: Engine,
+    /// How many web servers of ours work on one database: a column for each. More than one needs a database server.
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    pub(crate) servers: Vec<usize>,
+    /// What ours read lately is kept in a memcached besides.
+    #[arg(long)]
+    pub(crate) memcached: bool,
     /// Only these.
-    #[arg(long, value_delimiter = ',', default_value = "get,list,update,create,fanout,start")]
+    #[arg(long, value_delimiter = ',', default_value = "import,get,hot,list,update,create,fanout,start")]
     pub(crate) only: Vec<Measure>,
     /// Leave these out: ondol, bare, raw.
     #[arg(long, value_delimiter = ',')]
@@ -108,6 +117,8 @@ pub(crate) struct Size {
 pub(crate) enum Measure {
     /// Read a random record.
     Get,
+    /// Read one of a few records that are read all the time.
+    Hot,
     /// List the newest 20 of a room, with their total.
     List,
     /// Change a number in a random record.
@@ -118,6 +129,8 @@ pub(crate) enum Measure {
     Fanout,
     /// Start, and lie idle.
     Start,
+    /// The import by which ours are seeded.
+    Import,
 }
 
 /// What a request does.
@@ -125,6 +138,8 @@ pub(crate) enum Measure {
 pub(crate) enum Operation {
     /// Read a random record.
     Get,
+    /// Read one of a few records that are read all the time.
+    Hot,
     /// List the newest 20 of a room, with their total.
     List,
     /// Change a number in a random record.
@@ -133,11 +148,23 @@ pub(crate) enum Operation {
     Create,
 }
 
+/// What keeps records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// The embedded one.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    Mariadb,
+}
+
 impl Plan {
     /// The requests to be measured. Creates come last, so that the others find the seeded number of records.
     pub(crate) fn operations(&self) -> impl Iterator<Item = Operation> {
         let pairs = [
             (Measure::Get, Operation::Get),
+            (Measure::Hot, Operation::Hot),
             (Measure::List, Operation::List),
             (Measure::Update, Operation::Update),
             (Measure::Create, Operation::Create),
@@ -155,6 +182,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Operation::Get => "get",
+            Operation::Hot => "hot",
             Operation::List => "list",
             Operation::Update => "update",
             Operation::Create => "create",

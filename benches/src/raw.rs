@@ -21,6 +21,8 @@ use crate::seed::{TEXT, created_at, id_of};
 
 /// Records that are seeded by one write.
 const SEED_STEP: u64 = 1_000;
+/// Records that are read all the time, as the load's script has it.
+const HOT: u64 = 500;
 /// How long it warms up.
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -79,7 +81,8 @@ impl Bench {
         let mut start = Instant::now();
         while start < until {
             match operation {
-                Operation::Get => drop(self.get(&mut dice).await?),
+                Operation::Get => drop(self.get(&mut dice, self.size.records).await?),
+                Operation::Hot => drop(self.get(&mut dice, self.size.records.min(HOT)).await?),
                 Operation::List => drop(self.list(&mut dice).await?),
                 Operation::Update => self.update(&mut dice).await?,
                 Operation::Create => self.create(&mut dice).await?,
@@ -93,8 +96,8 @@ impl Bench {
         Ok(times)
     }
 
-    async fn get(&self, dice: &mut Dice) -> Result<Row> {
-        let id = id_of(dice.below(self.size.records));
+    async fn get(&self, dice: &mut Dice, among: u64) -> Result<Row> {
+        let id = id_of(dice.below(among));
         self.store.reader().await?.get(&posts(), &id).await?.context("a seeded record is missing")
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::fanout::Heard;
 use crate::load::Sample;
 use crate::plan::{Operation, Plan};
+use crate::seed::Imported;
 use crate::subject::Subject;
 
 /// One number of connections: the samples of each subject.
@@ -51,6 +52,16 @@ fn cell(samples: &[Sample]) -> String {
     let bad: u64 = samples.iter().map(|sample| sample.bad).sum();
     let bad = if bad == 0 { String::new() } else { format!(", {bad} bad") };
     format!("**{cpu:.0}** ({rate:.0}, {p50:.2} / {p99:.2}{bad})")
+}
+
+/// An import, in a sentence.
+pub(crate) fn import(name: &str, records: u64, imported: Imported) -> String {
+    let Imported { time, cpu, peak_mib } = imported;
+    let cpu_us = cpu.as_secs_f64() * 1e6 / records.max(1) as f64;
+    let seconds = time.as_secs_f64();
+    format!(
+        "{name}: {records} records imported in {seconds:.0} s, **{cpu_us:.0}** CPU µs each, {peak_mib:.0} MiB at most\n"
+    )
 }
 
 /// Fan-out: a row per subject.

@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use base::time::Timestamp;
 use serde_json::json;
 
 use crate::http::Client;
+use crate::machine;
 use crate::plan::Size;
 
 /// The body of each record: 216 bytes.
@@ -72,8 +74,17 @@ pub(crate) fn fill_pocketbase(dir: &Path, size: Size) -> Result<()> {
     feed(Command::new("sqlite3").arg("-bail").arg(dir.join("data.db")), &sql)
 }
 
+/// What an import took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Imported {
+    pub(crate) time: Duration,
+    pub(crate) cpu: Duration,
+    /// The most memory that it had at once.
+    pub(crate) peak_mib: f64,
+}
+
 /// Fills ours by its own import.
-pub(crate) fn fill_ondol(program: &Path, dir: &Path, size: Size) -> Result<()> {
+pub(crate) fn fill_ondol(program: &Path, dir: &Path, service_file: &Path, size: Size) -> Result<Imported> {
     let path = dir.join("posts.jsonl");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
     for number in 0..size.records {
@@ -85,8 +96,23 @@ pub(crate) fn fill_ondol(program: &Path, dir: &Path, size: Size) -> Result<()> {
     }
     file.flush()?;
     let mut import = Command::new(program);
-    import.arg("import").arg(&path).args(["--into", "posts", "--dir"]).arg(dir);
-    feed(&mut import, "")
+    import.arg("import").arg(&path).args(["--into", "posts", "--file"]).arg(service_file);
+    let start = Instant::now();
+    let mut child = import.stdout(Stdio::null()).spawn().context("start an import")?;
+    let mut imported = Imported { time: Duration::ZERO, cpu: Duration::ZERO, peak_mib: 0.0 };
+    let status = loop {
+        // its last moment is not seen: memory grows no more there
+        if let (Ok(peak_mib), Ok(cpu)) = (machine::peak_mib(child.id()), machine::cpu_time(child.id())) {
+            (imported.peak_mib, imported.cpu) = (peak_mib, cpu);
+        }
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    ensure!(status.success(), "{import:?} ended with {status}");
+    imported.time = start.elapsed();
+    Ok(imported)
 }
 
 /// Runs a program with a text on its standard input, to its good end.

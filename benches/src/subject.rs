@@ -7,10 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use testbed::Database;
 
 use crate::http::Client;
-use crate::plan::{Plan, Size};
-use crate::seed;
+use crate::keeper::Keeper;
+use crate::plan::{Engine, Plan, Size};
+use crate::seed::{self, Imported};
 
 /// Longest wait for a server's first answer, and for its end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Our server.
-    Ondol,
+    /// Our server: so many processes on one database.
+    Ondol { servers: usize },
     /// The peer.
     PocketBase,
     /// A reply of the same size, without work.
@@ -33,7 +35,9 @@ pub(crate) struct Subject {
     pub(crate) kind: Kind,
     pub(crate) dir: PathBuf,
     program: PathBuf,
-    server: Option<Server>,
+    servers: Vec<Server>,
+    /// Where a database server keeps its records; dropped at the end.
+    database: Option<Database>,
 }
 
 /// A server that runs.
@@ -48,7 +52,10 @@ impl Kind {
     /// The name at the head of its column.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Kind::Ondol => "ondol",
+            Kind::Ondol { servers: 1 } => "ondol",
+            Kind::Ondol { servers: 2 } => "ondol, 2 web servers",
+            Kind::Ondol { servers: 3 } => "ondol, 3 web servers",
+            Kind::Ondol { .. } => "ondol, many web servers",
             Kind::PocketBase => "PocketBase",
             Kind::Bare => "bare axum reply",
             Kind::Raw => "raw store",
@@ -63,10 +70,11 @@ pub(crate) fn cast(plan: &Plan, dir: &Path) -> Result<Vec<Subject>> {
     let is_out = |name: &str| plan.without.iter().any(|out| out == name);
     let mut subjects = Vec::new();
     let mut add = |kind, program: &Path, name: &str| {
-        subjects.push(Subject { kind, dir: dir.join(name), program: program.to_owned(), server: None });
+        let (dir, program) = (dir.join(name), program.to_owned());
+        subjects.push(Subject { kind, dir, program, servers: Vec::new(), database: None });
     };
-    if !is_out("ondol") {
-        add(Kind::Ondol, &ours, "ondol");
+    for &servers in plan.servers.iter().filter(|_| !is_out("ondol")) {
+        add(Kind::Ondol { servers }, &ours, &format!("ondol-{servers}"));
     }
     if let Some(peer) = &plan.with {
         add(Kind::PocketBase, &peer.program, "pocketbase");
@@ -74,15 +82,15 @@ pub(crate) fn cast(plan: &Plan, dir: &Path) -> Result<Vec<Subject>> {
     if !is_out("bare") {
         add(Kind::Bare, &me, "bare");
     }
-    if !is_out("raw") {
+    if !is_out("raw") && plan.engine == Engine::Sqlite {
         add(Kind::Raw, &me, "raw");
     }
     Ok(subjects)
 }
 
 impl Subject {
-    /// Makes its folder and its data; nothing runs afterwards.
-    pub(crate) async fn prepare(&mut self, size: Size) -> Result<()> {
+    /// Makes its folder and its data; nothing runs afterwards. Of ours, tells what the import took.
+    pub(crate) async fn prepare(&mut self, keeper: &Keeper, size: Size) -> Result<Option<Imported>> {
         std::fs::create_dir_all(&self.dir)?;
         match self.kind {
             Kind::Bare => {}
@@ -96,30 +104,43 @@ impl Subject {
                 self.make_collection().await?;
                 seed::fill_pocketbase(&self.dir, size)?;
             }
-            Kind::Ondol => {
-                let words = ["superuser", "upsert", seed::EMAIL, "--password-file", "-", "--dir"];
-                seed::feed(Command::new(&self.program).args(words).arg(&self.dir), seed::PASSWORD)?;
+            Kind::Ondol { .. } => {
+                self.database = keeper.place(&self.dir)?;
+                let words = ["superuser", "upsert", seed::EMAIL, "--password-file", "-", "--file"];
+                seed::feed(Command::new(&self.program).args(words).arg(self.file()), seed::PASSWORD)?;
                 self.make_collection().await?;
-                seed::fill_ondol(&self.program, &self.dir, size)?;
+                return seed::fill_ondol(&self.program, &self.dir, &self.file(), size).map(Some);
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn make_collection(&mut self) -> Result<()> {
-        let port = self.start().await?.port;
-        let made = seed::make_collection(port).await;
+        self.start().await?;
+        let made = match self.server() {
+            Some(server) => seed::make_collection(server.port).await,
+            None => bail!("what is no server has no collections"),
+        };
         self.stop()?;
         made
     }
 
-    /// Starts it; the raw bound has nothing to start.
-    pub(crate) async fn start(&mut self) -> Result<&Server> {
+    /// Starts it, all of its servers; the raw bound has nothing to start.
+    pub(crate) async fn start(&mut self) -> Result<()> {
+        let count = if let Kind::Ondol { servers } = self.kind { servers } else { 1 };
+        for _ in 0..count {
+            let server = self.start_one().await?;
+            self.servers.push(server);
+        }
+        Ok(())
+    }
+
+    async fn start_one(&self) -> Result<Server> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
         let mut command = Command::new(&self.program);
         match self.kind {
-            Kind::Ondol => command.args(["serve", "--listen", &address, "--dir"]).arg(&self.dir),
+            Kind::Ondol { .. } => command.args(["serve", "--listen", &address, "--file"]).arg(self.file()),
             Kind::PocketBase => command.args(["serve", "--http", &address, "--dir"]).arg(&self.dir),
             Kind::Bare => command.args(["bare", "--port", &port.to_string()]),
             Kind::Raw => bail!("the raw bound is no server"),
@@ -130,12 +151,22 @@ impl Subject {
         let child = command.spawn().with_context(|| format!("start {}", self.program.display()))?;
         let mut server = Server { child, port, ready: Duration::ZERO };
         server.wait_until_ready(start).await.with_context(|| self.last_words())?;
-        Ok(self.server.insert(server))
+        Ok(server)
     }
 
-    /// The server, while it runs.
+    /// Its servers, while they run.
+    pub(crate) fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// The first of them.
     pub(crate) fn server(&self) -> Option<&Server> {
-        self.server.as_ref()
+        self.servers.first()
+    }
+
+    /// The service file of ours.
+    fn file(&self) -> PathBuf {
+        self.dir.join("ondol.toml")
     }
 
     /// This binary, when it plays the raw bound.
@@ -145,7 +176,7 @@ impl Subject {
 
     /// Ends it.
     pub(crate) fn stop(&mut self) -> Result<()> {
-        self.server.take().map_or(Ok(()), Server::stop)
+        self.servers.drain(..).try_for_each(Server::stop)
     }
 
     fn last_words(&self) -> String {

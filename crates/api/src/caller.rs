@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::header::{AUTHORIZATION, HeaderMap};
 use axum::http::request::Parts;
 use records::core::collection::Rules;
-use records::{Context, Principal, Request};
+use records::{Context, Moment, Principal, Request};
 use serde_json::{Map, Value};
 use web::{Problem, request};
 
@@ -26,8 +26,9 @@ pub(crate) struct Caller {
 impl Caller {
     /// Reads who asks from a request's head. A token that is not valid counts as none, as clients expect.
     pub(crate) async fn of(service: &Inner, head: &Parts) -> Result<Caller, Problem> {
+        let moment = head.extensions.get::<Moment>().copied().unwrap_or_default();
         let auth = match request::token(&head.headers) {
-            Some(token) => service.authenticate.principal(token).await?,
+            Some(token) => service.authenticate.principal(token, moment).await?,
             None => None,
         };
         let query = request::query(head.uri.query());
@@ -35,7 +36,7 @@ impl Caller {
         let headers = if needs_headers { for_rules(&head.headers) } else { Map::new() };
         let method = head.method.as_str().to_owned();
         let (context, body) = (Context::Default, Map::new());
-        let request = Request { context, method, query, headers, body, auth, once: None };
+        let request = Request { context, method, query, headers, body, auth, moment, once: None };
         Ok(Caller { request, address: request::address(&head.extensions) })
     }
 
@@ -127,7 +128,7 @@ pub(crate) fn for_rules(headers: &HeaderMap) -> Map<String, Value> {
 pub(crate) fn is_same(one: Option<&Principal>, other: Option<&Principal>) -> bool {
     match (one, other) {
         (None, None) => true,
-        (Some(one), Some(other)) => one.row.id == other.row.id && one.collection.id == other.collection.id,
+        (Some(one), Some(other)) => one.is(other),
         _ => false,
     }
 }

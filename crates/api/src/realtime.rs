@@ -91,7 +91,8 @@ pub(crate) async fn subscribe(
     }
     let topics = topics(&service, form.values.get("subscriptions"))?;
     let token = request::token(&head.headers).filter(|_| caller.request.auth.is_some());
-    service.hub.subscribe(client, caller.request.auth.clone(), token, topics)?;
+    let now = service.records.store().newest().await.map_err(records::Error::Store)?;
+    service.hub.subscribe(client, caller.request.auth.clone(), token, topics, now)?;
     Ok(reply::no_content())
 }
 

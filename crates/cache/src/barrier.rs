@@ -3,6 +3,8 @@
 //! A question that is on its way when somebody comes may have begun before them, so that they wait for the next one; all
 //! who came meanwhile share that. One of those who wait asks it, in their own task. When that one goes away, another asks.
 //!
+//! At the end of a question all who waited for it are woken, and one of those who wait for the next.
+//!
 //! Invariant: nobody is let through by a question that began before they came.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +15,8 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub(crate) struct Barrier {
     state: Mutex<State>,
-    ended: Notify,
+    /// Who waits for a question of an even number, and of an odd one: there are never more than two to wait for.
+    waiting: [Notify; 2],
 }
 
 /// Questions are numbered from 1.
@@ -31,7 +34,8 @@ struct State {
 enum Turn<'a> {
     Go(bool),
     Ask(Asking<'a>),
-    Wait,
+    /// For the end of that question.
+    Wait(u64),
 }
 
 /// The right to ask. Dropped without an answer, the question never was.
@@ -47,10 +51,11 @@ impl Barrier {
         let mine = self.state().begun + 1;
         loop {
             // Made before looking, so that an end in between is not missed.
-            let ended = self.ended.notified();
+            let [even, odd] = self.waiting.each_ref().map(Notify::notified);
             match self.turn(mine) {
                 Turn::Go(is_good) => return is_good,
-                Turn::Wait => ended.await,
+                Turn::Wait(number) if number % 2 == 0 => even.await,
+                Turn::Wait(_) => odd.await,
                 Turn::Ask(asking) => {
                     let is_good = ask().await;
                     asking.answered(is_good);
@@ -66,7 +71,7 @@ impl Barrier {
             return Turn::Go(state.good >= mine);
         }
         if state.is_asking {
-            return Turn::Wait;
+            return Turn::Wait(if state.begun >= mine { state.begun } else { state.begun + 1 });
         }
         state.is_asking = true;
         state.begun += 1;
@@ -91,7 +96,10 @@ impl Asking<'_> {
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
         self.barrier.state().is_asking = false;
-        self.barrier.ended.notify_waiters();
+        let [its, next] = [self.number, self.number + 1].map(|number| usize::from(number % 2 == 1));
+        // those who waited for a question that never was look for another
+        self.barrier.waiting[its].notify_waiters();
+        self.barrier.waiting[next].notify_one();
     }
 }
 

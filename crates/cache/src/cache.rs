@@ -112,6 +112,11 @@ impl Cache {
         Some(Moment { cache: self, ticket: Ticket(Stamp { epoch, as_of: position }) })
     }
 
+    /// The moment that a ticket was given at, for a request that took one earlier and goes on elsewhere.
+    pub fn at(&self, ticket: Ticket) -> Moment<'_> {
+        Moment { cache: self, ticket }
+    }
+
     /// Looks up one value. Who needs several takes a [`Cache::moment`] and looks them up through it.
     pub async fn get(&self, space: &str, id: &str) -> Found {
         match self.moment().await {

@@ -8,7 +8,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
 use maud::Markup;
 use records::core::collection::Collection;
-use records::{Authenticate, Principal};
+use records::{Authenticate, Moment, Principal};
 use serde_json::{Map, Value};
 
 use crate::address;
@@ -85,7 +85,7 @@ impl FromRequestParts<Shared> for Session {
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Session, Refusal> {
         let visitor = Visitor::of(parts);
         if let Some(token) = cookie::read(&parts.headers, COOKIE)
-            && let Some(who) = shared.identity.principal(token).await?
+            && let Some(who) = shared.identity.principal(token, moment(parts)).await?
             && who.is_superuser()
         {
             return Ok(Session { visitor, who, shared: shared.clone() });
@@ -93,6 +93,11 @@ impl FromRequestParts<Shared> for Session {
         let to = if parts.method == axum::http::Method::GET { &*visitor.path } else { "" };
         Err(Refusal::Elsewhere(address::with_query("/_/sign-in", &[("to", to)])))
     }
+}
+
+/// When the request began, if that was asked of the log.
+fn moment(parts: &Parts) -> Moment {
+    parts.extensions.get().copied().unwrap_or_default()
 }
 
 impl Session {

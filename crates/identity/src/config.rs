@@ -59,6 +59,9 @@ pub struct Config {
     pub answer_time_max: Span,
     /// For development: providers may be on this machine, without encryption.
     pub may_ask_loopback: bool,
+    /// The service's own address, as people reach it; empty where it is not known.
+    #[serde(skip)]
+    pub url: String,
     /// The providers of the service file, by name: `[sign-in.NAME]`.
     #[serde(skip)]
     pub providers: BTreeMap<String, OnService>,
@@ -102,6 +105,7 @@ impl Default for Config {
             answer_bytes_max: Bytes(1 << 20),
             answer_time_max: seconds(10),
             may_ask_loopback: false,
+            url: String::new(),
             providers: BTreeMap::new(),
         }
     }

@@ -1,11 +1,13 @@
 //! The endpoints of accounts; one endpoint is one file.
 //!
-//! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `mailing` (what is the same
-//! wherever a mail is asked for), then the endpoints: `password`, `request_otp`, `otp`, `oauth2`, `redirect`,
-//! `refresh`, `methods`, `impersonate`, `file_token`, those of authenticators (`totp`), and those of verification, password reset and e-mail change.
+//! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `browser` (what the pages
+//! of a detour know of one), `mailing` (what is the same wherever a mail is asked for), then the endpoints: `password`,
+//! `request_otp`, `otp`, `oauth2`, `oauth2_begin`, `oauth2_return`, `redirect`, `refresh`, `methods`, `impersonate`,
+//! `file_token`, those of authenticators (`totp`), and those of verification, password reset and e-mail change.
 
 mod answer;
 mod ask;
+mod browser;
 mod confirm_email_change;
 mod confirm_password_reset;
 mod confirm_verification;
@@ -15,6 +17,8 @@ mod impersonate;
 mod mailing;
 mod methods;
 mod oauth2;
+mod oauth2_begin;
+mod oauth2_return;
 mod otp;
 mod password;
 mod redirect;
@@ -31,13 +35,17 @@ mod totp_enrol;
 use axum::Router;
 use axum::routing::{get, post};
 
+use crate::detour;
 use crate::service::Identity;
 
 pub(crate) fn router(identity: Identity) -> Router {
     let of = |name: &str| format!("/api/collections/{{collection}}/{name}");
+    let by_detour = |path: &str| format!("{path}/{{collection}}/{{provider}}");
     let router = Router::new()
         .route(&of("auth-with-password"), post(password::sign_in))
         .route(&of("auth-with-oauth2"), post(oauth2::sign_in))
+        .route(&by_detour(detour::BEGIN), get(oauth2_begin::show).post(oauth2_begin::send))
+        .route(&by_detour(detour::RETURN), get(oauth2_return::arrive).post(oauth2_return::forward))
         .route("/api/oauth2-redirect", get(redirect::arrive).post(redirect::arrive))
         .route(&of("request-otp"), post(request_otp::request))
         .route(&of("auth-with-otp"), post(otp::sign_in))

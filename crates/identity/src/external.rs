@@ -24,7 +24,7 @@ use crate::provider::{self, Kind, Profile, Provider, Written, layer};
 use crate::refusal::Refusal;
 use crate::service::Identity;
 use crate::verifier::{Maker, TIME_MAX_MS, challenge};
-use crate::{flow, token};
+use crate::{detour, flow, token};
 
 /// Characters of a state that we make.
 const STATE_LENGTH: usize = 30;
@@ -113,18 +113,30 @@ impl Identity {
         offered
     }
 
-    /// What a client needs to send somebody to a provider; `None`, and a line in the log, where the provider can't be asked.
-    pub(crate) async fn begin(&self, collection: &Collection, provider: &Provider) -> Option<Beginning> {
-        let cause = match tokio::time::timeout(BEGIN_TIME_MAX, self.try_begin(collection, provider)).await {
-            Ok(Ok(beginning)) => return Some(beginning),
-            Ok(Err(refusal)) => base::error::chain(&refusal),
-            Err(_) => "the provider took too long to say where people agree".to_owned(),
-        };
+    /// What a client needs to send somebody to a provider; `origin` is by which scheme and host it knows us. `None`, and a line
+    /// in the log, where the provider can't be asked.
+    pub(crate) async fn begin(
+        &self,
+        collection: &Collection,
+        provider: &Provider,
+        origin: &str,
+    ) -> Option<Beginning> {
+        let cause =
+            match tokio::time::timeout(BEGIN_TIME_MAX, self.try_begin(collection, provider, origin)).await {
+                Ok(Ok(beginning)) => return Some(beginning),
+                Ok(Err(refusal)) => base::error::chain(&refusal),
+                Err(_) => "the provider took too long to say where people agree".to_owned(),
+            };
         tracing::warn!(provider = provider.name, cause, "a provider is not offered now");
         None
     }
 
-    async fn try_begin(&self, collection: &Collection, provider: &Provider) -> Result<Beginning, Refusal> {
+    async fn try_begin(
+        &self,
+        collection: &Collection,
+        provider: &Provider,
+        origin: &str,
+    ) -> Result<Beginning, Refusal> {
         let now = self.records().clock().now();
         let maker = maker(collection.auth.as_ref(), provider)?;
         let verifier = maker.make(now, base::chance::bytes());
@@ -167,7 +179,10 @@ impl Identity {
                     .extend(settings.extra.iter().map(|(name, value)| (name.as_str(), value.as_str())));
                 oauth2::leave(metadata.authorize.as_str(), &leaving)?
             }
-            Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => return Err(NOT_YET),
+            Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => {
+                let url = detour::begin::address(origin, &collection.id, &provider.name, &state, &challenge);
+                url.ok_or(Refusal::Mismatch("the client does not say by which host it knows us"))?
+            }
         };
         let challenge = if leaving.challenge.is_some() { challenge.clone() } else { String::new() };
         let (name, label) = (provider.name.clone(), provider.label.clone());
@@ -202,7 +217,14 @@ impl Identity {
             verifier: back.verifier,
             nonce: &nonce,
         };
-        Ok(self.ask(provider, &given, now).await)
+        match provider.kind {
+            Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => {
+                let profile = self.redeem(collection, &provider, &callback.code, back.verifier).await?;
+                let access = Secret::new("");
+                Ok(profile.map(|profile| Arrived { provider, profile, access, refresh: None, expires: None }))
+            }
+            Kind::OAuth2(_) | Kind::Oidc(_) => Ok(self.ask(provider, &given, now).await),
+        }
     }
 
     async fn ask(&self, provider: Provider, given: &Given<'_>, now: Timestamp) -> Result<Arrived, Refusal> {
@@ -212,7 +234,7 @@ impl Identity {
             Kind::Oidc(settings) => {
                 Drive { fetch, directory, provider: &provider, settings, now }.run(given).await?
             }
-            Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => return Err(NOT_YET),
+            Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => return Err(BY_DETOUR),
         };
         let profile = provider::read(&provider.about, &provider.client_id, &documents)?;
         let Token { access, refresh, seconds, .. } = token;
@@ -232,7 +254,8 @@ impl Identity {
     }
 }
 
-const NOT_YET: Refusal = Refusal::Mismatch("this kind of provider is not known to this version");
+/// These providers were asked before the client got its code.
+const BY_DETOUR: Refusal = Refusal::Mismatch("a provider of this kind is not asked by a code of its own");
 
 fn maker(auth: Option<&AuthOptions>, provider: &Provider) -> Result<Maker, Refusal> {
     let maker = auth.and_then(|auth| Maker::new(&auth.token_secret, &provider.name));

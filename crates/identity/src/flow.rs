@@ -5,13 +5,17 @@
 //!
 //! Invariant: the text itself is never kept, only its hash.
 
+use std::sync::Arc;
+
 use base::error::{Fault, Kind};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use records::core::collection::FLOWS;
+use records::core::change::FLOWS;
+use records::core::collection::Collection;
 use records::{Draft, Error, Records, Shape};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use store::Row;
 use store::query::{Column, Compare, Expr, MAIN, Scalar, Select, Value as Bound};
 
 use crate::superusers::house;
@@ -45,23 +49,37 @@ pub(crate) async fn put(
     }
 }
 
+/// What is kept under a text, and stays there; nothing after its time.
+pub(crate) async fn look(records: &Records, kind: &str, text: &str) -> Result<Option<String>, Error> {
+    let found = find(records, kind, text).await?;
+    Ok(found.and_then(|(flows, row)| data(records, &flows, &row)))
+}
+
 /// Takes what is kept under a text: whoever comes first gets it, nobody after its time.
 pub(crate) async fn take(records: &Records, kind: &str, text: &str) -> Result<Option<String>, Error> {
-    let Some(flows) = records.catalog().find(FLOWS).cloned() else { return Ok(None) };
-    let Some(row) = records.find_by(&flows, &[("kind", kind), ("key", &hash(text))], 1).await?.pop() else {
-        return Ok(None);
-    };
+    let Some((flows, row)) = find(records, kind, text).await? else { return Ok(None) };
     let request = house(records, "DELETE", &Map::new())?;
     match records.delete(&request, FLOWS, &row.id).await {
         Ok(()) => {}
         Err(error) if error.kind() == Kind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     }
-    let values = records.values(&flows, &row).0;
+    Ok(data(records, &flows, &row))
+}
+
+async fn find(records: &Records, kind: &str, text: &str) -> Result<Option<(Arc<Collection>, Row)>, Error> {
+    let Some(flows) = records.catalog().find(FLOWS).cloned() else { return Ok(None) };
+    let row = records.find_by(&flows, &[("kind", kind), ("key", &hash(text))], 1).await?.pop();
+    Ok(row.map(|row| (flows, row)))
+}
+
+/// The data of a row, within its time.
+fn data(records: &Records, flows: &Collection, row: &Row) -> Option<String> {
+    let values = records.values(flows, row).0;
     let is_alive =
         values.get("expires").and_then(Value::as_i64).is_some_and(|end| records.clock().now().0 < end);
     let data = values.get("data").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok(is_alive.then_some(data))
+    is_alive.then_some(data)
 }
 
 /// Takes some ended rows away. What it leaves, the next one finds.

@@ -6,7 +6,7 @@
 
 use base::error::chain;
 use records::Error;
-use records::core::collection::FLOWS;
+use records::core::change::FLOWS;
 use serde_json::{Value, json};
 use store::{Change, ChangeKind};
 use tokio_util::sync::CancellationToken;

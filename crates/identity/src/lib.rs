@@ -1,22 +1,25 @@
 //! Accounts: who somebody is, how they sign in, and what they get for it.
 //!
-//! Map, in reading order: `token` (pure: the tokens' form and signature), `otp` (pure: mailed codes), `totp` (pure:
-//! authenticators' codes), `letter` (pure: mails' templates), `cache` (tokens proved a moment ago), `config` and `options` (what
-//! the service and a collection say), `service` (the handle: proves tokens for the other rooms, issues new ones), `own` (the
-//! collections that are kept for all this), `tally` (how often something was done about an address), `post` (mails that wait),
-//! `mailed` (what is asked for by mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for
-//! pages), `authenticator` (the way for which none stands in), `origin` (from where), `sweep` (what expires), `endpoint` (one
-//! endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page make them).
+//! Map, in reading order: `token` (pure: the tokens' form and signature), `otp` (pure: mailed codes), `totp` (pure: authenticators'
+//! codes), `letter` (pure: mails'
+//! templates), `cache` (tokens proved a moment ago), `config` and `options` (what the service and a collection say),
+//! `service` (the handle: proves tokens for the other rooms, issues new ones), `own` (the collections that are kept for all
+//! this), `tally` (how often something was done about an address), `post` (mails that wait), `mailed` (what is asked for by
+//! mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for pages), `authenticator` (the way for which none
+//! stands in), `origin` (from where), `sweep` (what expires),
+//! `endpoint` (one endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page
+//! make them).
 //!
 //! Signing in through others: `provider` (pure: who vouches for people, as data), `verifier` and `callback` (pure: what a client
 //! is given and what comes back), `oauth2`, `oidc` and `jose` (the protocols: pure messages and checks, and short drivers),
-//! `fetch` (the one guarded way to ask anybody), `refusal` (why somebody does not get in), `linking` (pure: whose account it
-//! is), `external` (all of that in order), `flow` (what may be done once), `handing` (the answer to the client that waits),
-//! `words` (of settings).
+//! `question` (what is asked about a person), `fetch` (the one guarded way to ask anybody), `refusal` (why somebody does not
+//! get in), `linking` (pure: whose account it is), `external` (all of that in order), `flow` (what may be done once), `handing`
+//! (the answer to the client that waits), `words` (of settings). `oauth1` and `openid2` are older protocols, whose providers
+//! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, its name in `mfa::Way`, and its end in
-//! `endpoint::answer::enter`, which asks the auth rule and for a second way, and renders the reply.
-//! To add a provider: see `provider`.
+//! `endpoint::answer::enter`, which asks the auth rule and for a second way, and renders the reply. To add a provider: see
+//! `provider`.
 //!
 //! Invariant: an unknown address and a wrong password get the same answer after the same work.
 //! Invariant: no code and no mailed token lies in the database: they are made of the account's keys when they are sent, and
@@ -26,6 +29,7 @@ mod authenticator;
 mod cache;
 mod callback;
 mod config;
+mod detour;
 mod endpoint;
 mod external;
 pub mod fetch;
@@ -36,15 +40,19 @@ mod letter;
 mod linking;
 mod mailed;
 mod mfa;
+pub mod oauth1;
 mod oauth2;
 mod oidc;
+pub mod openid2;
 mod options;
 mod origin;
 mod otp;
 mod own;
+pub mod pairs;
 mod post;
 pub mod provider;
-mod refusal;
+mod question;
+pub mod refusal;
 mod second;
 mod service;
 pub mod superusers;

@@ -23,7 +23,7 @@ pub(crate) enum Way {
     Password,
     /// By a mailed code.
     Otp,
-    /// By a provider.
+    /// Through a provider.
     OAuth2,
 }
 
@@ -52,12 +52,15 @@ impl Way {
     }
 }
 
-/// Whether two ways are asked for of this account.
+/// Whether two ways are asked for of this account. Not of whoever has passed them already: who links a provider is there.
 pub(crate) async fn is_asked(
     identity: &Identity,
     request: &Request,
     account: &Principal,
 ) -> Result<bool, Error> {
+    if request.auth.as_ref().is_some_and(|caller| caller.is(account)) {
+        return Ok(false);
+    }
     if authenticator::is_enrolled(identity, account).await? {
         return Ok(true);
     }

@@ -25,9 +25,8 @@ use std::collections::BTreeMap;
 
 use base::secret::Secret;
 use serde::Deserialize;
-use toml::Table;
 
-use crate::{oauth2, oidc};
+use crate::{oauth1, oauth2, oidc, openid2};
 use pointer::{Emails, Places, Pointer, Verified};
 
 pub use load::{Faults, Written, load};
@@ -78,11 +77,11 @@ pub enum Kind {
     /// OAuth 2.0 in a dialect.
     OAuth2(Box<oauth2::Settings>),
     /// OAuth 1.0a.
-    OAuth1(Table),
+    OAuth1(Box<oauth1::Settings>),
     /// OpenID 2.0.
-    OpenId2(Table),
+    OpenId2(Box<openid2::Settings>),
     /// OpenID 2.0 with OAuth 1.0a in the same round.
-    OpenId2Hybrid(Table),
+    OpenId2Hybrid(Box<openid2::Settings>),
 }
 
 impl Provider {
@@ -91,13 +90,16 @@ impl Provider {
     pub fn issuer(&self) -> String {
         match &self.kind {
             Kind::Oidc(settings) => settings.issuer.clone(),
-            Kind::OAuth2(settings) => {
-                let token = ::url::Url::parse(&settings.token);
-                token.map_or_else(|_| String::new(), |token| token.origin().ascii_serialization())
-            }
-            Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => String::new(),
+            Kind::OAuth2(settings) => origin(&settings.token),
+            Kind::OAuth1(settings) => origin(&settings.access_token),
+            // a claimed identifier is an address itself, and means the same everywhere
+            Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => String::new(),
         }
     }
+}
+
+fn origin(text: &str) -> String {
+    ::url::Url::parse(text).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
 }
 
 /// What every kind knows.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use base::time::Timestamp;
-use records::{Authenticate, Error, Principal, Records};
+use records::{Authenticate, Error, Moment, Principal, Records};
 use tokio_util::sync::CancellationToken;
 use web::limiter::Limiter;
 
@@ -27,8 +27,8 @@ struct Inner {
     records: Records,
     limiter: Arc<Limiter>,
     cache: Cache,
-    post: Option<Post>,
     external: External,
+    post: Option<Post>,
     listeners: OnceLock<Arc<dyn Listeners>>,
 }
 
@@ -44,7 +44,7 @@ impl Identity {
         let cache = Cache::new(config.cached_tokens_max, config.cached_token_time_max.0);
         let external = External::new(config.fetch_limits());
         let (listeners, post) = (OnceLock::new(), None);
-        Identity { inner: Arc::new(Inner { config, records, limiter, cache, post, external, listeners }) }
+        Identity { inner: Arc::new(Inner { config, records, limiter, cache, external, post, listeners }) }
     }
 
     /// The same, sending mails. To be asked before the handle is shared.
@@ -125,8 +125,13 @@ impl Identity {
         self.issue(account, Purpose::File, Duration::from_secs(seconds), false)
     }
 
-    /// A valid token's account and claims; `None` for any other.
-    pub(crate) async fn prove(&self, token: &str, purpose: Purpose) -> Result<Option<Proven>, Error> {
+    /// The account and claims of a token that is valid at that moment or later; `None` for any other.
+    pub(crate) async fn prove(
+        &self,
+        token: &str,
+        purpose: Purpose,
+        moment: Moment,
+    ) -> Result<Option<Proven>, Error> {
         let (records, cache) = (self.records(), &self.inner.cache);
         let now = records.clock().now();
         if let Some(proven) = cache.find(token, records.store().position(), now) {
@@ -138,13 +143,14 @@ impl Identity {
                 return Ok(Some(proven));
             }
         }
-        self.prove_anew(token, purpose, now).await
+        self.prove_anew(token, purpose, moment, now).await
     }
 
     async fn prove_anew(
         &self,
         token: &str,
         purpose: Purpose,
+        moment: Moment,
         now: Timestamp,
     ) -> Result<Option<Proven>, Error> {
         let (records, cache) = (self.records(), &self.inner.cache);
@@ -158,7 +164,7 @@ impl Identity {
             return Ok(None);
         };
         let ticket = cache.ticket(collection.table().as_str(), id);
-        let Some(row) = records.find(&collection, id).await? else { return Ok(None) };
+        let Some(row) = records.find_as_of(moment, &collection, id).await? else { return Ok(None) };
         let principal = Principal { collection, row };
         let Some(claims) = self.key(&principal, purpose).and_then(|key| unproven.prove(&key, now)) else {
             return Ok(None);
@@ -256,11 +262,15 @@ impl Identity {
 }
 
 impl Authenticate for Identity {
-    fn principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
-        Box::pin(async move { Ok(self.prove(token, Purpose::Auth).await?.map(|proven| proven.principal)) })
+    fn principal<'a>(&'a self, token: &'a str, moment: Moment) -> records::Found<'a> {
+        Box::pin(
+            async move { Ok(self.prove(token, Purpose::Auth, moment).await?.map(|proven| proven.principal)) },
+        )
     }
 
     fn file_principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
-        Box::pin(async move { Ok(self.prove(token, Purpose::File).await?.map(|proven| proven.principal)) })
+        Box::pin(async move {
+            Ok(self.prove(token, Purpose::File, Moment::default()).await?.map(|proven| proven.principal))
+        })
     }
 }

@@ -55,7 +55,8 @@ impl House {
         let records =
             Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
-        let identity = Identity::new(config.identity, records.clone(), limiter.clone());
+        let identity = identity::Config { url: config.url.clone(), ..config.identity };
+        let identity = Identity::new(identity, records.clone(), limiter.clone());
         let identity = match outgoing(config.mail, &config.service, &config.url)? {
             Some(outgoing) => identity.with_mail(outgoing),
             None => identity,
@@ -130,12 +131,13 @@ impl identity::Listeners for Streams {
 }
 
 /// Before anything is asked: the collections and their rules are as anybody was told, by whichever web server. Of the
-/// service's health there is word even while the database is away.
-async fn keep_up(State(records): State<Records>, request: Request, next: Next) -> Response {
-    if request.uri().path() != HEALTH
-        && let Err(fault) = records.keep_up().await
-    {
-        return web::Problem::from(fault).into_response();
+/// service's health there is word even while the database is away. What the request reads may be as of this moment.
+async fn keep_up(State(records): State<Records>, mut request: Request, next: Next) -> Response {
+    if request.uri().path() != HEALTH {
+        match records.keep_up().await {
+            Ok(moment) => request.extensions_mut().insert(moment),
+            Err(fault) => return web::Problem::from(fault).into_response(),
+        };
     }
     next.run(request).await
 }

@@ -17,5 +17,5 @@ mod request;
 pub use error::Error;
 pub use limits::Limits;
 pub use password::NO_PASSWORD;
-pub use records::{Act, Draft, Fate, ListQuery, Page, Records, Repeat, Shape, Step, Upload, Written};
+pub use records::{Act, Draft, Fate, ListQuery, Moment, Page, Records, Repeat, Shape, Step, Upload, Written};
 pub use request::{Authenticate, Context, Found, Principal, Request};

@@ -27,6 +27,7 @@ mod write;
 
 pub use bulk::Fate;
 pub use once::Repeat;
+pub use reads::Moment;
 
 use std::sync::{Arc, Mutex};
 

@@ -8,6 +8,7 @@ use store::{Once, Row};
 
 use crate::core::collection::Collection;
 use crate::error::Error;
+use crate::records::Moment;
 
 /// Somebody who has signed in.
 #[derive(Clone, Debug)]
@@ -23,6 +24,11 @@ impl Principal {
     pub fn house(superusers: Arc<Collection>) -> Principal {
         let row = Row { id: String::new(), rev: 0, shape: superusers.shape, body: "{}".into() };
         Principal { collection: superusers, row: Arc::new(row) }
+    }
+
+    /// True when it is the same account.
+    pub fn is(&self, other: &Principal) -> bool {
+        self.row.id == other.row.id && self.collection.id == other.collection.id
     }
 
     /// True when the account may do everything.
@@ -64,6 +70,8 @@ pub struct Request {
     pub body: Map<String, Value>,
     /// `@request.auth.*`.
     pub auth: Option<Arc<Principal>>,
+    /// When the request began, if that was asked of the log: what is read as of then is new enough. A write forgets it.
+    pub moment: Moment,
     /// Of a write that may be asked for again: what it is known by. No rule sees it.
     pub once: Option<Arc<Once>>,
 }
@@ -79,6 +87,7 @@ impl Request {
             headers: self.headers.clone(),
             body,
             auth: self.auth.clone(),
+            moment: self.moment,
             once: self.once.clone(),
         }
     }
@@ -94,8 +103,8 @@ pub type Found<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Principal>>, 
 
 /// Finds out who a token belongs to. Implemented by the room `identity`; the other rooms only see this.
 pub trait Authenticate: Send + Sync + 'static {
-    /// The account of a sign-in token; `None` for a token that is not (or no longer) valid.
-    fn principal<'a>(&'a self, token: &'a str) -> Found<'a>;
+    /// The account of a sign-in token; `None` for a token that is not (or no longer) valid, at that moment or later.
+    fn principal<'a>(&'a self, token: &'a str, moment: Moment) -> Found<'a>;
 
     /// The account of a file token (short-lived, in an address).
     fn file_principal<'a>(&'a self, token: &'a str) -> Found<'a>;

@@ -5,6 +5,11 @@
 //! its order. A run takes [`SECONDS`]; `ONDOL_HISTORY_SECONDS=600` makes it as long as it says, and
 //! `ONDOL_HISTORY_SEED` repeats the disturbances of another run.
 #![expect(clippy::unwrap_used, reason = "in a test a fault is to be seen where it happens")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a run is told its length by its command, and its clients need no tracker"
+)]
+#![expect(clippy::print_stdout, reason = "a long run tells what it did")]
 
 #[path = "history/disturbance.rs"]
 mod disturbance;

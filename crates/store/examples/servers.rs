@@ -1,5 +1,5 @@
 //! CPU time per operation of the store on a server, beside the same statements through the same driver:
-//! `cargo run --release -p store --example servers postgres [RECORDS]`.
+//! `cargo run --release -p store --example servers postgres [RECORDS [OPERATION]]`.
 //!
 //! CPU time of this process (user and system), because machines that measure are rarely quiet; rounds are interleaved, and
 //! the median counts. The server is one of Debian's, started for this, and syncs.
@@ -70,21 +70,22 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let engine = arguments.next().expect("name postgres or mariadb");
     let records = arguments.next().map_or(10_000, |n| n.parse().unwrap());
+    let only = arguments.next();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     match engine.as_str() {
         "postgres" => {
             let server = Postgres::start(&Options::default());
-            runtime.block_on(measure(&server.database(), records));
+            runtime.block_on(measure(&server.database(), records, only.as_deref()));
         }
         "mariadb" => {
             let server = MariaDb::start(&Options::default());
-            runtime.block_on(measure(&server.database(), records));
+            runtime.block_on(measure(&server.database(), records, only.as_deref()));
         }
         other => panic!("{other} is neither postgres nor mariadb"),
     }
 }
 
-async fn measure(database: &Database, records: usize) {
+async fn measure(database: &Database, records: usize, only: Option<&str>) {
     let url = database.url();
     let dir = tempfile::tempdir().unwrap();
     let config = Config { engine: Engine::from_url(&url).unwrap(), ..Config::new(dir.path()) };
@@ -104,6 +105,9 @@ async fn measure(database: &Database, records: usize) {
         ("create", Operation::Create),
         ("update", Operation::Update),
     ] {
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
         for callers in [1, 32] {
             let subjects =
                 [Subject::Raw(raw.clone()), Subject::Logged(raw.clone()), Subject::Store(store.clone())];

@@ -11,6 +11,7 @@ pub const VARIABLE: &str = "ONDOL_TEST_ENGINE";
 ///
 /// # Panics
 /// When the variable names no engine.
+#[expect(clippy::disallowed_methods, reason = "tests are told by their command what to run on")]
 pub fn chosen() -> Option<Database> {
     match std::env::var(VARIABLE).as_deref() {
         Err(_) | Ok("sqlite") => None,

@@ -7,7 +7,7 @@ use base::error::chain;
 use bytes::Bytes;
 use records::core::catalog::Catalog;
 use records::core::collection::Collection;
-use records::{Authenticate, Principal, Records};
+use records::{Authenticate, Moment, Principal, Records};
 use store::{Change, ChangeKind, Position};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -73,16 +73,17 @@ impl Hub {
         Ok(events)
     }
 
-    /// Sets what a client listens to, and who it is.
+    /// Sets what a client listens to, and who it is. What it did not listen to before it hears of from `now` on.
     pub(super) fn subscribe(
         &self,
         id: &str,
         auth: Option<Arc<Principal>>,
         token: Option<&str>,
         topics: Vec<Topic>,
+        now: Position,
     ) -> Result<(), Problem> {
         let behind =
-            self.inner.registry.subscribe(id, auth, token, topics).map_err(|refusal| match refusal {
+            self.inner.registry.subscribe(id, auth, token, topics, now).map_err(|refusal| match refusal {
                 Refusal::Unknown => no_client(),
                 Refusal::OtherAccount => {
                     Problem::forbidden("The current and the previous request authorization don't match.")
@@ -200,7 +201,7 @@ impl Inner {
             }
             (catalog, checked) = (now, Instant::now());
             for bearer in self.registry.bearers() {
-                match self.authenticate.principal(&bearer.token).await {
+                match self.authenticate.principal(&bearer.token, Moment::default()).await {
                     Ok(auth) => self.registry.recognise(&bearer, auth),
                     Err(error) => tracing::warn!(cause = chain(&error), "can't look at a listener's token"),
                 }

@@ -60,6 +60,8 @@ enum Phase {
 struct Subscription {
     listener: Arc<str>,
     topic: Topic,
+    /// Changes up to that position are not for it.
+    after: Position,
 }
 
 /// One event for one listener, before it is decided whether the listener may have it.
@@ -136,13 +138,16 @@ impl Registry {
         self.state().listeners.get(id).is_some_and(|entry| !entry.paths.is_empty())
     }
 
-    /// Replaces a listener's subscriptions and says who it is. Gives the position after which it is to be replayed to.
+    /// Replaces a listener's subscriptions and says who it is. What it did not listen to before it hears of from `now` on:
+    /// changes that were committed until then may not have been taken yet. Gives the position after which it is to be
+    /// replayed to.
     pub(super) fn subscribe(
         &self,
         id: &str,
         auth: Option<Arc<Principal>>,
         token: Option<&str>,
         topics: Vec<Topic>,
+        now: Position,
     ) -> Result<Option<(Arc<Listener>, Position)>, Refusal> {
         let mut state = self.state();
         let entry = state.listeners.get(id).ok_or(Refusal::Unknown)?;
@@ -150,13 +155,16 @@ impl Registry {
         if entry.auth.is_some() && !crate::caller::is_same(entry.auth.as_deref(), auth.as_deref()) {
             return Err(Refusal::OtherAccount);
         }
-        state.unsubscribe(id);
+        let former = state.unsubscribe(id);
         let State { listeners, subscriptions, .. } = &mut *state;
         let entry = listeners.get_mut(id).ok_or(Refusal::Unknown)?;
         (entry.auth, entry.token) = (auth, token.map(Arc::from));
+        // a position that is not there yet is from another log: it is told to begin anew
+        let missed = if let Phase::Fresh(since) = entry.phase { since.map(|at| at.min(now)) } else { None };
         for topic in topics {
             entry.paths.push(topic.path.clone());
-            let subscription = Subscription { listener: entry.listener.id.clone(), topic };
+            let after = former.get(&topic.name).copied().or(missed).unwrap_or(now);
+            let subscription = Subscription { listener: entry.listener.id.clone(), topic, after };
             subscriptions.entry(subscription.topic.path.clone()).or_default().push(subscription);
         }
         match (entry.phase, entry.paths.is_empty()) {
@@ -276,16 +284,20 @@ impl Entry {
 }
 
 impl State {
-    fn unsubscribe(&mut self, id: &str) {
-        let Some(entry) = self.listeners.get_mut(id) else { return };
+    /// Ends a listener's subscriptions; tells which there were, and after which position each heard.
+    fn unsubscribe(&mut self, id: &str) -> HashMap<Arc<str>, Position> {
+        let mut former = HashMap::new();
+        let Some(entry) = self.listeners.get_mut(id) else { return former };
         for path in std::mem::take(&mut entry.paths) {
             if let Some(list) = self.subscriptions.get_mut(&path) {
-                list.retain(|subscription| &*subscription.listener != id);
+                let its = list.extract_if(.., |subscription| &*subscription.listener == id);
+                former.extend(its.map(|subscription| (subscription.topic.name, subscription.after)));
                 if list.is_empty() {
                     self.subscriptions.remove(&path);
                 }
             }
         }
+        former
     }
 
     /// Topics name a collection by its name or its id, and one record of it or all.
@@ -304,7 +316,8 @@ impl State {
         for word in words {
             for what in ["*", &*change.record] {
                 let Some(list) = self.subscriptions.get(&format!("{word}/{what}")) else { continue };
-                for Subscription { listener, topic } in list {
+                for Subscription { listener, topic, .. } in list.iter().filter(|s| change.position > s.after)
+                {
                     let Some(entry) = self.listeners.get(listener).filter(|entry| is_due(entry)) else {
                         continue;
                     };
@@ -319,5 +332,49 @@ impl State {
             }
         }
         deliveries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use records::core::collection::CollectionKind;
+    use store::ChangeKind;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::realtime::listener;
+
+    fn change(at: i64, table: &str) -> Change {
+        Change {
+            position: Position(at),
+            epoch: 1,
+            write: "write".into(),
+            table: table.into(),
+            record: "record".into(),
+            kind: ChangeKind::Create,
+            at: base::time::Timestamp(0),
+            row: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_topic_is_heard_of_from_the_moment_on_in_which_it_was_named_first() {
+        let registry = Arc::new(Registry::new(Position(3)));
+        let (listener, _events) = listener::open("ear", &Config::default(), registry.clone());
+        assert!(registry.open(listener, None, 1));
+        let posts = Collection::new("posts", "posts", CollectionKind::Base, Vec::new());
+        let notes = Collection::new("notes", "notes", CollectionKind::Base, Vec::new());
+        let heard = |at, of: &Collection| registry.take(&change(at, of.table().as_str()), of).len();
+        let subscribe = |topics: &[&str], now| {
+            let topics = topics.iter().map(|topic| Topic::parse(topic).expect("a topic")).collect();
+            assert!(registry.subscribe("ear", None, None, topics, Position(now)).is_ok());
+        };
+        subscribe(&["posts/*"], 5);
+        assert_eq!((heard(5, &posts), heard(6, &posts)), (0, 1));
+        subscribe(&["posts/*", "notes/*"], 8);
+        assert_eq!((heard(7, &posts), heard(8, &notes), heard(9, &notes)), (1, 0, 1));
+        subscribe(&["notes/*"], 12);
+        subscribe(&["posts/*", "notes/*"], 12);
+        assert_eq!((heard(12, &posts), heard(12, &notes), heard(13, &posts)), (0, 1, 1));
     }
 }

@@ -113,7 +113,7 @@ impl<'a> Share<'a> {
             headers: options.headers.clone(),
             body: Map::new(),
             auth: delivery.auth.clone(),
-            once: None,
+            ..Request::default()
         };
         let (collection, row) = (self.collection, self.row);
         let sees = self.records.may_see(&request, collection, row, delivery.is_wide, &options.filter).await;

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use base::time::Clock;
 use http_body_util::BodyExt;
-use records::{Authenticate, Error, Limits, Principal, Records};
+use records::{Authenticate, Error, Limits, Moment, Principal, Records};
 use serde_json::{Value, json};
 use store::{Engine, Row, Store};
 use tempfile::TempDir;
@@ -51,7 +51,7 @@ impl Tokens {
 }
 
 impl Authenticate for Tokens {
-    fn principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
+    fn principal<'a>(&'a self, token: &'a str, _: Moment) -> records::Found<'a> {
         Box::pin(self.find(token))
     }
 

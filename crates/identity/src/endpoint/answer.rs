@@ -68,7 +68,7 @@ pub(super) async fn admit(
     check(identity, &ask, &account).await?;
     origin::note(identity, &account, &ask.place).await?;
     let token = identity.sign_in_token(&account)?;
-    signed_in_with(identity, ask, account, token, meta).await
+    show(identity, ask, account, token, meta).await
 }
 
 /// Shows the account to itself, with the token, if its collection lets it sign in.
@@ -78,17 +78,17 @@ pub(super) async fn signed_in(
     account: Arc<Principal>,
     token: String,
 ) -> Result<Response, Problem> {
-    signed_in_with(identity, ask, account, token, None).await
+    check(identity, &ask, &account).await?;
+    show(identity, ask, account, token, None).await
 }
 
-async fn signed_in_with(
+async fn show(
     identity: &Identity,
     mut ask: Ask,
     account: Arc<Principal>,
     token: String,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
-    check(identity, &ask, &account).await?;
     // `fields` is about the whole answer here, not about the record
     let fields = std::mem::take(&mut ask.shape.fields);
     let pick = Pick::parse(&fields).map_err(Problem::invalid)?;

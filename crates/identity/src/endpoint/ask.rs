@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use records::core::collection::Collection;
-use records::{Context, Shape};
+use records::{Context, Moment, Shape};
 use serde_json::{Map, Value};
 use web::Problem;
 use web::form::{Form, Limits};
@@ -54,6 +54,7 @@ impl Ask {
             query,
             body: values(identity, &head, body).await?,
             auth: caller.map(|proven| proven.principal),
+            moment: moment(&head),
             once: None,
         };
         let named = |map: &Map<String, Value>| Some(map.get("mfaId")?.as_str()?.to_owned());
@@ -71,9 +72,31 @@ pub(super) fn auth_collection(identity: &Identity, name: &str) -> Result<Arc<Col
 /// Whoever asks; a token that is not valid counts as none.
 pub(super) async fn caller(identity: &Identity, head: &Parts) -> Result<Option<Proven>, Problem> {
     match web::request::token(&head.headers) {
-        Some(token) => Ok(identity.prove(token, Purpose::Auth).await?),
+        Some(token) => Ok(identity.prove(token, Purpose::Auth, moment(head)).await?),
         None => Ok(None),
     }
+}
+
+/// When the request began, if that was asked of the log.
+fn moment(head: &Parts) -> Moment {
+    head.extensions.get().copied().unwrap_or_default()
+}
+
+/// By which scheme and host a request came: `https://ondol.example`. Where the host is that of the service's own address, the
+/// scheme is too; else it is what a proxy says, or the page that asks.
+pub(super) fn origin(identity: &Identity, head: &Parts) -> String {
+    origin_of(&identity.config().url, &head.headers)
+}
+
+fn origin_of(service: &str, headers: &HeaderMap) -> String {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = header("host").unwrap_or_default();
+    if service.split_once("://").is_some_and(|(_, rest)| rest.split('/').next() == Some(host)) {
+        return service.split_inclusive('/').take(3).collect::<String>().trim_end_matches('/').to_owned();
+    }
+    let is_https = header("x-forwarded-proto") == Some("https")
+        || header("origin").is_some_and(|origin| origin.starts_with("https://"));
+    format!("{}://{host}", if is_https { "https" } else { "http" })
 }
 
 /// Counts a request against what its address may do: the collection's own allowance first, then everybody's.
@@ -109,4 +132,29 @@ fn headers(head: &Parts) -> Map<String, Value> {
         map.entry(name.as_str().replace('-', "_")).or_insert(Value::String(text));
     }
     map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_own_address_says_how_it_is_reached() {
+        let asked = |pairs: &[(&'static str, &str)]| {
+            let pair = |(name, value): &(&'static str, &str)| {
+                (axum::http::HeaderName::from_static(name), value.parse().expect("a value"))
+            };
+            pairs.iter().map(pair).collect::<HeaderMap>()
+        };
+        let service = "https://a.example/app";
+        for (headers, origin) in [
+            (asked(&[("host", "a.example")]), "https://a.example"),
+            (asked(&[("host", "127.0.0.1:8090")]), "http://127.0.0.1:8090"),
+            (asked(&[("host", "b.example"), ("x-forwarded-proto", "https")]), "https://b.example"),
+            (asked(&[("host", "b.example"), ("origin", "https://b.example")]), "https://b.example"),
+        ] {
+            assert_eq!(origin_of(service, &headers), origin);
+        }
+        assert_eq!(origin_of("", &asked(&[("host", "a.example")])), "http://a.example");
+    }
 }

@@ -33,8 +33,9 @@ pub(super) async fn list(
     let seconds = |is_on: bool, time: fn(&AuthOptions) -> Duration| {
         auth.filter(|_| is_on).map_or(0, |auth| time(auth).as_secs())
     };
+    let origin = ask::origin(&identity, &head);
     let offered = identity.providers(&collection);
-    let beginnings = offered.iter().map(|provider| identity.begin(&collection, provider));
+    let beginnings = offered.iter().map(|provider| identity.begin(&collection, provider, &origin));
     let beginnings = futures_util::future::join_all(beginnings).await;
     let providers: Vec<Value> = beginnings.iter().flatten().map(shown).collect();
     let mut methods = json!({

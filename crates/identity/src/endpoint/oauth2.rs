@@ -51,6 +51,7 @@ pub(super) async fn sign_in(
         Arrival { collection: &ask.collection, request: &ask.request, arrived: &arrived, wanted: &wanted };
     match identity.admit(&arrival).await? {
         Outcome::Account { account, is_new } => {
+            ask.request.body = body;
             enter_with(&identity, ask, account, Way::OAuth2, Some(meta(&arrived, is_new))).await
         }
         Outcome::Refused(why) => {

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use base::error::{Fault, Fields, Kind};
-use records::core::collection::{Collection, EXTERNAL_AUTHS};
+use records::core::change::EXTERNAL_AUTHS;
+use records::core::collection::Collection;
 use records::{Act, Draft, Error, Principal, Request, Shape, Step};
 use serde_json::{Map, Value, json};
 use store::Row;

@@ -1,13 +1,13 @@
 //! Asking a provider of OAuth 2.0: the code becomes a token, the token answers about a person.
 
-use hyper::header;
 use serde_json::Value;
 use url::Url;
 
 use super::{Exchange, Pkce, Settings, Token, check_iss};
 use crate::callback::Given;
-use crate::fetch::{Fetch, Request};
-use crate::provider::{Auth, Documents, Provider, fill};
+use crate::fetch::Fetch;
+use crate::provider::{Auth, Documents, Provider};
+use crate::question::{self, address};
 use crate::refusal::Refusal;
 
 /// Exchanges the code of a callback, and asks who it is.
@@ -40,39 +40,11 @@ pub(crate) async fn about(
     token: &Token,
     documents: &mut Documents,
 ) -> Result<(), Refusal> {
-    // the questions carry them to where the settings say
-    let secret = provider.secret.as_ref().map(base::secret::Secret::reveal).unwrap_or_default();
-    let words = [
-        ("client_id", provider.client_id.as_str()),
-        ("client_secret", secret),
-        ("access_token", token.access.reveal()),
-    ];
-    for ask in &provider.about.fetch {
-        let unfit = |detail| Refusal::Unfit { what: "a question about a person", detail };
-        let mut url = address(&ask.url)?;
-        for (name, text) in &ask.query {
-            url.query_pairs_mut().append_pair(name, &fill::fill(text, &words).map_err(unfit)?);
-        }
-        for (name, text) in &ask.derive {
-            url.query_pairs_mut().append_pair(name, &fill::derive(text, &words).map_err(unfit)?);
-        }
-        let mut request = Request::get(url);
-        if ask.auth == Auth::Bearer {
-            request = request.header(header::AUTHORIZATION, &format!("Bearer {}", token.access.reveal()));
-        }
-        let answer = fetch.send(request).await?;
-        match answer.status.as_u16() {
-            200 => drop(documents.insert(ask.name.clone(), answer.json()?)),
-            403 | 404 if ask.optional => {}
-            status => return Err(Refusal::Status { what: "a question about a person", status }),
-        }
-    }
+    let bearer = format!("Bearer {}", token.access.reveal());
+    let show = |auth: Auth, _: &Url| (auth == Auth::Bearer).then(|| bearer.clone());
+    question::ask(fetch, provider, token.access.reveal(), show, documents).await?;
     documents.insert("token".into(), Value::Object(token.document.clone()));
     Ok(())
-}
-
-pub(crate) fn address(text: &str) -> Result<Url, Refusal> {
-    Url::parse(text).map_err(|_| Refusal::Mismatch("an address of the provider is none"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::url::{self, Loopback};
 use super::{About, EmailTrust, FETCHES_MAX, Kind, Provider, fill, preset};
 use crate::words::{keys, nearest};
-use crate::{oauth2, oidc};
+use crate::{oauth1, oauth2, oidc, openid2};
 
 /// A layer of settings as it was written; the secret apart, so that nothing prints it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -144,8 +144,8 @@ fn as_userinfo(kind: &str, table: &mut Table) -> String {
     {
         first.insert("url".into(), url);
     }
-    // PKCE is not a choice there
-    if kind == "oidc" {
+    // PKCE is not a choice with the others
+    if kind != "oauth2" {
         table.remove("pkce");
     }
     kind.to_owned()
@@ -155,9 +155,9 @@ fn kind(kind: &str, table: Table, faults: &mut Vec<String>) -> Option<Kind> {
     Some(match kind {
         "oidc" => Kind::Oidc(Box::new(part::<oidc::Settings>(table, kind, faults)?)),
         "oauth2" => Kind::OAuth2(Box::new(part::<oauth2::Settings>(table, kind, faults)?)),
-        "oauth1" => Kind::OAuth1(table),
-        "openid2" => Kind::OpenId2(table),
-        "openid2_hybrid" => Kind::OpenId2Hybrid(table),
+        "oauth1" => Kind::OAuth1(Box::new(part::<oauth1::Settings>(table, kind, faults)?)),
+        "openid2" => Kind::OpenId2(Box::new(part::<openid2::Settings>(table, kind, faults)?)),
+        "openid2_hybrid" => Kind::OpenId2Hybrid(Box::new(part::<openid2::Settings>(table, kind, faults)?)),
         _ => {
             let hint = nearest(kind, &KINDS).map_or_else(|| KINDS.join(", "), str::to_owned);
             faults.push(format!("`kind` may not be `{kind}`; did you mean {hint}?"));
@@ -198,7 +198,12 @@ fn expand(provider: &mut Provider, faults: &mut Vec<String>) {
     let own = match &mut provider.kind {
         Kind::Oidc(settings) => settings.urls_mut(),
         Kind::OAuth2(settings) => vec![&mut settings.authorize, &mut settings.token],
-        _ => Vec::new(),
+        Kind::OAuth1(settings) => {
+            vec![&mut settings.request_token, &mut settings.authorize, &mut settings.access_token]
+        }
+        Kind::OpenId2(settings) | Kind::OpenId2Hybrid(settings) => {
+            vec![&mut settings.identifier, &mut settings.access_token]
+        }
     };
     for text in asked.chain(own) {
         match fill::fill(text, &words) {
@@ -230,7 +235,9 @@ fn check(provider: &Provider, loopback: Loopback, faults: &mut Vec<String>) {
     let addresses = match &provider.kind {
         Kind::Oidc(settings) => settings.check(provider, faults),
         Kind::OAuth2(settings) => settings.check(provider, faults),
-        _ => Vec::new(),
+        Kind::OAuth1(settings) => settings.check(provider, faults),
+        Kind::OpenId2(settings) => settings.check(faults),
+        Kind::OpenId2Hybrid(settings) => settings.check_hybrid(provider, faults),
     };
     for (key, text) in addresses {
         faults.extend(url::fault(text, loopback).map(|why| format!("`{key}` {why}")));

@@ -5,7 +5,7 @@
 use toml::Table;
 
 /// Names and texts.
-pub(super) const PRESETS: [(&str, &str); 10] = [
+pub(super) const PRESETS: [(&str, &str); 12] = [
     ("apple", include_str!("../../presets/apple.toml")),
     ("facebook", include_str!("../../presets/facebook.toml")),
     ("github", include_str!("../../presets/github.toml")),
@@ -14,6 +14,8 @@ pub(super) const PRESETS: [(&str, &str); 10] = [
     ("naver", include_str!("../../presets/naver.toml")),
     ("oauth2", include_str!("../../presets/oauth2.toml")),
     ("oidc", include_str!("../../presets/oidc.toml")),
+    ("openid2", include_str!("../../presets/openid2.toml")),
+    ("openid2_hybrid", include_str!("../../presets/openid2_hybrid.toml")),
     ("twitter", include_str!("../../presets/twitter.toml")),
     ("x", include_str!("../../presets/x.toml")),
 ];

@@ -2,6 +2,7 @@
 
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
+use toml::Table;
 
 use super::*;
 use crate::provider::preset::PRESETS;
@@ -37,6 +38,10 @@ fn every_preset_is_a_provider_with_nothing_but_its_client() {
         let more = match name {
             "oidc" => "issuer = \"https://op.example\"",
             "apple" => "team_id = \"T\"\nkey_id = \"K\"",
+            "openid2" => "allow = [\"*\"]",
+            "openid2_hybrid" => {
+                "identifier = \"https://op.example\"\naccess_token = \"https://op.example/token\""
+            }
             "oauth2" => {
                 "authorize = \"https://a.example\"\ntoken = \"https://t.example\"\nuserinfo = \"https://u.example\""
             }
@@ -210,6 +215,52 @@ fn a_token_of_another_application_is_refused() {
     assert!(answers("app", json!("true"), "7").is_err());
     assert!(answers("app", json!(true), "8").is_err());
     assert!(profile("facebook", "", json!({ "me": { "id": "7" } })).is_err(), "not asked");
+}
+
+#[test]
+fn the_older_kinds_say_what_is_wrong_with_them() {
+    faults(
+        "twitter",
+        "signature = \"PLAINTEXT\"",
+        expect![[r#"
+        `client_id` is missing: it is what the provider calls your application
+        `signature` may be "HMAC-SHA1": the other kinds send the secret, or are offered by nobody"#]],
+    );
+    faults(
+        "openid2",
+        "",
+        expect![[
+            r#"`allow` is missing: say whose identifiers are let in; ["*"] lets this server ask whoever is named"#
+        ]],
+    );
+    faults(
+        "openid2",
+        "allow = [\"op.example\"]\nemail_trust = \"assist\"",
+        expect![[r#"
+        `allow` has `op.example`, which is neither "*" nor the beginning of addresses such as https://op.example/
+        `email_trust` must be "never": by OpenID 2.0 anybody may be a provider of any address"#]],
+    );
+    faults(
+        "openid2",
+        "identifier = \"http://op.example/\"",
+        expect![
+            "`identifier` must begin with https:// (on this machine, for development: set may_ask_loopback in [identity])"
+        ],
+    );
+    faults(
+        "openid2",
+        "identifier = \"https://op.example/\"\nalow = []",
+        expect!["unknown key `alow`; did you mean `allow`?"],
+    );
+    faults(
+        "openid2_hybrid",
+        "identifier = \"ask\"\nclient_id = \"c\"",
+        expect![[r#"
+        `identifier` may not be "ask": a consumer key is known to one provider only
+        `allow` is missing: say whose identifiers are let in; ["*"] lets this server ask whoever is named
+        `access_token` is no address of the web"#]],
+    );
+    faults("openid2", "allow = [\"https://*.op.example/\"]", expect!["none"]);
 }
 
 proptest::proptest! {

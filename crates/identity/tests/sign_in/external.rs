@@ -4,6 +4,8 @@
 mod apple;
 #[path = "external/browser.rs"]
 mod browser;
+#[path = "external/detour.rs"]
+mod detour;
 #[path = "external/house.rs"]
 mod house;
 #[path = "external/linking.rs"]

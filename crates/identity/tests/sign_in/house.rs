@@ -158,7 +158,7 @@ impl Fixture {
     }
 
     pub(crate) async fn holder(&self, token: &str) -> Option<Arc<Principal>> {
-        self.identity.principal(token).await.expect("reads")
+        self.identity.principal(token, records::Moment::default()).await.expect("reads")
     }
 
     pub(crate) async fn change_password(&self) {

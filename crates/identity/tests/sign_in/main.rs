@@ -9,6 +9,7 @@ mod external;
 mod house;
 mod mailed;
 mod mailing;
+mod openid2;
 mod password;
 mod sending;
 mod steps;

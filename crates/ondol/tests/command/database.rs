@@ -17,7 +17,7 @@ fn databases() -> [(Database, &'static str, &'static str); 2] {
 }
 
 /// A folder with a service file that names a database, and its secret in a file of its own.
-fn folder(database: &Database, engine: &str, port: Option<u16>) -> TempDir {
+pub(crate) fn folder(database: &Database, engine: &str, port: Option<u16>) -> TempDir {
     let dir = tempdir().expect("a folder");
     let url = database.url();
     let place = url.rsplit_once('@').expect("a user").1;

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
+use crate::database;
 use crate::running::{Served, run_with};
 
 const SECRET: &str = "seen by those who watch";
@@ -125,28 +126,35 @@ fn buckets(family: &Family) {
     }
 }
 
-#[test]
-fn the_page_of_numbers_and_its_document_say_the_same() {
-    let dir = folder("");
-    let served = Served::start(dir.path());
+/// What a service's page of numbers tells, as the rows of its document.
+fn told(dir: &Path) -> BTreeSet<String> {
+    let served = Served::start(dir);
     let answer = ask(&served, "GET /metrics", "");
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
-    let page = std::fs::read_to_string(page).expect("docs/operations.md");
-    let documented: BTreeSet<&str> = page
-        .lines()
-        .filter(|line| {
-            [" | counter | ", " | gauge | ", " | histogram | "].iter().any(|kind| line.contains(kind))
-        })
-        .collect();
     // its own line comes with the scrape that follows it
     let told = parse(&ask(&served, "GET /metrics", "").body);
-    let told: BTreeSet<String> = told
-        .iter()
-        .map(|(name, family)| format!("| `{name}` | {} | {} |", family.kind, family.help))
-        .collect();
-    assert_eq!(documented, told.iter().map(String::as_str).collect());
+    told.iter().map(|(name, family)| format!("| `{name}` | {} | {} |", family.kind, family.help)).collect()
+}
+
+#[test]
+fn the_page_of_numbers_and_its_document_say_the_same() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+    let page = std::fs::read_to_string(page).expect("docs/operations.md");
+    let documented = page.lines().filter(|line| {
+        [" | counter | ", " | gauge | ", " | histogram | "].iter().any(|kind| line.contains(kind))
+    });
+    let embedded = told(folder("").path());
+    let database = testbed::postgres().database();
+    let dir = database::folder(&database, "postgres", None);
+    let cache = format!("[cache]\nmemcached = [\"{}\"]\n", testbed::memcached().address());
+    let mut file =
+        std::fs::OpenOptions::new().append(true).open(dir.path().join("ondol.toml")).expect("a file");
+    file.write_all(cache.as_bytes()).expect("written");
+    let all = told(dir.path()).union(&embedded).cloned().collect();
+    assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), all);
+    let is_of_cache = |row: &&String| row.starts_with("| `ondol_cache_");
+    assert_eq!(embedded.iter().find(is_of_cache), None, "nothing is kept of the embedded engine's records");
 }
 
 #[test]

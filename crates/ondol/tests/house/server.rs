@@ -54,6 +54,13 @@ impl House {
         house
     }
 
+    /// Adds to the service file.
+    pub(crate) fn settings(&self, text: &str) {
+        let path = self.folder.path().join("ondol.toml");
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(&path, before + text).expect("a service file");
+    }
+
     /// Names the mail server in the service file.
     pub(crate) fn sends_mail_to(&self, smtp: u16) {
         let file = self.folder.path().join("ondol.toml");
@@ -63,13 +70,6 @@ impl House {
              from = \"hello@board.example\"\n"
         );
         std::fs::write(file, text).expect("a service file");
-    }
-
-    /// Adds to the service file.
-    pub(crate) fn settings(&self, text: &str) {
-        let path = self.folder.path().join("ondol.toml");
-        let before = std::fs::read_to_string(&path).unwrap_or_default();
-        std::fs::write(&path, before + text).expect("a service file");
     }
 
     pub(crate) fn dir(&self) -> PathBuf {

@@ -8,14 +8,14 @@ mod own;
 mod plan;
 mod reader;
 mod stored;
-mod system;
 mod view;
 
 pub use defaults::first_collections;
-pub use own::{AUTH_ORIGINS, MAILS, MFAS, OTPS, TALLIES, TOTPS, with_own_fields};
+pub use own::{
+    AUTH_ORIGINS, EXTERNAL_AUTHS, FLOWS, MAILS, MFAS, OTPS, TALLIES, TOTPS, own_collections, with_own_fields,
+};
 pub use plan::plan;
 pub use stored::{from_stored, to_stored, to_wire};
-pub use system::system_collections;
 pub use view::view;
 
 #[cfg(test)]

@@ -148,7 +148,3 @@ impl Collection {
 
 /// The name of the collection of superusers.
 pub const SUPERUSERS: &str = "_superusers";
-/// The name of the collection of what accounts are at providers.
-pub const EXTERNAL_AUTHS: &str = "_externalAuths";
-/// The name of the collection of what is kept between two steps of a sign-in.
-pub const FLOWS: &str = "_flows";

@@ -396,7 +396,7 @@ async fn keep(tx: &mut Tx, before: Option<&Collection>, after: &Collection) -> R
     declare(tx, after).await
 }
 
-/// Makes what a new database begins with, and what an older one has not got yet.
+/// Makes what a new database begins with, and of any database what the program keeps for itself.
 pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
     let collections = Table::new(COLLECTIONS);
     tx.alone(COLLECTIONS).await?;
@@ -408,7 +408,7 @@ pub(super) async fn prepare(tx: &mut Tx, now: &str) -> Result<(), Error> {
         }
     }
     let there = read(tx).await?;
-    for own in change::system_collections(now) {
+    for own in change::own_collections(now) {
         match there.find(&own.name) {
             None => {
                 tx.create_table(&own.table()).await?;

@@ -10,6 +10,7 @@ use crate::core::collection::Collection;
 use crate::core::language::Query;
 use crate::core::pick::Pick;
 use crate::error::Error;
+use crate::records::Moment;
 use crate::records::expand::Expand;
 use crate::records::turn::{Gate, Turn, bad_filter, bad_rule};
 use crate::records::{ListQuery, Page, Records, Shape};
@@ -99,7 +100,17 @@ impl Records {
 
     /// A record without any rule, as new as anybody could have read it when this was asked.
     pub async fn find(&self, collection: &Collection, id: &str) -> Result<Option<Arc<Row>>, Error> {
-        self.inner.reads.get(&mut self.store().reader().await?, collection, id).await
+        self.find_as_of(Moment::default(), collection, id).await
+    }
+
+    /// The same, as new as anybody could have read it at that moment.
+    pub async fn find_as_of(
+        &self,
+        moment: Moment,
+        collection: &Collection,
+        id: &str,
+    ) -> Result<Option<Arc<Row>>, Error> {
+        self.inner.reads.get(&mut self.store().reader().await?, collection, id, moment).await
     }
 }
 

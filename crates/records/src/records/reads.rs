@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use cache::{Answer, Back, Cache, Change, Config, Found, Kept, Log, News, Place, Report};
+use cache::{Answer, Back, Cache, Change, Config, Found, Kept, Log, News, Place, Report, Ticket};
 use store::{Conn, Position, Row, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,12 @@ pub(super) struct Reads {
     keeps: bool,
     told: Arc<Told>,
 }
+
+/// The moment at which a request began: what is read as of it is at least as new as what anybody could have read then.
+///
+/// Invariant: what a request reads after a write of its own is not read as of its beginning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moment(Option<Ticket>);
 
 /// How often this process was told that collections have changed, or may have.
 #[derive(Debug, Default)]
@@ -77,25 +83,32 @@ impl Reads {
         &self.told
     }
 
-    /// Asks, together with all who ask at this time, what was committed before now; false when nobody can say. Where the
+    /// Asks, together with all who ask at this time, what was committed before now; `None` when nobody can say. Where the
     /// database is in this process that is known.
-    pub(super) async fn hear(&self) -> bool {
+    pub(super) async fn hear(&self) -> Option<Moment> {
         match &self.plain {
-            Some(cache) => cache.moment().await.is_some(),
-            None => true,
+            Some(cache) => cache.moment().await.map(|moment| Moment(Some(moment.ticket()))),
+            None => Some(Moment(None)),
         }
     }
 
-    /// A record by id, outside of any transaction.
+    /// A record by id, outside of any transaction, as of a moment; where none is given, of now.
     pub(super) async fn get(
         &self,
         conn: &mut Conn,
         collection: &Collection,
         id: &str,
+        moment: Moment,
     ) -> Result<Option<Arc<Row>>, Error> {
         let table = collection.table();
         let Some(cache) = self.of(collection) else { return Ok(conn.get(&table, id).await?.map(Arc::new)) };
-        let ticket = match cache.get(table.as_str(), id).await {
+        // what is kept apart has a place in the log of its own
+        let asked = moment.0.filter(|_| self.plain.as_ref().is_some_and(|plain| std::ptr::eq(plain, cache)));
+        let found = match asked {
+            Some(ticket) => cache.at(ticket).get(table.as_str(), id).await,
+            None => cache.get(table.as_str(), id).await,
+        };
+        let ticket = match found {
             Found::Hit(kept) => match unpack(id, kept) {
                 Some(row) => return Ok(Some(Arc::new(row))),
                 None => None,

@@ -108,12 +108,12 @@ impl Turn {
     ) -> Result<Option<Arc<Row>>, Error> {
         let reads = &self.records.inner.reads;
         if rule.is_empty() {
-            return reads.get(conn, collection, id).await;
+            return reads.get(conn, collection, id, request.moment).await;
         }
         let mut query = Query::new(self.scope(collection, request), Source::Table(collection.table()));
         query.filter(rule, true).map_err(|fault| bad_rule(collection, &fault))?;
         match query.verdict() {
-            Some(true) => reads.get(conn, collection, id).await,
+            Some(true) => reads.get(conn, collection, id, request.moment).await,
             Some(false) => Ok(None),
             None => Ok(self.fetch(conn, collection, request, id, rule).await?.map(Arc::new)),
         }

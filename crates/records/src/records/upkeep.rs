@@ -15,8 +15,8 @@ use crate::core::catalog::Catalog;
 use crate::core::change;
 use crate::core::collection::Collection;
 use crate::error::Error;
-use crate::records::Records;
 use crate::records::collections::{COLLECTIONS, prepare};
+use crate::records::{Moment, Records};
 impl Records {
     /// Makes what a new database begins with, and reads the collections.
     pub(super) async fn prepare(&self) -> Result<(), Error> {
@@ -45,20 +45,22 @@ impl Records {
     }
 
     /// Sees to it that the collections are as everybody was told before this was asked, by whichever web server: every
-    /// request begins with it. While the server is away it waits as a read does.
-    pub async fn keep_up(&self) -> Result<(), Error> {
+    /// request begins with it, and may read as of the moment that it gives. While the server is away it waits as a read
+    /// does.
+    pub async fn keep_up(&self) -> Result<Moment, Error> {
         let reads = &self.inner.reads;
-        if !reads.hear().await {
-            self.store().newest().await?;
-            if !reads.hear().await {
-                return Err(Error::Store(store::Error::Busy));
+        let moment = match reads.hear().await {
+            Some(moment) => moment,
+            None => {
+                self.store().newest().await?;
+                reads.hear().await.ok_or(Error::Store(store::Error::Busy))?
             }
-        }
+        };
         let read_at = *self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
         if self.store().is_shared() && read_at < Some(reads.told().times()) {
             self.reload().await?;
         }
-        Ok(())
+        Ok(moment)
     }
 
     /// Follows the change log and reads the collections anew when another process or server has changed them, and keeps

@@ -183,8 +183,12 @@ impl Client {
         while !self.known.is_over() {
             let (server, which) = self.choose();
             let least = self.known.least[which].load(Ordering::SeqCst);
-            let seen =
-                server.view(&Request::default(), "counters", &self.ids[which], &Shape::default()).await;
+            let mut asking = Request::default();
+            if self.chance.is_multiple_of(2) {
+                // as a web server begins each request: the rest of it may read as of that moment
+                asking.moment = server.keep_up().await.expect("the log is there");
+            }
+            let seen = server.view(&asking, "counters", &self.ids[which], &Shape::default()).await;
             let n = number(&seen.expect("a read is answered"));
             assert!(n >= least, "{} was {least} already, and then {n}", self.ids[which]);
             self.known.reads.fetch_add(1, Ordering::SeqCst);

@@ -73,7 +73,10 @@ impl Remote {
                 Entry::Changes(changes) if changes.is_empty() => return Ok(()),
                 Entry::Changes(changes) => self.live.publish(changes),
                 // further behind than the log reaches: those who follow learn it when they ask
-                Entry::Gone => return Ok(self.live.advance(self.ends().await?.newest)),
+                Entry::Gone => {
+                    self.live.advance(self.ends().await?.newest);
+                    return Ok(());
+                }
             }
         }
     }

@@ -16,8 +16,8 @@ pub(crate) type Cells = Vec<Value>;
 
 /// All connections to one server.
 pub(crate) enum Pool {
-    Postgres(postgres::Pool),
-    MariaDb(mariadb::Pool),
+    Postgres(Box<postgres::Pool>),
+    MariaDb(Box<mariadb::Pool>),
 }
 
 /// A connection for one transaction. Dropped, it goes back to the pool if it is whole and idle, and is closed otherwise.
@@ -42,10 +42,10 @@ impl Pool {
     pub(crate) async fn open(config: &Config) -> Result<Pool, Error> {
         match &config.engine {
             crate::config::Engine::MariaDb(server) => {
-                Ok(Pool::MariaDb(mariadb::Pool::open(server, config).await?))
+                Ok(Pool::MariaDb(Box::new(mariadb::Pool::open(server, config).await?)))
             }
             crate::config::Engine::Postgres(server) => {
-                Ok(Pool::Postgres(postgres::Pool::open(server, config).await?))
+                Ok(Pool::Postgres(Box::new(postgres::Pool::open(server, config).await?)))
             }
             crate::config::Engine::Sqlite => unreachable!("the embedded engine has no pool"),
         }

@@ -32,6 +32,9 @@ const LOOK_UP_SIZES: [usize; 3] = [1, 16, 256];
 /// Bytes of bodies after which one reading of the log ends early.
 const READ_BYTES_MAX: usize = 4 << 20;
 
+/// Records that are looked up, by id; `None` until one is found.
+type Found = HashMap<Arc<str>, Option<Arc<Row>>>;
+
 /// Where the log stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
@@ -166,7 +169,7 @@ impl Remote {
 
     /// Looks up the records of changes, each once.
     async fn add_records(&self, changes: &mut [Change]) -> Result<(), Error> {
-        let mut tables: HashMap<Arc<str>, HashMap<Arc<str>, Option<Arc<Row>>>> = HashMap::new();
+        let mut tables: HashMap<Arc<str>, Found> = HashMap::new();
         for change in changes.iter() {
             tables.entry(Arc::clone(&change.table)).or_default().insert(Arc::clone(&change.record), None);
         }

@@ -138,7 +138,7 @@ impl House {
 }
 
 /// The fields of a page's form, as a browser posts them.
-fn form(page: &str) -> String {
+pub(crate) fn form(page: &str) -> String {
     let attribute = |tag: &str, name: &str| {
         let (_, rest) = tag.split_once(&format!("{name}=\""))?;
         let value = rest.split('"').next()?;
@@ -146,6 +146,7 @@ fn form(page: &str) -> String {
             value
                 .replace("&quot;", "\"")
                 .replace("&#39;", "'")
+                .replace("&#x27;", "'")
                 .replace("&lt;", "<")
                 .replace("&gt;", ">")
                 .replace("&amp;", "&"),

@@ -161,6 +161,11 @@ impl House {
         (status, String::from_utf8(body.to_vec()).expect("text"))
     }
 
+    /// Answers a request as it is.
+    pub(crate) async fn answer(&self, request: axum::http::Request<Body>) -> axum::response::Response {
+        self.front.answer(request, IpAddr::from([127, 0, 0, 1])).await
+    }
+
     pub(crate) async fn post(&self, path: &str, token: &str, body: &Value) -> (u16, Value) {
         let path = format!("/api/collections/users/{path}");
         let (status, body) = self.send("POST", &path, token, "application/json", &body.to_string()).await;
@@ -179,7 +184,11 @@ impl House {
     /// Whom a token belongs to.
     pub(crate) async fn holder(&self, token: &str) -> Option<String> {
         use records::Authenticate;
-        self.identity.principal(token).await.expect("reads").map(|holder| holder.row.id.clone())
+        self.identity
+            .principal(token, records::Moment::default())
+            .await
+            .expect("reads")
+            .map(|holder| holder.row.id.clone())
     }
 
     /// Makes a user with a password; verified if said.

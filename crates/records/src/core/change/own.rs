@@ -1,7 +1,10 @@
 //! The collections that the program keeps for itself: what sign-in remembers between two requests, and the mails that wait.
 //!
 //! Their names, fields and rules are those that the wire's clients know, where those know them (`_mfas`, `_otps`,
-//! `_authOrigins`). None of them holds a code, a token or a key.
+//! `_authOrigins`, `_externalAuths`). None of them holds a code, a token or a key.
+//!
+//! To add one: its name, a function, and its line in [`own_collections`]. Rows of an account have the fields `collectionRef`
+//! and `recordRef`: they go with the account when it is deleted.
 
 use super::defaults::{collection_id, dates, system_fields};
 use crate::core::collection::{Collection, CollectionKind, Rules};
@@ -21,44 +24,76 @@ pub const TOTPS: &str = "_totps";
 /// How often something was done about one address lately.
 pub const TALLIES: &str = "_tallies";
 
+/// Who an account is at a provider.
+pub const EXTERNAL_AUTHS: &str = "_externalAuths";
+/// What may be done once, or is kept between two steps of a sign-in.
+pub const FLOWS: &str = "_flows";
+
 /// Whoever an account's row is about, may see it.
 const OWNER: &str =
     "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
+/// Longest text that holds a flow's state, in characters.
+const DATA_MAX: u64 = 100_000;
 
 /// All of them, as they are made.
-pub(super) fn own_collections(now: &str) -> Vec<Collection> {
-    let owner = || Some(OWNER.to_owned());
-    let mut mfas = make(MFAS, &[text("method")], now);
-    let mut otps = make(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
-    let mut origins = make(AUTH_ORIGINS, &[text("fingerprint")], now);
-    for collection in [&mut mfas, &mut otps, &mut origins] {
-        collection.rules = Rules { list: owner(), view: owner(), ..Rules::default() };
-        add_index(collection, &["collectionRef", "recordRef"]);
-    }
-    origins.rules.delete = owner();
-    let mut once = index(&origins, &["collectionRef", "recordRef", "fingerprint"]);
-    once.is_unique = true;
-    origins.indexes.push(once);
-    let mail = [
-        text("to"),
-        text("kind"),
-        json("about"),
-        text("state"),
-        number("tries"),
-        date("due"),
-        text("reason"),
+pub fn own_collections(now: &str) -> Vec<Collection> {
+    let mfas = of_account(MFAS, &[text("method")], now);
+    let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
+    let all = [
+        mfas,
+        otps,
+        auth_origins(now),
+        totps(now),
+        external_auths(now),
+        flows(now),
+        mails(now),
+        tallies(now),
     ];
-    let mut mails = make(MAILS, &mail, now);
-    add_index(&mut mails, &["state", "due"]);
-    add_index(&mut mails, &["collectionRef", "recordRef"]);
-    let mut tallies = make(TALLIES, &[number("count"), date("began")], now);
-    tallies.fields.retain(|field| !["collectionRef", "recordRef"].contains(&field.name.as_str()));
-    let parts =
-        [text("salt").hidden(), flag("confirmed"), number("step").hidden(), json("recovery").hidden()];
-    let mut totps = make(TOTPS, &parts, now);
-    totps.rules = Rules { list: owner(), view: owner(), ..Rules::default() };
-    add_index(&mut totps, &["collectionRef", "recordRef"]);
-    [mfas, otps, origins, totps, mails, tallies].map(Collection::settled).into()
+    all.map(Collection::settled).into()
+}
+
+fn totps(now: &str) -> Collection {
+    let used = [number("step").hidden(), json("recovery").hidden()];
+    of_account(TOTPS, &[&[text("salt").hidden(), flag("confirmed")][..], &used].concat(), now)
+}
+
+fn auth_origins(now: &str) -> Collection {
+    let mut origins = of_account(AUTH_ORIGINS, &[text("fingerprint")], now);
+    origins.rules.delete = origins.rules.view.clone();
+    add_index(&mut origins, Repeats::No, &["collectionRef", "recordRef", "fingerprint"]);
+    origins
+}
+
+/// Made by signing in; who takes the last one away signs in by other ways.
+fn external_auths(now: &str) -> Collection {
+    let fields = [text("provider").required(), text("providerId").required(), text("issuer").hidden()];
+    let mut external = of_account(EXTERNAL_AUTHS, &fields, now);
+    external.rules.delete = external.rules.view.clone();
+    add_index(&mut external, Repeats::No, &["collectionRef", "provider", "providerId"]);
+    external
+}
+
+fn flows(now: &str) -> Collection {
+    let data = TextOptions { max: DATA_MAX, ..TextOptions::default() };
+    let data = Field::new("data", FieldKind::Text(data)).system().hidden();
+    let fields = [text("kind").required(), text("key").required(), data, number("expires").required()];
+    let mut flows = make(FLOWS, &fields, now);
+    add_index(&mut flows, Repeats::No, &["kind", "key"]);
+    add_index(&mut flows, Repeats::Yes, &["expires"]);
+    flows
+}
+
+fn mails(now: &str) -> Collection {
+    let about = [text("collectionRef"), text("recordRef"), text("to"), text("kind"), json("about")];
+    let course = [text("state"), number("tries"), date("due"), text("reason")];
+    let mut mails = make(MAILS, &[&about[..], &course].concat(), now);
+    add_index(&mut mails, Repeats::Yes, &["state", "due"]);
+    add_index(&mut mails, Repeats::Yes, &["collectionRef", "recordRef"]);
+    mails
+}
+
+fn tallies(now: &str) -> Collection {
+    make(TALLIES, &[number("count"), date("began")], now)
 }
 
 /// The next form of a collection that is there under such a name but was made elsewhere: with the fields that the program
@@ -74,10 +109,19 @@ pub fn with_own_fields(there: &Collection, own: &Collection) -> Option<Collectio
     Some(next.settled())
 }
 
+/// What is kept of an account, which may see it; or of nobody, where nobody may tell by it whether there is an account.
+fn of_account(name: &str, fields: &[Field], now: &str) -> Collection {
+    let whose = [text("collectionRef"), text("recordRef")];
+    let mut collection = make(name, &[&whose, fields].concat(), now);
+    let owner = Some(OWNER.to_owned());
+    collection.rules = Rules { list: owner.clone(), view: owner, ..Rules::default() };
+    add_index(&mut collection, Repeats::Yes, &["collectionRef", "recordRef"]);
+    collection
+}
+
 fn make(name: &str, fields: &[Field], now: &str) -> Collection {
     let kind = CollectionKind::Base;
     let mut all = system_fields(kind);
-    all.extend([text("collectionRef"), text("recordRef")]);
     all.extend_from_slice(fields);
     all.extend(dates().map(Field::system));
     let mut collection = Collection::new(&collection_id(kind, name), name, kind, all);
@@ -87,16 +131,19 @@ fn make(name: &str, fields: &[Field], now: &str) -> Collection {
     collection
 }
 
-fn add_index(collection: &mut Collection, fields: &[&str]) {
-    let index = index(collection, fields);
-    collection.indexes.push(index);
+/// Whether two records may have the same values under an index.
+#[derive(PartialEq, Eq)]
+enum Repeats {
+    Yes,
+    No,
 }
 
-fn index(collection: &Collection, fields: &[&str]) -> Index {
+fn add_index(collection: &mut Collection, repeats: Repeats, fields: &[&str]) {
     let column =
         |field: &&str| IndexColumn { field: (*field).to_owned(), descending: false, ignores_case: false };
     let name = format!("idx{}_{}", collection.name, fields.join("_"));
-    Index { name, is_unique: false, columns: fields.iter().map(column).collect(), only: Vec::new() }
+    let (is_unique, columns) = (repeats == Repeats::No, fields.iter().map(column).collect());
+    collection.indexes.push(Index { name, is_unique, columns, only: Vec::new() });
 }
 
 fn text(name: &str) -> Field {
@@ -128,7 +175,12 @@ mod tests {
     #[test]
     fn what_the_program_keeps_for_itself_has_the_ids_that_clients_know() {
         let ids = own_collections(sample::NOW).into_iter().map(|c| (c.name, c.id)).collect::<Vec<_>>();
-        let known = [(MFAS, "pbc_2279338944"), (OTPS, "pbc_1638494021"), (AUTH_ORIGINS, "pbc_4275539003")];
+        let known = [
+            (MFAS, "pbc_2279338944"),
+            (OTPS, "pbc_1638494021"),
+            (AUTH_ORIGINS, "pbc_4275539003"),
+            (EXTERNAL_AUTHS, "pbc_2281828961"),
+        ];
         for (name, id) in known {
             assert!(ids.contains(&(name.to_owned(), id.to_owned())), "{ids:?}");
         }
