@@ -15,7 +15,7 @@ use crate::{options, own};
 
 /// A way to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// By password.
     Password,
     /// By a mailed code.
@@ -27,8 +27,8 @@ pub(crate) enum Way {
 /// What a way that was passed comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It was the second one, or one is enough.
-    Enter,
+    /// It was the second one; this was the first.
+    Enter(Way),
     /// It was the first one: the id for the second.
     Half(String),
     /// What came with it is no half sign-in, or not any more.
@@ -38,12 +38,16 @@ pub(crate) enum Step {
 }
 
 impl Way {
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Way::Password => "password",
             Way::Otp => "otp",
             Way::OAuth2 => "oauth2",
         }
+    }
+
+    fn of(word: &str) -> Option<Way> {
+        [Way::Password, Way::Otp, Way::OAuth2].into_iter().find(|way| way.word() == word)
     }
 }
 
@@ -91,11 +95,13 @@ pub(crate) async fn step(
             if !is_alive || !is_its {
                 return Ok(Step::Expired);
             }
-            if begun.text("method") == way.word() {
-                return Ok(Step::SameWay);
-            }
+            let first = match Way::of(begun.text("method")) {
+                Some(first) if first == way => return Ok(Step::SameWay),
+                Some(first) => first,
+                None => return Ok(Step::Expired),
+            };
             tx.delete(&mfas.table(), &half).await?;
-            Ok(Step::Enter)
+            Ok(Step::Enter(first))
         })
     });
     step.await

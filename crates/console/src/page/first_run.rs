@@ -39,7 +39,7 @@ pub(crate) async fn submit(
     let (email, password) = (form.get("email").trim(), form.get("password"));
     let faults = match faults_of_making(&shared, &form).await? {
         None => match sign_in::verified(&shared, email, password).await? {
-            Some(account) => return sign_in::entered(&shared, &visitor, &account, "/_/collections"),
+            Some(account) => return sign_in::entered(&shared, &visitor, &account, "/_/collections").await,
             None => return Ok(web::reply::see_other("/_/sign-in")),
         },
         Some(faults) => faults,

@@ -1,14 +1,14 @@
 //! Signing in and out.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use base::error::{Fault, Kind};
-use identity::superusers;
+use identity::{Beginning, Way, superusers};
 use maud::{Markup, html};
-use records::Principal;
 use records::core::collection::SUPERUSERS;
+use records::{Moment, Principal};
 
 use crate::address;
 use crate::cookie::{self, Life};
@@ -46,7 +46,7 @@ pub(crate) async fn submit(
         (words.busy, StatusCode::TOO_MANY_REQUESTS)
     } else {
         match verified(&shared, email, form.get("password")).await {
-            Ok(Some(account)) => return entered(&shared, &visitor, &account, to),
+            Ok(Some(account)) => return entered(&shared, &visitor, &account, to).await,
             Ok(None) => (words.wrong_sign_in, StatusCode::UNAUTHORIZED),
             Err(error) if error.kind() == Kind::Busy => (words.busy, StatusCode::TOO_MANY_REQUESTS),
             Err(error) => return Err(error.into()),
@@ -58,13 +58,24 @@ pub(crate) async fn submit(
     Ok(response)
 }
 
-/// `POST /_/sign-out`.
-pub(crate) async fn leave(visitor: Visitor) -> Response {
+/// `POST /_/sign-out`: the session ends, wherever its token has got to.
+pub(crate) async fn leave(State(shared): State<Shared>, headers: HeaderMap, visitor: Visitor) -> Response {
+    if let Err(fault) = end(&shared, &headers).await {
+        tracing::warn!(error = base::error::chain(&fault), "a session that was left could not be ended");
+    }
     let to = address::with_query("/_/sign-in", &[("said", Said::SignedOut.code())]);
     let mut response = web::reply::see_other(&to);
     let ended = cookie::set(session::COOKIE, "", Life::Ended, visitor.is_https);
     response.headers_mut().append(SET_COOKIE, ended);
     response
+}
+
+async fn end(shared: &Inner, headers: &HeaderMap) -> Result<(), records::Error> {
+    let Some(token) = cookie::read(headers, session::COOKIE) else { return Ok(()) };
+    match shared.identity.session(token, Moment::default()).await? {
+        Some(proven) => shared.identity.end_session(&proven).await,
+        None => Ok(()),
+    }
 }
 
 /// The superuser whom this address and password name. It takes as long for nobody.
@@ -84,13 +95,14 @@ pub(crate) async fn verified(
 }
 
 /// The reply that begins a session.
-pub(crate) fn entered(
+pub(crate) async fn entered(
     shared: &Inner,
     visitor: &Visitor,
     account: &Principal,
     to: &str,
 ) -> Result<Response, Refusal> {
-    let token = shared.identity.sign_in_token(account)?;
+    let beginning = Beginning { ways: vec![Way::Password], place: visitor.place(), actor: None };
+    let token = shared.identity.begin_session(account, &beginning).await?;
     let mut response = web::reply::see_other(address::ours(to));
     let value = cookie::set(session::COOKIE, &token, Life::Session, visitor.is_https);
     response.headers_mut().append(SET_COOKIE, value);

@@ -15,6 +15,7 @@ use super::ask::Ask;
 use crate::mfa::{self, Step, Way};
 use crate::origin;
 use crate::service::Identity;
+use crate::session::Beginning;
 
 /// An account has passed one way to sign in. It enters when that is enough, or when it was the second way; else it is told
 /// under which id the second way is awaited (401).
@@ -35,10 +36,11 @@ pub(super) async fn enter_with(
     way: Way,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
-    check(identity, &ask, &account).await?;
+    may_enter(identity, &ask, &account).await?;
+    let mut ways = vec![way];
     if mfa::is_asked(identity, &ask.request, &account).await? {
         match mfa::step(identity, &account, way, &ask.text("mfaId")).await? {
-            Step::Enter => {}
+            Step::Enter(first) => ways.insert(0, first),
             Step::Half(id) => {
                 let mut response = web::reply::json(&json!({ "mfaId": id }))?;
                 *response.status_mut() = StatusCode::UNAUTHORIZED;
@@ -49,7 +51,8 @@ pub(super) async fn enter_with(
         }
     }
     origin::note(identity, &account, &ask.place).await?;
-    let token = identity.sign_in_token(&account)?;
+    let beginning = Beginning { ways, place: ask.place.clone(), actor: None };
+    let token = identity.begin_session(&account, &beginning).await?;
     show(identity, ask, account, token, meta).await
 }
 
@@ -60,7 +63,7 @@ pub(super) async fn signed_in(
     account: Arc<Principal>,
     token: String,
 ) -> Result<Response, Problem> {
-    check(identity, &ask, &account).await?;
+    may_enter(identity, &ask, &account).await?;
     show(identity, ask, account, token, None).await
 }
 
@@ -91,7 +94,7 @@ async fn show(
 }
 
 /// Refuses whom the collection's auth rule keeps out.
-async fn check(identity: &Identity, ask: &Ask, account: &Principal) -> Result<(), Problem> {
+pub(super) async fn may_enter(identity: &Identity, ask: &Ask, account: &Principal) -> Result<(), Problem> {
     match identity.records().may_sign_in(&ask.request, account).await? {
         true => Ok(()),
         false => Err(Problem::new(

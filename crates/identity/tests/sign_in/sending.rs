@@ -126,7 +126,7 @@ async fn two_web_servers_send_each_mail_once() {
     let (_one, _two) = (house.run(), run(house.second()));
     sent(&house, asked).await;
     let mails = house.mails(EMAIL).await;
-    let ids: std::collections::HashSet<String> = mails.iter().map(|m| id(m)).collect();
+    let ids: std::collections::HashSet<String> = mails.iter().map(id).collect();
     assert_eq!((mails.len(), ids.len()), (asked, asked));
 }
 
