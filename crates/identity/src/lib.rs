@@ -1,8 +1,8 @@
 //! Accounts: who somebody is, how they sign in, and what they get for it.
 //!
-//! Map, in reading order: `token` (pure: the tokens' form and signature), `otp` (pure: mailed codes), `totp` (pure: authenticators'
-//! codes), `letter` (pure: mails'
-//! templates), `cache` (tokens proved a moment ago), `config` and `options` (what the service and a collection say),
+//! Map, in reading order: `session` (who has signed in: its tokens, keys and records), `token` (pure: mailed tokens), `otp`
+//! (pure: mailed codes), `totp` (pure: authenticators' codes), `letter` (pure: mails'
+//! templates), `cache` (what was proved a moment ago), `config` and `options` (what the service and a collection say),
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `own` (the collections that are kept for all
 //! this), `tally` (how often something was done about an address), `post` (mails that wait), `mailed` (what is asked for by
 //! mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for pages), `authenticator` (the way for which none
@@ -55,6 +55,7 @@ mod question;
 pub mod refusal;
 mod second;
 mod service;
+mod session;
 pub mod superusers;
 mod sweep;
 mod tally;
@@ -64,6 +65,9 @@ mod verifier;
 mod words;
 
 pub use config::Config;
+pub use mfa::Way;
+pub use origin::Place;
 pub use post::Outgoing;
 pub use second::Second;
 pub use service::{Identity, Listeners};
+pub use session::{Actor, Beginning, Proven};

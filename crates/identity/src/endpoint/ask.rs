@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 use web::Problem;
 use web::form::{Form, Limits};
 
-use crate::cache::Proven;
 use crate::origin::Place;
 use crate::service::Identity;
+use crate::session::{Check, Proven};
 use crate::token::Purpose;
 
 /// A request on an auth collection.
@@ -71,9 +71,30 @@ pub(super) fn auth_collection(identity: &Identity, name: &str) -> Result<Arc<Col
 
 /// Whoever asks; a token that is not valid counts as none.
 pub(super) async fn caller(identity: &Identity, head: &Parts) -> Result<Option<Proven>, Problem> {
+    caller_as(identity, head, Check::Heard).await
+}
+
+/// The same, as certain as that.
+pub(super) async fn caller_as(
+    identity: &Identity,
+    head: &Parts,
+    check: Check,
+) -> Result<Option<Proven>, Problem> {
     match web::request::token(&head.headers) {
-        Some(token) => Ok(identity.prove(token, Purpose::Auth, moment(head)).await?),
+        Some(token) => Ok(identity.prove(token, Purpose::Auth, moment(head), check).await?),
         None => Ok(None),
+    }
+}
+
+/// Refuses whoever is of another collection than the one that the path names.
+pub(super) fn is_of(identity: &Identity, caller: &Proven, collection: &str) -> Result<(), Problem> {
+    let own = &caller.principal.collection;
+    match identity.records().catalog().find(collection) {
+        Some(asked) if asked.id == own.id => Ok(()),
+        _ => {
+            let message = format!("The request requires auth record from {} collection.", own.name);
+            Err(Problem::forbidden(message))
+        }
     }
 }
 

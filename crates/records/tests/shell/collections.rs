@@ -10,8 +10,9 @@ async fn a_new_house_has_superusers_users_and_what_the_house_keeps_for_itself() 
     let catalog = house.records.catalog();
     let names: Vec<_> = catalog.all().iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names[..2], ["_superusers", "users"]);
-    for own in ["_externalAuths", "_flows", "_mfas", "_otps", "_authOrigins", "_totps", "_mails", "_tallies"]
-    {
+    let first =
+        ["_externalAuths", "_flows", "_mfas", "_otps", "_authOrigins", "_totps", "_mails", "_tallies"];
+    for own in first.into_iter().chain(["_sessions", "_keys"]) {
         assert!(names.contains(&own), "{own}");
     }
     assert!(

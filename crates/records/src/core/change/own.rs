@@ -1,7 +1,7 @@
 //! The collections that the program keeps for itself: what sign-in remembers between two requests, and the mails that wait.
 //!
 //! Their names, fields and rules are those that the wire's clients know, where those know them (`_mfas`, `_otps`,
-//! `_authOrigins`, `_externalAuths`). None of them holds a code, a token or a key.
+//! `_authOrigins`, `_externalAuths`). None of them holds a code or a token, and keys (`_keys`) only sealed.
 //!
 //! To add one: its name, a function, and its line in [`own_collections`]. Rows of an account have the fields `collectionRef`
 //! and `recordRef`: they go with the account when it is deleted.
@@ -29,6 +29,11 @@ pub const EXTERNAL_AUTHS: &str = "_externalAuths";
 /// What may be done once, or is kept between two steps of a sign-in.
 pub const FLOWS: &str = "_flows";
 
+/// Sign-ins that have not ended: of whom, since when, from where.
+pub const SESSIONS: &str = "_sessions";
+/// The keys that sign tokens, their private part sealed.
+pub const KEYS: &str = "_keys";
+
 /// Whoever an account's row is about, may see it.
 const OWNER: &str =
     "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
@@ -39,17 +44,9 @@ const DATA_MAX: u64 = 100_000;
 pub fn own_collections(now: &str) -> Vec<Collection> {
     let mfas = of_account(MFAS, &[text("method")], now);
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
-    let all = [
-        mfas,
-        otps,
-        auth_origins(now),
-        totps(now),
-        external_auths(now),
-        flows(now),
-        mails(now),
-        tallies(now),
-    ];
-    all.map(Collection::settled).into()
+    let known = [mfas, otps, auth_origins(now), totps(now), external_auths(now), sessions(now)];
+    let all = known.into_iter().chain([flows(now), mails(now), tallies(now), keys(now)]);
+    all.map(Collection::settled).collect()
 }
 
 fn totps(now: &str) -> Collection {
@@ -71,6 +68,25 @@ fn external_auths(now: &str) -> Collection {
     external.rules.delete = external.rules.view.clone();
     add_index(&mut external, Repeats::No, &["collectionRef", "provider", "providerId"]);
     external
+}
+
+/// Made by signing in; who deletes one ends it.
+fn sessions(now: &str) -> Collection {
+    let how = [json("methods"), text("userAgent"), text("address"), text("actor").hidden()];
+    let times = [date("lastSeen"), date("idleEnds"), date("ends")];
+    let mut sessions = of_account(SESSIONS, &[&how[..], &times].concat(), now);
+    sessions.rules.delete = sessions.rules.view.clone();
+    add_index(&mut sessions, Repeats::Yes, &["idleEnds"]);
+    sessions
+}
+
+/// Their order is their number, so that of two web servers that make the next one at once, one does.
+fn keys(now: &str) -> Collection {
+    let fields =
+        [number("number").required(), text("public"), text("sealed").hidden(), date("begins"), date("ends")];
+    let mut keys = make(KEYS, &fields, now);
+    add_index(&mut keys, Repeats::No, &["number"]);
+    keys
 }
 
 fn flows(now: &str) -> Collection {
