@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base::time::Timestamp;
-use store::{Change, Position};
+use store::{Change, ChangeKind, Position};
 
 use crate::session::Proven;
 use crate::token;
@@ -182,14 +182,17 @@ impl Cache {
         self.lock().heard.is_none_or(|heard| now < heard || now >= heard.after(limit))
     }
 
-    /// Takes out what changes touch.
+    /// Takes out what stands on a record that was just changed here; the log will say so a moment later.
+    pub(crate) fn forget(&self, table: &str, record: &str) {
+        self.lock().take_out(&(Arc::from(table), Arc::from(record)));
+    }
+
+    /// Takes out what changes touch. That a record was made is no news to who has read it.
     pub(crate) fn apply(&self, changes: &[Change]) {
         let mut inner = self.lock();
         for change in changes {
-            if let Some(slot) = inner.slots.remove(&(change.table.clone(), change.record.clone())) {
-                for token in slot.tokens {
-                    inner.entries.remove(&token);
-                }
+            if change.kind != ChangeKind::Create {
+                inner.take_out(&(change.table.clone(), change.record.clone()));
             }
             inner.read_to = inner.read_to.max(Some(change.position));
         }
@@ -206,6 +209,12 @@ impl Inner {
     fn clear(&mut self) {
         self.slots.clear();
         self.entries.clear();
+    }
+
+    fn take_out(&mut self, record: &Record) {
+        for token in self.slots.remove(record).into_iter().flat_map(|slot| slot.tokens) {
+            self.entries.remove(&token);
+        }
     }
 
     fn slot(&mut self, ticket: &Ticket) -> Option<&mut Slot> {
@@ -227,7 +236,7 @@ mod tests {
 
     use records::Principal;
     use records::core::collection::{Collection, CollectionKind};
-    use store::{ChangeKind, Row};
+    use store::Row;
 
     use super::*;
     use crate::session::Claims;

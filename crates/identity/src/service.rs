@@ -177,6 +177,13 @@ impl Authenticate for Identity {
         })
     }
 
+    fn certain_principal<'a>(&'a self, token: &'a str, moment: Moment) -> records::Found<'a> {
+        Box::pin(async move {
+            let proven = self.prove(token, Purpose::Auth, moment, Check::Certain).await?;
+            Ok(proven.map(|proven| proven.principal))
+        })
+    }
+
     fn file_principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
         Box::pin(async move {
             let proven = self.prove(token, Purpose::File, Moment::default(), Check::Heard).await?;

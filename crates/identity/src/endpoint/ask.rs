@@ -40,7 +40,8 @@ impl Ask {
     ) -> Result<Ask, Problem> {
         let collection = auth_collection(identity, collection)?;
         let (head, body) = request.into_parts();
-        let caller = caller(identity, &head).await?;
+        // whoever signs in while signed in may touch how the account signs in
+        let caller = caller_as(identity, &head, Check::Certain).await?;
         let query = web::request::query(head.uri.query());
         let text = |name: &str| query.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let shape = Shape { expand: text("expand"), fields: text("fields") };

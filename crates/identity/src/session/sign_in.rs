@@ -151,27 +151,39 @@ impl Identity {
 
     /// Ends a session; nothing happens when it has ended.
     pub async fn end_session(&self, proven: &Proven) -> Result<(), Error> {
-        let (sessions, sid) = (own::collection(self.records(), SESSIONS)?, proven.claims.sid.clone());
-        let ended = self.records().store().write(move |tx| {
-            Box::pin(async move { tx.delete(&sessions.table(), &sid).await.map(drop).map_err(Error::from) })
-        });
-        ended.await
+        self.end(proven, |session, own| session == own).await
     }
 
     /// Ends all other sessions of the account.
     pub async fn end_other_sessions(&self, proven: &Proven) -> Result<(), Error> {
+        self.end(proven, |session, own| session != own).await
+    }
+
+    /// Ends those sessions of an account that are chosen, by what they and the own one are called.
+    async fn end(&self, proven: &Proven, chosen: fn(&str, &str) -> bool) -> Result<(), Error> {
         let sessions = own::collection(self.records(), SESSIONS)?;
         let (of_account, sid) = (of(&sessions, &proven.principal), proven.claims.sid.clone());
+        let table = sessions.table();
         let ended = self.records().store().write(move |tx| {
             Box::pin(async move {
-                let others = tx.select(&of_account).await?;
-                for other in others.iter().filter(|row| row.id != sid) {
-                    tx.delete(&sessions.table(), &other.id).await?;
+                let mut ended = tx.select(&of_account).await?;
+                ended.retain(|row| chosen(&row.id, &sid));
+                for session in &ended {
+                    tx.delete(&table, &session.id).await?;
                 }
-                Ok::<_, Error>(())
+                Ok::<_, Error>(ended)
             })
         });
-        ended.await
+        for session in ended.await? {
+            self.cache().forget(sessions.table().as_str(), &session.id);
+        }
+        Ok(())
+    }
+
+    /// Whether ends of sessions are heard of here as they happen.
+    pub fn hears_of_ends(&self) -> bool {
+        let now = self.records().clock().now();
+        !self.records().store().is_shared() || !self.cache().is_stale(self.config().feed_stale_after.0, now)
     }
 }
 

@@ -14,6 +14,7 @@ mod openid2;
 mod password;
 mod sending;
 mod sessions;
+mod spread;
 mod steps;
 mod tokens;
 mod ways;
