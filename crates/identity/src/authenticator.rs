@@ -3,7 +3,8 @@
 //! The seed is made of the collection's secret and what the record keeps, so that neither shows it alone; with a new secret
 //! of the collection (`authToken.secret`) everybody enrols anew. Of recovery codes only hashes are kept.
 //!
-//! Whoever has one is asked for it, whatever the collection asks for, and no other way stands in for it.
+//! Whoever has one is asked for it, whatever the collection asks for, and no other way stands in for it; but a passkey
+//! that its owner has unlocked is two things at once, and enters alone.
 
 use std::sync::Arc;
 
@@ -141,6 +142,29 @@ pub(crate) async fn disable(
         })
     });
     done.await?.map_or(Ok(()), Err)
+}
+
+/// Whoever adds another way to sign in shows the password once more, and a code where the account has an authenticator.
+pub(crate) async fn prove_owner(
+    identity: &Identity,
+    account: &Principal,
+    password: &str,
+    given: &str,
+) -> Result<(), Error> {
+    prove_password(identity, account, password).await?;
+    if !is_enrolled(identity, account).await? {
+        return Ok(());
+    }
+    let (inside, of, given) = (identity.clone(), account.clone(), totp::meant(given));
+    let proved = identity.records().store().write(move |tx| {
+        Box::pin(async move {
+            let used = judge(tx, &inside, &of, &given).await?;
+            let Judged::Good { before, after } = used else { return Ok(used.refusal()) };
+            let totps = own::collection(inside.records(), TOTPS)?;
+            inside.records().update_own(tx, &totps, &before, after).await.map(|_| None)
+        })
+    });
+    proved.await?.map_or(Ok(()), Err)
 }
 
 /// Completes a half sign-in by a code; half and code are used up together.

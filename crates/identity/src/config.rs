@@ -7,6 +7,7 @@ use base::unit::{Bytes, Span};
 use serde::Deserialize;
 
 use crate::fetch::Limits;
+use crate::passkey::RelyingParty;
 use crate::provider::OnService;
 use crate::session::Turns;
 
@@ -74,6 +75,11 @@ pub struct Config {
     pub origins_kept: Span,
     /// Between two clearings of what has expired.
     pub sweep_every: Span,
+    /// Passkeys of one account.
+    pub passkeys_max: u64,
+    /// The site that passkeys are for, as the service says of itself; without it there are none.
+    #[serde(skip)]
+    pub relying_party: Option<RelyingParty>,
     /// Bytes of what a provider answers; more is an error.
     pub answer_bytes_max: Bytes,
     /// How long a provider may take to answer.
@@ -138,6 +144,8 @@ impl Default for Config {
             origins_max: 5,
             origins_kept: seconds(180 * 86_400),
             sweep_every: seconds(600),
+            passkeys_max: 20,
+            relying_party: None,
             answer_bytes_max: Bytes(1 << 20),
             answer_time_max: seconds(10),
             may_ask_loopback: false,

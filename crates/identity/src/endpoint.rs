@@ -3,7 +3,8 @@
 //! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `browser` (what the pages
 //! of a detour know of one), `mailing` (what is the same wherever a mail is asked for), then the endpoints: `password`,
 //! `request_otp`, `otp`, `oauth2`, `oauth2_begin`, `oauth2_return`, `redirect`, `refresh`, `methods`, `impersonate`,
-//! `file_token`, `end_others`, those of authenticators (`totp`), and those of verification, password reset and e-mail change.
+//! `file_token`, `end_others`, those of passkeys and of authenticators (`totp`), and those of verification, password reset and
+//! e-mail change.
 
 mod answer;
 mod ask;
@@ -21,6 +22,11 @@ mod oauth2;
 mod oauth2_begin;
 mod oauth2_return;
 mod otp;
+mod passkey;
+mod passkey_page;
+mod passkey_register;
+mod passkey_register_options;
+mod passkey_sign_in_options;
 mod password;
 mod redirect;
 mod refresh;
@@ -39,6 +45,9 @@ use axum::routing::{get, post};
 use crate::detour;
 use crate::service::Identity;
 
+/// Our own page of passkeys.
+const PASSKEY_PAGE: &str = "/auth/passkey";
+
 pub(crate) fn router(identity: Identity) -> Router {
     let of = |name: &str| format!("/api/collections/{{collection}}/{name}");
     let by_detour = |path: &str| format!("{path}/{{collection}}/{{provider}}");
@@ -50,6 +59,11 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route("/api/oauth2-redirect", get(redirect::arrive).post(redirect::arrive))
         .route(&of("request-otp"), post(request_otp::request))
         .route(&of("auth-with-otp"), post(otp::sign_in))
+        .route(&of("passkey-register-options"), post(passkey_register_options::make))
+        .route(&of("passkey-register"), post(passkey_register::make))
+        .route(&of("passkey-sign-in-options"), post(passkey_sign_in_options::make))
+        .route(&of("auth-with-passkey"), post(passkey::sign_in))
+        .route(PASSKEY_PAGE, get(passkey_page::show))
         .route(&of("auth-with-totp"), post(totp::sign_in))
         .route(&of("totp-enrol"), post(totp_enrol::enrol))
         .route(&of("totp-confirm"), post(totp_confirm::confirm))

@@ -17,6 +17,8 @@
 //! (the answer to the client that waits), `words` (of settings). `oauth1` and `openid2` are older protocols, whose providers
 //! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
+//! Passkeys: `passkey` (the ceremonies, pure, and their records).
+//!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, its name in `mfa::Way`, and its end in
 //! `endpoint::answer::enter`, which asks the auth rule and for a second way, and renders the reply. To add a provider: see
 //! `provider`.
@@ -49,6 +51,7 @@ mod origin;
 mod otp;
 mod own;
 pub mod pairs;
+mod passkey;
 mod post;
 pub mod provider;
 mod question;
@@ -67,6 +70,7 @@ mod words;
 pub use config::Config;
 pub use mfa::Way;
 pub use origin::Place;
+pub use passkey::RelyingParty;
 pub use post::Outgoing;
 pub use second::Second;
 pub use service::{Identity, Listeners};

@@ -27,6 +27,8 @@ pub enum Way {
     OAuth2,
     /// By an authenticator, or a recovery code of it.
     Totp,
+    /// By a passkey, which its owner has unlocked.
+    Passkey,
 }
 
 /// What a way that was passed comes to.
@@ -51,11 +53,19 @@ impl Way {
             Way::Otp => "otp",
             Way::OAuth2 => "oauth2",
             Way::Totp => "totp",
+            Way::Passkey => "passkey",
         }
     }
 
     fn of(word: &str) -> Option<Way> {
-        [Way::Password, Way::Otp, Way::OAuth2, Way::Totp].into_iter().find(|way| way.word() == word)
+        [Way::Password, Way::Otp, Way::OAuth2, Way::Totp, Way::Passkey]
+            .into_iter()
+            .find(|way| way.word() == word)
+    }
+
+    /// Whether it proves two things at once: something that one has, and something that one knows or is.
+    pub(crate) fn is_two(self) -> bool {
+        self == Way::Passkey
     }
 }
 

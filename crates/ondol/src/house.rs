@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use base::chance;
 use base::secret::Secret;
 use base::time::Clock;
-use identity::{Identity, Outgoing, superusers};
+use identity::{Identity, Outgoing, RelyingParty, superusers};
 use records::Records;
 use store::Store;
 use tokio::net::TcpListener;
@@ -55,7 +55,8 @@ impl House {
         let records =
             Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
-        let identity = identity::Config { url: config.url.clone(), ..config.identity };
+        let relying_party = RelyingParty::of(&config.url, &config.service, address);
+        let identity = identity::Config { url: config.url.clone(), relying_party, ..config.identity };
         let identity = Identity::new(identity, records.clone(), limiter.clone());
         let identity = match outgoing(config.mail, &config.service, &config.url)? {
             Some(outgoing) => identity.with_mail(outgoing),

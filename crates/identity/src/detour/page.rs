@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
 /// How they look: a narrow column, light or dark as the person likes it.
-const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
     :root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
     body{max-width:24rem;margin:15vh auto 0;padding:0 1rem}\
     h1{font-size:1.25rem}\
@@ -39,14 +39,16 @@ impl Language {
         best.1
     }
 
-    fn code(self) -> &'static str {
+    /// Its name in HTML.
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Language::Korean => "ko",
             Language::English => "en",
         }
     }
 
-    fn pick(self, korean: &'static str, english: &'static str) -> &'static str {
+    /// The one of two texts that is in this language.
+    pub(crate) fn pick(self, korean: &'static str, english: &'static str) -> &'static str {
         match self {
             Language::Korean => korean,
             Language::English => english,
@@ -144,7 +146,8 @@ fn frame(language: Language, title: &str, body: &str) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
+/// A text as it stands in HTML.
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

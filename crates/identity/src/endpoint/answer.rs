@@ -38,7 +38,7 @@ pub(super) async fn enter_with(
 ) -> Result<Response, Problem> {
     may_enter(identity, &ask, &account).await?;
     let mut ways = vec![way];
-    if mfa::is_asked(identity, &ask.request, &account).await? {
+    if !way.is_two() && mfa::is_asked(identity, &ask.request, &account).await? {
         match mfa::step(identity, &account, way, &ask.half).await? {
             Step::Enter(first) => ways.insert(0, first),
             Step::Half(id) => {

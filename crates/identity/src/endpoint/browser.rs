@@ -86,8 +86,13 @@ pub(super) async fn form(identity: &Identity, body: Body) -> Result<String, Prob
 pub(super) fn page(status: StatusCode, text: String) -> Response {
     let mut response = web::reply::html(text);
     *response.status_mut() = status;
+    under(response, &page::policy())
+}
+
+/// A page that may do no more than a policy says.
+pub(super) fn under(mut response: Response, policy: &str) -> Response {
     close(&mut response);
-    let policy = HeaderValue::try_from(page::policy()).expect("our policy is plain ASCII");
+    let policy = HeaderValue::try_from(policy).expect("our policies are plain ASCII");
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     response
 }

@@ -43,6 +43,7 @@ pub(super) async fn list(
         "oauth2": { "providers": providers, "enabled": !providers.is_empty() },
         "mfa": { "enabled": has_mfa, "duration": seconds(has_mfa, options::mfa_time) },
         "otp": { "enabled": has_otp, "duration": seconds(has_otp, options::otp_time) },
+        "passkey": { "enabled": identity.config().relying_party.is_some() },
         "totp": { "enabled": true },
         "authProviders": providers,
         "usernamePassword": has("username"),

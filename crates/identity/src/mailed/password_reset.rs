@@ -7,6 +7,7 @@ use records::Error;
 use records::core::collection::Collection;
 
 use super::{INVALID, Letter, bad_token};
+use crate::passkey;
 use crate::service::Identity;
 use crate::token::Purpose;
 
@@ -32,6 +33,9 @@ impl Identity {
                 let letter =
                     Letter::open(tx, &inside, Purpose::PasswordReset, &token, among.as_ref()).await?;
                 let Letter { account, values, .. } = letter.ok_or_else(bad_token)?;
+                if !values.flag("verified") {
+                    passkey::forget_all(tx, inside.records(), &account).await?;
+                }
                 let mut after = values.clone();
                 after.0.insert("password".into(), hash.into());
                 after.0.insert("verified".into(), true.into());

@@ -25,7 +25,7 @@ async fn ask(house: &Fixture, name: &str, token: &str, body: Value) -> (u16, Val
 }
 
 /// Enrols the user: the secret and the recovery codes.
-async fn enrolled(house: &Fixture) -> (String, Vec<String>) {
+pub(crate) async fn enrolled(house: &Fixture) -> (String, Vec<String>) {
     let token = house.token().await;
     let (status, body) = ask(house, "totp-enrol", &token, json!({ "password": PASSWORD })).await;
     assert_eq!(status, 200, "{body}");

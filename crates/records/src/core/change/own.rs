@@ -26,6 +26,8 @@ pub const TALLIES: &str = "_tallies";
 
 /// Who an account is at a provider.
 pub const EXTERNAL_AUTHS: &str = "_externalAuths";
+/// Passkeys of accounts: what proves them, and what their owners call them.
+pub const PASSKEYS: &str = "_passkeys";
 /// What may be done once, or is kept between two steps of a sign-in.
 pub const FLOWS: &str = "_flows";
 
@@ -39,13 +41,27 @@ const OWNER: &str =
     "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
 /// Longest text that holds a flow's state, in characters.
 const DATA_MAX: u64 = 100_000;
+/// What of a passkey only the program writes.
+const PASSKEY_FIXED: [&str; 10] = [
+    "collectionRef",
+    "recordRef",
+    "credentialId",
+    "credentialHash",
+    "publicKey",
+    "counter",
+    "backupEligible",
+    "backedUp",
+    "transports",
+    "lastUsed",
+];
 
 /// All of them, as they are made.
 pub fn own_collections(now: &str) -> Vec<Collection> {
     let mfas = of_account(MFAS, &[text("method")], now);
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
-    let known = [mfas, otps, auth_origins(now), totps(now), external_auths(now), sessions(now)];
-    let all = known.into_iter().chain([flows(now), mails(now), tallies(now), keys(now)]);
+    let guards = [auth_origins(now), totps(now), external_auths(now), passkeys(now)];
+    let known = [mfas, otps].into_iter().chain(guards).chain([sessions(now)]);
+    let all = known.chain([flows(now), mails(now), tallies(now), keys(now)]);
     all.map(Collection::settled).collect()
 }
 
@@ -87,6 +103,22 @@ fn keys(now: &str) -> Collection {
     let mut keys = make(KEYS, &fields, now);
     add_index(&mut keys, Repeats::No, &["number"]);
     keys
+}
+
+/// Made by a ceremony with an authenticator; its owner gives it another name and deletes it, and nobody writes the rest. It is
+/// known by the hash of the credential's id, which itself may be longer than an index takes.
+fn passkeys(now: &str) -> Collection {
+    let what = [text("credentialId").required(), text("credentialHash").required().hidden()];
+    let proof = [text("publicKey").required().hidden(), number("counter").hidden()];
+    let flags = [flag("backupEligible").hidden(), flag("backedUp")];
+    let about = [json("transports"), text("name"), date("lastUsed")];
+    let fields = [&what[..], &proof, &flags, &about].concat();
+    let mut passkeys = of_account(PASSKEYS, &fields, now);
+    passkeys.rules.delete = passkeys.rules.view.clone();
+    let unset = PASSKEY_FIXED.map(|name| format!("@request.body.{name}:isset = false")).join(" && ");
+    passkeys.rules.update = Some(format!("{OWNER} && {unset}"));
+    add_index(&mut passkeys, Repeats::No, &["credentialHash"]);
+    passkeys
 }
 
 fn flows(now: &str) -> Collection {
@@ -170,12 +202,12 @@ fn number(name: &str) -> Field {
     Field::new(name, FieldKind::Number { min: None, max: None, is_whole: true }).system()
 }
 
-fn date(name: &str) -> Field {
-    Field::new(name, FieldKind::Date { min: String::new(), max: String::new() }).system()
-}
-
 fn flag(name: &str) -> Field {
     Field::new(name, FieldKind::Bool).system()
+}
+
+fn date(name: &str) -> Field {
+    Field::new(name, FieldKind::Date { min: String::new(), max: String::new() }).system()
 }
 
 fn json(name: &str) -> Field {
