@@ -14,7 +14,7 @@
 //! is given and what comes back), `oauth2`, `oidc` and `jose` (the protocols: pure messages and checks, and short drivers),
 //! `question` (what is asked about a person), `fetch` (the one guarded way to ask anybody), `refusal` (why somebody does not
 //! get in), `linking` (pure: whose account it is), `external` (all of that in order), `flow` (what may be done once), `handing`
-//! (the answer to the client that waits), `words` (of settings). `oauth1` and `openid2` are older protocols, whose providers
+//! (the answer to the client that waits). `oauth1` and `openid2` are older protocols, whose providers
 //! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
 //! Passkeys: `passkey` (the ceremonies, pure, and their records).
@@ -65,7 +65,6 @@ mod tally;
 pub mod token;
 mod totp;
 mod verifier;
-mod words;
 
 pub use config::Config;
 pub use mfa::Way;
