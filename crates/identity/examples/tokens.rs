@@ -52,16 +52,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let until = stop.clone();
         tasks.spawn(async move { works.run(until).await });
     }
-    while !(warm.hears_of_ends() && cold.hears_of_ends()) {
-        tokio::task::yield_now().await;
-    }
-
     let superusers = records.catalog().find("_superusers").cloned().ok_or("no superusers")?;
     let account = records.find_account(&superusers, &["email".into()], EMAIL).await?.ok_or("nobody")?;
     let place = Place { address: [127, 0, 0, 1].into(), browser: String::new() };
     let beginning = Beginning { ways: vec![Way::Password], place, actor: None };
     let tokens =
         [warm.begin_session(&account, &beginning).await?, warm.begin_session(&account, &beginning).await?];
+
+    while !(warm.hears_of_ends() && cold.hears_of_ends()) {
+        tokio::task::yield_now().await;
+    }
 
     for (what, identity, proofs) in
         [("never seen", &cold, COLD_PROOFS), ("proved a moment ago", &warm, WARM_PROOFS)]

@@ -177,6 +177,11 @@ impl Cache {
         inner.settle();
     }
 
+    /// Whether the log has been read up to that.
+    pub(crate) fn has_read(&self, newest: Position) -> bool {
+        self.lock().read_to >= Some(newest)
+    }
+
     /// Whether the log was not heard for longer than that: an end of a session may have been missed.
     pub(crate) fn is_stale(&self, limit: Duration, now: Timestamp) -> bool {
         self.lock().heard.is_none_or(|heard| now < heard || now >= heard.after(limit))

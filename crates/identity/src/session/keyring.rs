@@ -29,6 +29,9 @@ const KID_LENGTH: usize = base::id::LENGTH;
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
     known: RwLock<Arc<Keys>>,
+    /// The reading that is known.
+    latest: AtomicU64,
+    /// How many were begun.
     readings: AtomicU64,
     /// When they were last read for a name that was not known.
     looked: Mutex<Option<Timestamp>>,
@@ -40,6 +43,11 @@ impl Keyring {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Which reading of them is known: what was proved by another one is proved anew.
+    pub(crate) fn reading(&self) -> u64 {
+        self.latest.load(Ordering::SeqCst)
+    }
+
     /// Reads them from the database. Of two readings at once the one that began later stays.
     pub(crate) async fn read(&self, identity: &Identity) -> Result<Arc<Keys>, Error> {
         let reading = self.readings.fetch_add(1, Ordering::SeqCst) + 1;
@@ -47,24 +55,24 @@ impl Keyring {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.reading < reading {
             *known = Arc::new(read);
+            self.latest.store(reading, Ordering::SeqCst);
         }
         Ok(known.clone())
     }
 
-    /// The key of a name; of a name that is not known they are read anew, at most once in a named time.
+    /// The key of a name, and the reading that it is of; of a name that is not known they are read anew, at most once in a
+    /// named time.
     pub(crate) async fn find(
         &self,
         identity: &Identity,
         kid: &str,
         now: Timestamp,
-    ) -> Result<Option<Arc<Key>>, Error> {
-        if let Some(key) = self.known().find(kid, now) {
-            return Ok(Some(key.clone()));
+    ) -> Result<Option<(Arc<Key>, u64)>, Error> {
+        let mut keys = self.known();
+        if keys.find(kid, now).is_none() && self.may_look(now, identity.config().token_keys_look_every.0) {
+            keys = self.read(identity).await?;
         }
-        if !self.may_look(now, identity.config().token_keys_look_every.0) {
-            return Ok(None);
-        }
-        Ok(self.read(identity).await?.find(kid, now).cloned())
+        Ok(keys.find(kid, now).map(|key| (key.clone(), keys.reading)))
     }
 
     fn may_look(&self, now: Timestamp, every: Duration) -> bool {

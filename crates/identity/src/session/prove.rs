@@ -62,7 +62,7 @@ impl Identity {
         check: Check,
     ) -> Result<Option<Proven>, Error> {
         let (records, cache) = (self.records(), self.cache());
-        let (now, reading) = (records.clock().now(), self.keyring().known().reading);
+        let (now, reading) = (records.clock().now(), self.keyring().reading());
         let is_exact = !records.store().is_shared() && check != Check::Anew;
         if is_exact && let Some(proven) = cache.find(token, records.store().position(), reading, now) {
             let is_current = records
@@ -85,13 +85,15 @@ impl Identity {
         now: Timestamp,
     ) -> Result<Option<Proven>, Error> {
         let (records, cache) = (self.records(), self.cache());
-        let reading = self.keyring().known().reading;
+        let reading = self.keyring().reading();
         let before = cache.recall(token, reading, now);
-        let claims = match &before {
-            Some(before) => Some(before.claims.clone()),
-            None => self.signed(token, now).await?.map(Arc::new),
+        let signed = match &before {
+            Some(before) => Some((before.claims.clone(), reading)),
+            None => self.signed(token, now).await?.map(|(claims, reading)| (Arc::new(claims), reading)),
         };
-        let Some(claims) = claims.filter(|claims| claims.purpose == purpose) else { return Ok(None) };
+        let Some((claims, reading)) = signed.filter(|(claims, _)| claims.purpose == purpose) else {
+            return Ok(None);
+        };
         let is_its = |c: &&Arc<Collection>| c.id == claims.collection_id && c.is_auth();
         let Some(accounts) = records.catalog().find(&claims.collection_id).filter(is_its).cloned() else {
             return Ok(None);
@@ -117,16 +119,15 @@ impl Identity {
             return Ok(None);
         };
         let proven = Proven { principal, claims, ends };
-        let reading = self.keyring().known().reading;
         cache.keep([&ticket, &session], token, proven.clone(), reading, now);
         Ok(Some(proven))
     }
 
-    /// What a token says, if a key of this service signed it.
-    async fn signed(&self, token: &str, now: Timestamp) -> Result<Option<Claims>, Error> {
+    /// What a token says, if a key of this service signed it; and of which reading of them that is.
+    async fn signed(&self, token: &str, now: Timestamp) -> Result<Option<(Claims, u64)>, Error> {
         let Some(unproven) = read(token) else { return Ok(None) };
         let key = self.keyring().find(self, unproven.kid(), now).await?;
-        Ok(key.and_then(|key| unproven.prove(&key, now)))
+        Ok(key.and_then(|(key, reading)| Some((unproven.prove(&key, now)?, reading))))
     }
 
     /// Whether a session is alive: when it ends, and the ticket for what is said of it.

@@ -182,8 +182,11 @@ impl Identity {
 
     /// Whether ends of sessions are heard of here as they happen.
     pub fn hears_of_ends(&self) -> bool {
-        let now = self.records().clock().now();
-        !self.records().store().is_shared() || !self.cache().is_stale(self.config().feed_stale_after.0, now)
+        let (store, now) = (self.records().store(), self.records().clock().now());
+        match store.is_shared() {
+            true => !self.cache().is_stale(self.config().feed_stale_after.0, now),
+            false => self.cache().has_read(store.position()),
+        }
     }
 }
 
