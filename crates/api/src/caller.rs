@@ -28,6 +28,9 @@ impl Caller {
     pub(crate) async fn of(service: &Inner, head: &Parts) -> Result<Caller, Problem> {
         let moment = head.extensions.get::<Moment>().copied().unwrap_or_default();
         let auth = match request::token(&head.headers) {
+            Some(token) if touches_sign_in(service, head) => {
+                service.authenticate.certain_principal(token, moment).await?
+            }
             Some(token) => service.authenticate.principal(token, moment).await?,
             None => None,
         };
@@ -99,6 +102,20 @@ impl Inner {
         *self.headers_asked.write().expect("nobody panics while holding it") = Some((catalog, asks));
         asks
     }
+}
+
+/// Whether a request may write accounts, or what is kept of how they sign in.
+fn touches_sign_in(service: &Inner, head: &Parts) -> bool {
+    if head.method.is_safe() {
+        return false;
+    }
+    let rest = match head.uri.path().strip_prefix("/api/") {
+        Some("batch" | "batch/") => return true,
+        Some(rest) => rest.strip_prefix("collections/").unwrap_or_default(),
+        None => return false,
+    };
+    let name = rest.split('/').next().unwrap_or_default();
+    service.records.catalog().find(name).is_some_and(|found| found.is_auth() || found.is_system)
 }
 
 fn rules(rules: &Rules) -> impl Iterator<Item = &String> {

@@ -91,6 +91,11 @@ impl Service {
         self.inner.hub.tell(client, topic, what)
     }
 
+    /// Says that sessions have ended: the tokens of all listeners are looked at again, soon.
+    pub fn look_again(&self) {
+        self.inner.hub.look_again();
+    }
+
     /// Carries events from the change log to the listeners until `stop` is cancelled; then ends their connections.
     pub async fn run(&self, stop: CancellationToken) {
         self.inner.hub.run(stop).await;

@@ -1,7 +1,8 @@
 //! The ground floor: the few plain things that every room stands on.
 //!
 //! Map, in reading order: `error` (kinds of failure and how they are told), `time` (timestamps and the clock), `chance`
-//! (random bytes), `id` (record ids), `secret` (text that must not be printed), `unit` (sizes and durations as written).
+//! (random bytes), `id` (record ids), `secret` (text that must not be printed), `unit` (sizes and durations as
+//! written), `word` (the words that settings know).
 //!
 //! Invariant: no async, no I/O, and nothing that knows of records, databases or HTTP.
 
@@ -11,3 +12,4 @@ pub mod id;
 pub mod secret;
 pub mod time;
 pub mod unit;
+pub mod word;

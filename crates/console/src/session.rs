@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
+use identity::{Place, Proven};
 use maud::Markup;
 use records::core::collection::Collection;
-use records::{Authenticate, Moment, Principal};
+use records::{Moment, Principal};
 use serde_json::{Map, Value};
 
 use crate::address;
@@ -33,6 +34,8 @@ pub(crate) struct Visitor {
     pub(crate) query: Form,
     /// Where the request came from.
     pub(crate) address: IpAddr,
+    /// What the browser calls itself.
+    pub(crate) browser: String,
     /// Scheme and host by which the visitor came: `https://ondol.example`.
     pub(crate) origin: String,
     /// The connection is secure, as far as the request says.
@@ -45,6 +48,7 @@ pub(crate) struct Session {
     pub(crate) visitor: Visitor,
     /// The superuser.
     pub(crate) who: Arc<Principal>,
+    proven: Proven,
     shared: Shared,
 }
 
@@ -60,6 +64,7 @@ impl Visitor {
             path: path.to_owned(),
             query: Form::of_query(parts.uri.query()),
             address: web::request::address(&parts.extensions),
+            browser: header("user-agent").unwrap_or_default().to_owned(),
             origin: format!("{scheme}://{}", header("host").unwrap_or("127.0.0.1:8090")),
             is_https,
         }
@@ -68,6 +73,11 @@ impl Visitor {
     /// The texts.
     pub(crate) fn words(&self) -> &'static Words {
         self.look.words()
+    }
+
+    /// From where, as a session remembers it.
+    pub(crate) fn place(&self) -> Place {
+        Place { address: self.address, browser: self.browser.clone() }
     }
 }
 
@@ -85,10 +95,11 @@ impl FromRequestParts<Shared> for Session {
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Session, Refusal> {
         let visitor = Visitor::of(parts);
         if let Some(token) = cookie::read(&parts.headers, COOKIE)
-            && let Some(who) = shared.identity.principal(token, moment(parts)).await?
-            && who.is_superuser()
+            && let Some(proven) = shared.identity.session(token, moment(parts)).await?
+            && proven.principal().is_superuser()
         {
-            return Ok(Session { visitor, who, shared: shared.clone() });
+            let who = proven.principal().clone();
+            return Ok(Session { visitor, who, proven, shared: shared.clone() });
         }
         let to = if parts.method == axum::http::Method::GET { &*visitor.path } else { "" };
         Err(Refusal::Elsewhere(address::with_query("/_/sign-in", &[("to", to)])))
@@ -133,7 +144,7 @@ impl Session {
 
     /// A token for pictures of protected files, short-lived.
     pub(crate) fn file_token(&self) -> Result<String, Refusal> {
-        Ok(self.shared.identity.file_token(&self.who)?)
+        Ok(self.shared.identity.file_token(&self.proven)?)
     }
 
     /// The frame of the page that is being answered.
@@ -151,7 +162,7 @@ impl Session {
     pub(crate) fn page(&self, title: &str, here: Option<&str>, content: &Markup) -> axum::response::Response {
         let page = crate::frame::page(&self.frame(), title, here, content);
         let mut response = web::reply::html(page.into_string());
-        if let Ok(token) = self.shared.identity.sign_in_token(&self.who) {
+        if let Ok(token) = self.shared.identity.renewed_token(&self.proven) {
             let value = cookie::set(COOKIE, &token, Life::Session, self.visitor.is_https);
             response.headers_mut().append(SET_COOKIE, value);
         }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use store::Tx;
 
 use crate::mailed::INVALID;
-use crate::mfa;
+use crate::mfa::{self, Way};
 use crate::own;
 use crate::service::Identity;
 use crate::tally::{Tally, UsedUp, What};
@@ -42,8 +42,8 @@ pub(crate) struct Enrolment {
 /// What a second way comes to.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// It was good: the account enters.
-    Account(Principal),
+    /// It was good: the account enters; this way was the first one.
+    Account(Principal, Way),
     /// The code, or the half sign-in, was not.
     Wrong,
     /// Too many wrong ones were tried.
@@ -178,7 +178,7 @@ pub(crate) async fn complete(
         (identity.clone(), accounts.clone(), half.to_owned(), totp::meant(given));
     let found = identity.records().store().write(move |tx| {
         Box::pin(async move {
-            let Some(account) = mfa::half_of(tx, &inside, &accounts, &half).await? else {
+            let Some((account, first)) = mfa::half_of(tx, &inside, &accounts, &half).await? else {
                 return Ok(Found::Wrong);
             };
             match judge(tx, &inside, &account, &given).await? {
@@ -186,7 +186,7 @@ pub(crate) async fn complete(
                     let totps = own::collection(inside.records(), TOTPS)?;
                     inside.records().update_own(tx, &totps, &before, after).await?;
                     mfa::end_half(tx, &inside, &half).await?;
-                    Ok(Found::Account(account))
+                    Ok(Found::Account(account, first))
                 }
                 Judged::Good { .. } | Judged::Wrong => Ok(Found::Wrong),
                 Judged::TooOften(used_up) => Ok(Found::TooOften(used_up)),

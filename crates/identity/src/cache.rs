@@ -1,30 +1,39 @@
-//! Tokens that were proved a moment ago, so that a request needs neither the signature nor the account's record again.
+//! What was proved a moment ago: tokens, so that a request needs neither the signature nor the account's record again, and
+//! sessions that were found alive.
 //!
-//! An entry is only trusted while nothing can have changed: the follower of the change log takes out what a change
-//! touches and says how far it has read; as long as it is behind the store's newest commit, nobody is told anything
-//! from here. So a token is void from the very commit that changed its account.
+//! Both stand on the change log: its follower takes out what a change touches, and says how far it has read and when it
+//! last heard that this was all. Where the log is in this process, an entry is only told while nothing can have changed:
+//! never while the follower is behind the newest commit. So a token is void from the very commit that changed its account
+//! or its session. Where other web servers write too, a session is *known* from when its record was read until it is to be
+//! looked at again, unless the log tells of its end first; and whoever must be certain asks whether the log is heard.
 //!
-//! To put an entry in, whoever reads the account first takes a [`Ticket`]; a change that comes in between voids it.
+//! To put something in, whoever reads the records first takes a [`Ticket`] for each; a change that comes in between voids it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base::time::Timestamp;
-use records::Principal;
-use store::{Change, Position};
+use store::{Change, ChangeKind, Position};
 
-use crate::token::{self, Claims};
+use crate::session::Proven;
+use crate::token;
 
-/// A token that was proved, and its account.
+/// The right to put in what is being read of one record.
 #[derive(Clone, Debug)]
-pub(crate) struct Proven {
-    pub(crate) principal: Arc<Principal>,
-    pub(crate) claims: Arc<Claims>,
+pub(crate) struct Ticket {
+    record: Record,
+    number: u64,
 }
 
-/// The right to put in what is being read.
+/// A session that was found alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Known {
+    /// Until when that is taken for granted.
+    pub(crate) until: Timestamp,
+    /// When it ends for good.
+    pub(crate) ends: Timestamp,
+}
 
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -34,54 +43,102 @@ pub(crate) struct Cache {
     inner: Mutex<Inner>,
 }
 
-/// An account: its table and its id.
-type Account = (Arc<str>, Arc<str>);
+/// A record: its table and its id.
+type Record = (Arc<str>, Arc<str>);
 
 #[derive(Debug, Default)]
 struct Inner {
     /// How far the change log has been read; `None` while nobody follows it.
     read_to: Option<Position>,
+    /// When it was last certain that this was all.
+    heard: Option<Timestamp>,
+    /// A place that was the newest at a time; once it is read, the log was heard at that time.
+    awaited: Option<(Position, Timestamp)>,
     next_ticket: u64,
-    accounts: HashMap<Account, Slot>,
-    entries: HashMap<Box<str>, (Proven, Timestamp)>,
+    slots: HashMap<Record, Slot>,
+    entries: HashMap<Box<str>, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    proven: Proven,
+    since: Timestamp,
+    /// The reading of keys by which it was proved.
+    reading: u64,
 }
 
 #[derive(Debug)]
 struct Slot {
-    ticket: Ticket,
+    ticket: u64,
     tokens: Vec<Box<str>>,
+    known: Option<Known>,
 }
 
 impl Cache {
-    pub(crate) fn new(entries_max: usize, age_max: std::time::Duration) -> Cache {
+    pub(crate) fn new(entries_max: usize, age_max: Duration) -> Cache {
         let age_max = i64::try_from(age_max.as_millis()).unwrap_or(i64::MAX);
         Cache { entries_max, age_max, inner: Mutex::default() }
     }
 
-    /// A proven token, if the change log has been read up to `newest`.
-    pub(crate) fn find(&self, token: &str, newest: Position, now: Timestamp) -> Option<Proven> {
+    /// A proven token, if the change log has been read up to `newest`, and by these keys.
+    pub(crate) fn find(&self, token: &str, newest: Position, reading: u64, now: Timestamp) -> Option<Proven> {
         let inner = self.lock();
         if inner.read_to? < newest {
             return None;
         }
-        let (proven, since) = inner.entries.get(token)?;
-        let is_fresh = now.0.checked_sub(since.0).is_some_and(|age| (0..self.age_max).contains(&age));
-        (is_fresh && token::is_alive(proven.claims.exp, now)).then(|| proven.clone())
+        let entry = inner.entries.get(token).filter(|entry| entry.reading == reading)?;
+        let is_fresh = now.0.checked_sub(entry.since.0).is_some_and(|age| (0..self.age_max).contains(&age));
+        (is_fresh && token::is_alive(entry.proven.claims.exp, now)).then(|| entry.proven.clone())
     }
 
-    /// To be taken before the account is read.
+    /// A token whose signature was proved by these keys. Its account and session may have changed since.
+    pub(crate) fn recall(&self, token: &str, reading: u64, now: Timestamp) -> Option<Proven> {
+        let inner = self.lock();
+        let entry = inner.entries.get(token).filter(|entry| entry.reading == reading)?;
+        token::is_alive(entry.proven.claims.exp, now).then(|| entry.proven.clone())
+    }
+
+    /// A session that was found alive, if that is still to be taken for granted.
+    pub(crate) fn known(&self, table: &str, sid: &str, now: Timestamp) -> Option<Known> {
+        let inner = self.lock();
+        inner.read_to?;
+        let known = inner.slots.get(&(Arc::from(table), Arc::from(sid)))?.known?;
+        (now < known.until && now < known.ends).then_some(known)
+    }
+
+    /// To be taken before the record is read.
     pub(crate) fn ticket(&self, table: &str, record: &str) -> Ticket {
         let mut inner = self.lock();
-        if inner.accounts.len() >= self.entries_max {
+        // each token has two: its account's and its session's
+        if inner.slots.len() >= self.entries_max.saturating_mul(2) {
             inner.clear();
         }
         inner.next_ticket += 1;
-        let fresh = Slot { ticket: Ticket(inner.next_ticket), tokens: Vec::new() };
-        inner.accounts.entry((table.into(), record.into())).or_insert(fresh).ticket
+        let record: Record = (table.into(), record.into());
+        let fresh = Slot { ticket: inner.next_ticket, tokens: Vec::new(), known: None };
+        let number = inner.slots.entry(record.clone()).or_insert(fresh).ticket;
+        Ticket { record, number }
     }
 
-    /// Puts a proven token in, unless its account has changed since the ticket.
-    pub(crate) fn keep(&self, ticket: Ticket, token: &str, proven: Proven, now: Timestamp) {
+    /// Says that a session was found alive, unless it has changed since the ticket.
+    pub(crate) fn know(&self, ticket: &Ticket, known: Known) {
+        let mut inner = self.lock();
+        if inner.read_to.is_some()
+            && let Some(slot) = inner.slot(ticket)
+        {
+            slot.known = Some(known);
+        }
+    }
+
+    /// Puts a proven token in, unless its account or its session has changed since the tickets.
+    pub(crate) fn keep(
+        &self,
+        tickets: [&Ticket; 2],
+        token: &str,
+        proven: Proven,
+        reading: u64,
+        now: Timestamp,
+    ) {
         let mut inner = self.lock();
         if inner.read_to.is_none() {
             return;
@@ -89,12 +146,13 @@ impl Cache {
         if inner.entries.len() >= self.entries_max {
             inner.clear();
         }
-        let table = proven.principal.collection.table();
-        let account = (Arc::from(table.as_str()), Arc::from(proven.principal.row.id.as_str()));
-        let Inner { accounts, entries, .. } = &mut *inner;
-        let Some(slot) = accounts.get_mut(&account).filter(|slot| slot.ticket == ticket) else { return };
-        if entries.insert(token.into(), (proven, now)).is_none() {
-            slot.tokens.push(token.into());
+        if !tickets.iter().all(|ticket| inner.slot(ticket).is_some()) {
+            return;
+        }
+        if inner.entries.insert(token.into(), Entry { proven, since: now, reading }).is_none() {
+            for ticket in tickets {
+                inner.slot(ticket).into_iter().for_each(|slot| slot.tokens.push(token.into()));
+            }
         }
     }
 
@@ -112,17 +170,38 @@ impl Cache {
         inner.read_to = None;
     }
 
-    /// Takes out what changes touch.
+    /// The newest place of the log was this at that time.
+    pub(crate) fn hear(&self, newest: Position, at: Timestamp) {
+        let mut inner = self.lock();
+        inner.awaited = Some((newest, at));
+        inner.settle();
+    }
+
+    /// Whether the log has been read up to that.
+    pub(crate) fn has_read(&self, newest: Position) -> bool {
+        self.lock().read_to >= Some(newest)
+    }
+
+    /// Whether the log was not heard for longer than that: an end of a session may have been missed.
+    pub(crate) fn is_stale(&self, limit: Duration, now: Timestamp) -> bool {
+        self.lock().heard.is_none_or(|heard| now < heard || now >= heard.after(limit))
+    }
+
+    /// Takes out what stands on a record that was just changed here; the log will say so a moment later.
+    pub(crate) fn forget(&self, table: &str, record: &str) {
+        self.lock().take_out(&(Arc::from(table), Arc::from(record)));
+    }
+
+    /// Takes out what changes touch. That a record was made is no news to who has read it.
     pub(crate) fn apply(&self, changes: &[Change]) {
         let mut inner = self.lock();
         for change in changes {
-            if let Some(slot) = inner.accounts.remove(&(change.table.clone(), change.record.clone())) {
-                for token in slot.tokens {
-                    inner.entries.remove(&token);
-                }
+            if change.kind != ChangeKind::Create {
+                inner.take_out(&(change.table.clone(), change.record.clone()));
             }
             inner.read_to = inner.read_to.max(Some(change.position));
         }
+        inner.settle();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -133,8 +212,26 @@ impl Cache {
 
 impl Inner {
     fn clear(&mut self) {
-        self.accounts.clear();
+        self.slots.clear();
         self.entries.clear();
+    }
+
+    fn take_out(&mut self, record: &Record) {
+        for token in self.slots.remove(record).into_iter().flat_map(|slot| slot.tokens) {
+            self.entries.remove(&token);
+        }
+    }
+
+    fn slot(&mut self, ticket: &Ticket) -> Option<&mut Slot> {
+        self.slots.get_mut(&ticket.record).filter(|slot| slot.ticket == ticket.number)
+    }
+
+    fn settle(&mut self) {
+        if let Some((newest, at)) = self.awaited
+            && self.read_to >= Some(newest)
+        {
+            (self.heard, self.awaited) = (Some(at), None);
+        }
     }
 }
 
@@ -142,10 +239,12 @@ impl Inner {
 mod tests {
     use std::time::Duration;
 
+    use records::Principal;
     use records::core::collection::{Collection, CollectionKind};
-    use store::{ChangeKind, Row};
+    use store::Row;
 
     use super::*;
+    use crate::session::Claims;
     use crate::token::Purpose;
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -153,16 +252,35 @@ mod tests {
     fn proven(id: &str) -> Proven {
         let collection = Arc::new(Collection::new("pbc_1", "users", CollectionKind::Auth, Vec::new()));
         let row = Arc::new(Row { id: id.into(), rev: 1, shape: 1, body: "{}".into() });
-        let exp = NOW.0 / 1000 + 30;
-        let (collection_id, purpose) = ("pbc_1".to_owned(), Purpose::Auth);
-        let (email, new_email) = (String::new(), String::new());
-        let id = id.into();
-        let claims = Claims { id, collection_id, purpose, email, new_email, refreshable: true, iat: 0, exp };
-        Proven { principal: Arc::new(Principal { collection, row }), claims: Arc::new(claims) }
+        let claims = Claims {
+            id: id.into(),
+            collection_id: "pbc_1".into(),
+            purpose: Purpose::Auth,
+            refreshable: true,
+            iat: 0,
+            exp: NOW.0 / 1000 + 30,
+            sid: format!("s{id}"),
+            renew: 0,
+            mark: String::new(),
+        };
+        let (principal, claims) = (Arc::new(Principal { collection, row }), Arc::new(claims));
+        Proven { principal, claims, ends: Timestamp(i64::MAX) }
+    }
+
+    fn tickets(cache: &Cache, id: &str) -> [Ticket; 2] {
+        [cache.ticket("r_pbc_1", id), cache.ticket("r_sessions", &format!("s{id}"))]
+    }
+
+    fn keep(cache: &Cache, tickets: &[Ticket; 2], token: &str, id: &str, now: Timestamp) {
+        cache.keep(tickets.each_ref(), token, proven(id), 1, now);
     }
 
     fn change(position: i64, record: &str) -> Change {
-        let (table, write) = (Arc::from("r_pbc_1"), Arc::from("w"));
+        change_of("r_pbc_1", position, record)
+    }
+
+    fn change_of(table: &str, position: i64, record: &str) -> Change {
+        let (table, write) = (Arc::from(table), Arc::from("w"));
         let (position, kind) = (Position(position), ChangeKind::Update);
         Change { position, epoch: 0, write, table, record: record.into(), kind, at: NOW, row: None }
     }
@@ -171,13 +289,13 @@ mod tests {
     fn holding() -> Cache {
         let cache = Cache::new(3, Duration::from_secs(10));
         cache.follow(Position(5));
-        let ticket = cache.ticket("r_pbc_1", "a");
-        cache.keep(ticket, "t", proven("a"), NOW);
+        let tickets = tickets(&cache, "a");
+        keep(&cache, &tickets, "t", "a", NOW);
         cache
     }
 
     fn finds(cache: &Cache, newest: i64, now: Timestamp) -> bool {
-        cache.find("t", Position(newest), now).is_some()
+        cache.find("t", Position(newest), 1, now).is_some()
     }
 
     #[test]
@@ -199,13 +317,57 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_its_session_takes_a_token_out() {
+        let cache = holding();
+        cache.apply(&[change_of("r_sessions", 6, "sa")]);
+        assert!(!finds(&cache, 6, NOW));
+    }
+
+    #[test]
+    fn other_keys_prove_anew() {
+        let cache = holding();
+        assert!(cache.find("t", Position(5), 2, NOW).is_none() && cache.recall("t", 2, NOW).is_none());
+        assert!(cache.recall("t", 1, NOW).is_some());
+    }
+
+    #[test]
+    fn a_session_is_known_until_its_time_or_its_end() {
+        let cache = holding();
+        let known = Known { until: NOW.after(Duration::from_secs(600)), ends: Timestamp(i64::MAX) };
+        cache.know(&cache.ticket("r_sessions", "sa"), known);
+        let knows = |seconds| cache.known("r_sessions", "sa", NOW.after(Duration::from_secs(seconds)));
+        assert_eq!([knows(0), knows(599), knows(600)], [Some(known), Some(known), None]);
+        let late = cache.ticket("r_sessions", "sa");
+        cache.apply(&[change_of("r_sessions", 6, "sa")]);
+        cache.know(&late, known);
+        assert_eq!(cache.known("r_sessions", "sa", NOW), None);
+    }
+
+    #[test]
+    fn the_log_is_heard_once_it_is_read_up_to_what_was_the_newest() {
+        let (cache, limit) = (holding(), Duration::from_secs(10));
+        assert!(cache.is_stale(limit, NOW), "nothing was heard yet");
+        cache.hear(Position(6), NOW);
+        assert!(cache.is_stale(limit, NOW), "the sixth is not read yet");
+        cache.apply(&[change(6, "b")]);
+        assert!(!cache.is_stale(limit, NOW.after(Duration::from_secs(9))));
+        assert!(cache.is_stale(limit, NOW.after(limit)));
+        cache.hear(Position(6), NOW.after(limit));
+        assert!(!cache.is_stale(limit, NOW.after(limit)));
+    }
+
+    #[test]
     fn what_was_read_before_a_change_is_not_put_in_after_it() {
         let cache = holding();
         cache.apply(&[change(6, "a")]);
-        let ticket = cache.ticket("r_pbc_1", "a");
+        let its = tickets(&cache, "a");
         cache.apply(&[change(7, "a")]);
-        cache.keep(ticket, "t", proven("a"), NOW);
+        keep(&cache, &its, "t", "a", NOW);
         assert!(!finds(&cache, 7, NOW));
+        let its = tickets(&cache, "a");
+        cache.apply(&[change_of("r_sessions", 8, "sa")]);
+        keep(&cache, &its, "t", "a", NOW);
+        assert!(!finds(&cache, 8, NOW));
     }
 
     #[test]
@@ -213,8 +375,8 @@ mod tests {
         let cache = holding();
         assert!(finds(&cache, 5, NOW.after(Duration::from_secs(9))));
         assert!(!finds(&cache, 5, NOW.after(Duration::from_secs(10))));
-        let ticket = cache.ticket("r_pbc_1", "a");
-        cache.keep(ticket, "t", proven("a"), NOW.after(Duration::from_secs(25)));
+        let its = tickets(&cache, "a");
+        keep(&cache, &its, "t", "a", NOW.after(Duration::from_secs(25)));
         assert!(finds(&cache, 5, NOW.after(Duration::from_secs(29))));
         assert!(!finds(&cache, 5, NOW.after(Duration::from_secs(30))), "the token has expired");
     }
@@ -224,10 +386,10 @@ mod tests {
         let cache = holding();
         for n in 0..100 {
             let id = n.to_string();
-            let ticket = cache.ticket("r_pbc_1", &id);
-            cache.keep(ticket, &id, proven(&id), NOW);
+            let its = tickets(&cache, &id);
+            keep(&cache, &its, &id, &id, NOW);
             let inner = cache.lock();
-            assert!(inner.entries.len() <= 3 && inner.accounts.len() <= 3);
+            assert!(inner.entries.len() <= 3 && inner.slots.len() <= 6);
         }
     }
 }

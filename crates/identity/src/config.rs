@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::fetch::Limits;
 use crate::passkey::RelyingParty;
 use crate::provider::OnService;
+use crate::session::Turns;
 
 /// Limits of sign-in.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -22,6 +23,26 @@ pub struct Config {
     pub cached_tokens_max: usize,
     /// How long a proven token is kept at hand without being proved again.
     pub cached_token_time_max: Span,
+    /// Longest life of a session, however often it is renewed; a collection whose tokens live longer has those.
+    pub session_time_max: Span,
+    /// How long a session is taken for granted after its record was looked at.
+    pub session_renew_after: Span,
+    /// A session that is used is noted as seen once in this time.
+    pub session_seen_every: Span,
+    /// Sessions of one account; of more the one that was not seen for longest ends.
+    pub sessions_per_account_max: usize,
+    /// How long a key signs tokens; then the next one does.
+    pub token_key_time: Span,
+    /// How long before it signs a key is made known to all web servers.
+    pub token_key_notice: Span,
+    /// Keys that are looked at; of more the oldest prove nothing.
+    pub token_keys_max: u64,
+    /// A key that is not known is looked for at most once in this time.
+    pub token_keys_look_every: Span,
+    /// Between two questions to a database server for the newest place of its change log.
+    pub feed_ask_every: Span,
+    /// When the change log was not heard for so long, whoever must be certain of a session has it looked at.
+    pub feed_stale_after: Span,
     /// Wrong tries of one mailed code; then it is void.
     pub code_tries_max: u32,
     /// Mails that may be asked for to one address in `address_window`.
@@ -74,6 +95,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// How keys of tokens follow one another.
+    pub(crate) fn turns(&self) -> Turns {
+        Turns { life: self.token_key_time.0, notice: self.token_key_notice.0 }
+    }
+
     /// The limits of asking providers.
     pub(crate) fn fetch_limits(&self) -> Limits {
         Limits {
@@ -92,6 +118,16 @@ impl Default for Config {
             impersonation_time_max: seconds(10 * 365 * 86_400),
             cached_tokens_max: 10_000,
             cached_token_time_max: seconds(60),
+            session_time_max: seconds(365 * 86_400),
+            session_renew_after: seconds(600),
+            session_seen_every: seconds(600),
+            sessions_per_account_max: 100,
+            token_key_time: seconds(30 * 86_400),
+            token_key_notice: seconds(3600),
+            token_keys_max: 200,
+            token_keys_look_every: seconds(1),
+            feed_ask_every: seconds(2),
+            feed_stale_after: seconds(10),
             code_tries_max: 5,
             mails_per_address_max: 10,
             wrong_words_per_address_max: 10,

@@ -3,8 +3,8 @@
 //! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `browser` (what the pages
 //! of a detour know of one), `mailing` (what is the same wherever a mail is asked for), then the endpoints: `password`,
 //! `request_otp`, `otp`, `oauth2`, `oauth2_begin`, `oauth2_return`, `redirect`, `refresh`, `methods`, `impersonate`,
-//! `file_token`, those of passkeys and of authenticators (`totp`), and those of verification, password reset and e-mail
-//! change.
+//! `file_token`, `end_others`, those of passkeys and of authenticators (`totp`), and those of verification, password reset and
+//! e-mail change.
 
 mod answer;
 mod ask;
@@ -12,6 +12,7 @@ mod browser;
 mod confirm_email_change;
 mod confirm_password_reset;
 mod confirm_verification;
+mod end_others;
 mod file_token;
 mod given;
 mod impersonate;
@@ -74,6 +75,7 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("request-email-change"), post(request_email_change::request))
         .route(&of("confirm-email-change"), post(confirm_email_change::confirm))
         .route(&of("auth-refresh"), post(refresh::refresh))
+        .route(&of("end-other-sessions"), post(end_others::end))
         .route(&of("auth-methods"), get(methods::list))
         .route(&of("impersonate/{id}"), post(impersonate::impersonate))
         .route("/api/files/token", post(file_token::make));

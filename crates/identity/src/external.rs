@@ -11,7 +11,7 @@ mod picture;
 
 use base::secret::Secret;
 use base::time::Timestamp;
-use records::core::collection::{AuthOptions, Collection, SUPERUSERS};
+use records::core::collection::{AuthOptions, Collection};
 use serde_json::{Map, Value};
 
 use crate::callback::{Callback, Given};
@@ -24,7 +24,7 @@ use crate::provider::{self, Kind, Profile, Provider, Written, layer};
 use crate::refusal::Refusal;
 use crate::service::Identity;
 use crate::verifier::{Maker, TIME_MAX_MS, challenge};
-use crate::{detour, flow, token};
+use crate::{detour, flow};
 
 /// Characters of a state that we make.
 const STATE_LENGTH: usize = 30;
@@ -244,13 +244,7 @@ impl Identity {
 
     /// What signs the tickets of callbacks: the same on every web server.
     pub(crate) fn ticket_key(&self) -> Result<[u8; 32], records::Error> {
-        let superusers = self.records().catalog().find(SUPERUSERS).cloned();
-        let secret = superusers.and_then(|found| found.auth.as_ref().map(|auth| auth.token_secret.clone()));
-        let secret = secret.filter(|secret| !secret.is_empty());
-        let secret = secret.ok_or_else(|| {
-            records::Error::refused(base::error::Kind::Internal, "the collection of superusers has no secret")
-        })?;
-        Ok(token::derived(&secret, b"ondol/ticket"))
+        self.house_key(b"ondol/ticket")
     }
 }
 

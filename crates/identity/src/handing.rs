@@ -9,7 +9,6 @@ use records::Error;
 use records::core::change::FLOWS;
 use serde_json::{Value, json};
 use store::{Change, ChangeKind};
-use tokio_util::sync::CancellationToken;
 
 use crate::flow;
 use crate::service::Identity;
@@ -38,37 +37,10 @@ impl Identity {
         flow::put(self.records(), KIND, state, &data, KEPT_MS).await
     }
 
-    /// Tells the clients of this web server what came to another one, until the stop.
-    pub(crate) async fn carry(&self, stop: &CancellationToken) {
-        let store = self.records().store();
-        let mut tail = store.tail(store.position());
-        loop {
-            let changes = tokio::select! {
-                () = stop.cancelled() => return,
-                changes = tail.next() => changes,
-            };
-            match changes {
-                Ok(changes) => {
-                    for change in changes.iter() {
-                        if let Err(error) = self.carry_one(change).await {
-                            tracing::warn!(
-                                error = chain(&error),
-                                "what a provider sent back stays where it came to"
-                            );
-                        }
-                    }
-                }
-                // the store is closed
-                Err(store::Error::Busy) => return,
-                Err(error) => {
-                    tracing::warn!(error = chain(&error), "following the change log begins anew");
-                    tail = store.tail(store.position());
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
-                    }
-                }
-            }
+    /// Tells the clients of this web server what came to another one.
+    pub(crate) async fn carry(&self, change: &Change) {
+        if let Err(error) = self.carry_one(change).await {
+            tracing::warn!(error = chain(&error), "what a provider sent back stays where it came to");
         }
     }
 

@@ -1,8 +1,8 @@
 //! Accounts: who somebody is, how they sign in, and what they get for it.
 //!
-//! Map, in reading order: `token` (pure: the tokens' form and signature), `otp` (pure: mailed codes), `totp` (pure: authenticators'
-//! codes), `letter` (pure: mails'
-//! templates), `cache` (tokens proved a moment ago), `config` and `options` (what the service and a collection say),
+//! Map, in reading order: `session` (who has signed in: its tokens, keys and records), `token` (pure: mailed tokens), `otp`
+//! (pure: mailed codes), `totp` (pure: authenticators' codes), `letter` (pure: mails'
+//! templates), `cache` (what was proved a moment ago), `config` and `options` (what the service and a collection say),
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `own` (the collections that are kept for all
 //! this), `tally` (how often something was done about an address), `post` (mails that wait), `mailed` (what is asked for by
 //! mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for pages), `authenticator` (the way for which none
@@ -14,7 +14,7 @@
 //! is given and what comes back), `oauth2`, `oidc` and `jose` (the protocols: pure messages and checks, and short drivers),
 //! `question` (what is asked about a person), `fetch` (the one guarded way to ask anybody), `refusal` (why somebody does not
 //! get in), `linking` (pure: whose account it is), `external` (all of that in order), `flow` (what may be done once), `handing`
-//! (the answer to the client that waits), `words` (of settings). `oauth1` and `openid2` are older protocols, whose providers
+//! (the answer to the client that waits). `oauth1` and `openid2` are older protocols, whose providers
 //! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
 //! Passkeys: `passkey` (the ceremonies, pure, and their records).
@@ -58,16 +58,19 @@ mod question;
 pub mod refusal;
 mod second;
 mod service;
+mod session;
 pub mod superusers;
 mod sweep;
 mod tally;
 pub mod token;
 mod totp;
 mod verifier;
-mod words;
 
 pub use config::Config;
+pub use mfa::Way;
+pub use origin::Place;
 pub use passkey::RelyingParty;
 pub use post::Outgoing;
 pub use second::Second;
 pub use service::{Identity, Listeners};
+pub use session::{Actor, Beginning, Proven};

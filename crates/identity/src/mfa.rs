@@ -18,13 +18,15 @@ use crate::{authenticator, options, own};
 
 /// A way to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// By password.
     Password,
     /// By a mailed code.
     Otp,
     /// Through a provider.
     OAuth2,
+    /// By an authenticator, or a recovery code of it.
+    Totp,
     /// By a passkey, which its owner has unlocked.
     Passkey,
 }
@@ -32,8 +34,8 @@ pub(crate) enum Way {
 /// What a way that was passed comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It was the second one, or one is enough.
-    Enter,
+    /// It was the second one; this was the first.
+    Enter(Way),
     /// It was the first one: the id for the second.
     Half(String),
     /// What came with it is no half sign-in, or not any more.
@@ -45,13 +47,20 @@ pub(crate) enum Step {
 }
 
 impl Way {
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Way::Password => "password",
             Way::Otp => "otp",
             Way::OAuth2 => "oauth2",
+            Way::Totp => "totp",
             Way::Passkey => "passkey",
         }
+    }
+
+    fn of(word: &str) -> Option<Way> {
+        [Way::Password, Way::Otp, Way::OAuth2, Way::Totp, Way::Passkey]
+            .into_iter()
+            .find(|way| way.word() == word)
     }
 
     /// Whether it proves two things at once: something that one has, and something that one knows or is.
@@ -108,26 +117,29 @@ pub(crate) async fn step(
             if begun.text("recordRef") != record {
                 return Ok(Step::Expired);
             }
-            if begun.text("method") == way.word() {
-                return Ok(Step::SameWay);
-            }
+            let first = match Way::of(begun.text("method")) {
+                Some(first) if first == way => return Ok(Step::SameWay),
+                Some(first) => first,
+                None => return Ok(Step::Expired),
+            };
             tx.delete(&mfas.table(), &half).await?;
-            Ok(Step::Enter)
+            Ok(Step::Enter(first))
         })
     });
     step.await
 }
 
-/// The account of a half sign-in that is still awaited; half and account are held.
+/// The account of a half sign-in that is still awaited, and the way that it has passed; half and account are held.
 pub(crate) async fn half_of(
     tx: &mut Tx,
     identity: &Identity,
     accounts: &Arc<Collection>,
     half: &str,
-) -> Result<Option<Principal>, Error> {
+) -> Result<Option<(Principal, Way)>, Error> {
     let Some(begun) = alive(tx, identity, accounts, half).await? else { return Ok(None) };
     let row = tx.get(&accounts.table(), begun.text("recordRef")).await?;
-    Ok(row.map(|row| Principal { collection: accounts.clone(), row: Arc::new(row) }))
+    let account = row.map(|row| Principal { collection: accounts.clone(), row: Arc::new(row) });
+    Ok(account.zip(Way::of(begun.text("method"))))
 }
 
 /// Ends a half sign-in.

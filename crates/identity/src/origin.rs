@@ -27,11 +27,11 @@ const BROWSER_LENGTH_MAX: usize = 300;
 
 /// Where a request came from.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub struct Place {
     /// The address.
-    pub(crate) address: IpAddr,
+    pub address: IpAddr,
     /// What the browser calls itself.
-    pub(crate) browser: String,
+    pub browser: String,
 }
 
 impl Place {
@@ -45,7 +45,7 @@ impl Place {
         hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn shown_browser(&self) -> String {
+    pub(crate) fn shown_browser(&self) -> String {
         self.browser.chars().filter(|c| !c.is_control()).take(BROWSER_LENGTH_MAX).collect()
     }
 }

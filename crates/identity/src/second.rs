@@ -63,17 +63,19 @@ impl Identity {
     }
 
     /// The account whose half sign-in is completed by a code: a mailed one, or, without an `otp_id`, one of its authenticator.
-    /// `None` when the code or the half is no good.
+    /// With the ways that it has passed. `None` when the code or the half is no good.
     pub async fn finish_second(
         &self,
         accounts: &Arc<Collection>,
         half: &str,
         otp_id: &str,
         code: &str,
-    ) -> Result<Option<Arc<Principal>>, Error> {
+    ) -> Result<Option<(Arc<Principal>, Vec<Way>)>, Error> {
         if otp_id.is_empty() {
             return match authenticator::complete(self, accounts, half, code).await? {
-                authenticator::Found::Account(account) => Ok(Some(account.into())),
+                authenticator::Found::Account(account, first) => {
+                    Ok(Some((account.into(), vec![first, Way::Totp])))
+                }
                 authenticator::Found::Wrong => Ok(None),
                 authenticator::Found::TooOften(_) => Err(too_often()),
             };
@@ -85,8 +87,13 @@ impl Identity {
             Found::Wrong => return Ok(None),
             Found::TooOften(_) => return Err(too_often()),
         };
-        let is_second = !half.is_empty() && mfa::step(self, &account, Way::Otp, half).await? == Step::Enter;
-        Ok(Some(account).filter(|_| is_second))
+        if half.is_empty() {
+            return Ok(None);
+        }
+        match mfa::step(self, &account, Way::Otp, half).await? {
+            Step::Enter(first) => Ok(Some((account, vec![first, Way::Otp]))),
+            _ => Ok(None),
+        }
     }
 }
 

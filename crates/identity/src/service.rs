@@ -4,15 +4,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use base::time::Timestamp;
+use records::core::collection::SUPERUSERS;
 use records::{Authenticate, Error, Moment, Principal, Records};
 use tokio_util::sync::CancellationToken;
 use web::limiter::Limiter;
 
-use crate::cache::{Cache, Proven};
+use crate::cache::Cache;
 use crate::config::Config;
 use crate::external::External;
 use crate::post::{self, Outgoing, Post};
+use crate::session::{Check, Keyring};
 use crate::token::{self, Claims, Key, Purpose};
 use crate::{endpoint, sweep};
 
@@ -27,6 +28,7 @@ struct Inner {
     records: Records,
     limiter: Arc<Limiter>,
     cache: Cache,
+    keyring: Keyring,
     external: External,
     post: Option<Post>,
     listeners: OnceLock<Arc<dyn Listeners>>,
@@ -36,6 +38,9 @@ struct Inner {
 pub trait Listeners: Send + Sync + 'static {
     /// Tells one of them something under a topic that it waits for, once: it waits no longer then. False when it does not wait.
     fn tell(&self, client: &str, topic: &str, what: &serde_json::Value) -> bool;
+
+    /// Sessions have ended: whose token each of them has is to be asked again.
+    fn look_again(&self);
 }
 
 impl Identity {
@@ -43,8 +48,19 @@ impl Identity {
     pub fn new(config: Config, records: Records, limiter: Arc<Limiter>) -> Identity {
         let cache = Cache::new(config.cached_tokens_max, config.cached_token_time_max.0);
         let external = External::new(config.fetch_limits());
-        let (listeners, post) = (OnceLock::new(), None);
-        Identity { inner: Arc::new(Inner { config, records, limiter, cache, external, post, listeners }) }
+        let listeners = OnceLock::new();
+        Identity {
+            inner: Arc::new(Inner {
+                config,
+                records,
+                limiter,
+                cache,
+                keyring: Keyring::default(),
+                external,
+                post: None,
+                listeners,
+            }),
+        }
     }
 
     /// The same, sending mails. To be asked before the handle is shared.
@@ -65,113 +81,9 @@ impl Identity {
         endpoint::router(self.clone())
     }
 
-    /// Works until the stop: keeps proven tokens at hand, sends the mails that wait, clears away what has expired.
+    /// Works until the stop: hears of ended sessions, sends the mails that wait, clears away what has expired.
     pub async fn run(&self, stop: CancellationToken) {
         tokio::join!(self.follow(&stop), post::run(self, &stop), sweep::run(self, &stop));
-    }
-
-    /// Follows the change log until the stop, so that proven tokens can be kept at hand. Without it every token is proved
-    /// against the database each time; so it is on a database server, where another web server may have voided a token
-    /// before this one has heard of it; there the log is followed for what providers send back to other web servers.
-    async fn follow(&self, stop: &CancellationToken) {
-        let (store, cache) = (self.records().store(), &self.inner.cache);
-        if store.is_shared() {
-            return self.carry(stop).await;
-        }
-        while !stop.is_cancelled() {
-            let after = store.position();
-            let mut tail = store.tail(after);
-            cache.follow(after);
-            loop {
-                let changes = tokio::select! {
-                    () = stop.cancelled() => break,
-                    changes = tail.next() => changes,
-                };
-                match changes {
-                    Ok(changes) => cache.apply(&changes),
-                    Err(error) => {
-                        tracing::warn!(
-                            error = base::error::chain(&error),
-                            "following the change log begins anew"
-                        );
-                        break;
-                    }
-                }
-            }
-            cache.rest();
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            }
-        }
-    }
-
-    /// A fresh sign-in token for an account.
-    pub fn sign_in_token(&self, account: &Principal) -> Result<String, Error> {
-        let seconds = account.collection.auth.as_ref().map_or(0, |auth| auth.token_seconds);
-        self.issue(account, Purpose::Auth, Duration::from_secs(seconds), true)
-    }
-
-    /// A token that is never renewed, for acting as an account; of no duration: as long as a plain one.
-    pub(crate) fn static_token(&self, account: &Principal, duration: Duration) -> Result<String, Error> {
-        let usual = account.collection.auth.as_ref().map_or(0, |auth| auth.token_seconds);
-        let duration = if duration.is_zero() { Duration::from_secs(usual) } else { duration };
-        self.issue(account, Purpose::Auth, duration, false)
-    }
-
-    /// A token for downloading protected files.
-    pub fn file_token(&self, account: &Principal) -> Result<String, Error> {
-        let seconds = account.collection.auth.as_ref().map_or(0, |auth| auth.file_token_seconds);
-        self.issue(account, Purpose::File, Duration::from_secs(seconds), false)
-    }
-
-    /// The account and claims of a token that is valid at that moment or later; `None` for any other.
-    pub(crate) async fn prove(
-        &self,
-        token: &str,
-        purpose: Purpose,
-        moment: Moment,
-    ) -> Result<Option<Proven>, Error> {
-        let (records, cache) = (self.records(), &self.inner.cache);
-        let now = records.clock().now();
-        if let Some(proven) = cache.find(token, records.store().position(), now) {
-            let is_current = records
-                .catalog()
-                .find(&proven.claims.collection_id)
-                .is_some_and(|current| Arc::ptr_eq(current, &proven.principal.collection));
-            if is_current && proven.claims.purpose == purpose {
-                return Ok(Some(proven));
-            }
-        }
-        self.prove_anew(token, purpose, moment, now).await
-    }
-
-    async fn prove_anew(
-        &self,
-        token: &str,
-        purpose: Purpose,
-        moment: Moment,
-        now: Timestamp,
-    ) -> Result<Option<Proven>, Error> {
-        let (records, cache) = (self.records(), &self.inner.cache);
-        let Some(unproven) = token::read(token).filter(|t| t.claimed_purpose() == purpose) else {
-            return Ok(None);
-        };
-        let (collection, id) = unproven.claimed_account();
-        let Some(collection) =
-            records.catalog().find(collection).filter(|c| c.id == collection && c.is_auth()).cloned()
-        else {
-            return Ok(None);
-        };
-        let ticket = cache.ticket(collection.table().as_str(), id);
-        let Some(row) = records.find_as_of(moment, &collection, id).await? else { return Ok(None) };
-        let principal = Principal { collection, row };
-        let Some(claims) = self.key(&principal, purpose).and_then(|key| unproven.prove(&key, now)) else {
-            return Ok(None);
-        };
-        let proven = Proven { principal: Arc::new(principal), claims: Arc::new(claims) };
-        cache.keep(ticket, token, proven.clone(), now);
-        Ok(Some(proven))
     }
 
     /// A token that is mailed to an account's address, or to the one that it is to have.
@@ -183,47 +95,35 @@ impl Identity {
         new_email: &str,
     ) -> Result<String, Error> {
         let values = self.records().values(&account.collection, &account.row);
-        let claims = Claims {
-            email: values.text("email").to_owned(),
-            new_email: new_email.to_owned(),
-            ..self.claims(account, purpose, life, false)
-        };
-        self.sign(account, &claims)
-    }
-
-    fn issue(
-        &self,
-        account: &Principal,
-        purpose: Purpose,
-        life: Duration,
-        refreshable: bool,
-    ) -> Result<String, Error> {
-        self.sign(account, &self.claims(account, purpose, life, refreshable))
-    }
-
-    fn claims(&self, account: &Principal, purpose: Purpose, life: Duration, refreshable: bool) -> Claims {
         let now = self.records().clock().now();
-        Claims {
+        let claims = Claims {
             id: account.row.id.clone(),
             collection_id: account.collection.id.clone(),
             purpose,
-            email: String::new(),
-            new_email: String::new(),
-            refreshable,
+            email: values.text("email").to_owned(),
+            new_email: new_email.to_owned(),
             iat: now.0.div_euclid(1000),
             exp: now.after(life).0.div_euclid(1000),
-        }
-    }
-
-    fn sign(&self, account: &Principal, claims: &Claims) -> Result<String, Error> {
-        let key = self.key(account, claims.purpose).ok_or_else(|| {
+        };
+        let key = self.key(account, purpose).ok_or_else(|| {
             let what = "the account has no token key, or its collection no secret";
             Error::refused(base::error::Kind::Internal, what)
         })?;
-        Ok(token::sign(claims, &key))
+        Ok(token::sign(&claims, &key))
     }
 
-    /// The key of an account's tokens, or of its codes.
+    /// What this service alone knows, for one purpose: the same on every web server.
+    pub(crate) fn house_key(&self, purpose: &[u8]) -> Result<[u8; 32], Error> {
+        let superusers = self.records().catalog().find(SUPERUSERS).cloned();
+        let secret = superusers.and_then(|found| found.auth.as_ref().map(|auth| auth.token_secret.clone()));
+        let secret = secret.filter(|secret| !secret.is_empty());
+        let secret = secret.ok_or_else(|| {
+            Error::refused(base::error::Kind::Internal, "the collection of superusers has no secret")
+        })?;
+        Ok(token::derived(&secret, purpose))
+    }
+
+    /// The key of an account's mailed tokens, or of its codes.
     pub(crate) fn key(&self, account: &Principal, purpose: Purpose) -> Option<Key> {
         let auth = account.collection.auth.as_ref()?;
         let values = self.records().values(&account.collection, &account.row);
@@ -248,6 +148,14 @@ impl Identity {
         &self.inner.records
     }
 
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.inner.cache
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.inner.keyring
+    }
+
     pub(crate) fn external(&self) -> &External {
         &self.inner.external
     }
@@ -263,14 +171,23 @@ impl Identity {
 
 impl Authenticate for Identity {
     fn principal<'a>(&'a self, token: &'a str, moment: Moment) -> records::Found<'a> {
-        Box::pin(
-            async move { Ok(self.prove(token, Purpose::Auth, moment).await?.map(|proven| proven.principal)) },
-        )
+        Box::pin(async move {
+            let proven = self.prove(token, Purpose::Auth, moment, Check::Heard).await?;
+            Ok(proven.map(|proven| proven.principal))
+        })
+    }
+
+    fn certain_principal<'a>(&'a self, token: &'a str, moment: Moment) -> records::Found<'a> {
+        Box::pin(async move {
+            let proven = self.prove(token, Purpose::Auth, moment, Check::Certain).await?;
+            Ok(proven.map(|proven| proven.principal))
+        })
     }
 
     fn file_principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
         Box::pin(async move {
-            Ok(self.prove(token, Purpose::File, Moment::default()).await?.map(|proven| proven.principal))
+            let proven = self.prove(token, Purpose::File, Moment::default(), Check::Heard).await?;
+            Ok(proven.map(|proven| proven.principal))
         })
     }
 }

@@ -1,10 +1,10 @@
-//! Clears away what has expired: codes, half sign-ins, tallies, places, and mails that are done with.
+//! Clears away what has expired: codes, half sign-ins, tallies, places, sessions, keys, and mails that are done with.
 
 use std::time::Duration;
 
 use base::time::Timestamp;
 use records::Error;
-use records::core::change::{AUTH_ORIGINS, MAILS, MFAS, OTPS, TALLIES};
+use records::core::change::{AUTH_ORIGINS, KEYS, MAILS, MFAS, OTPS, SESSIONS, TALLIES};
 use records::core::collection::AuthOptions;
 use store::query::Compare;
 use tokio_util::sync::CancellationToken;
@@ -23,9 +23,12 @@ struct Expired {
     state: Option<&'static str>,
 }
 
-/// Clears now and then, until the stop.
+/// Clears now and then, until the stop; and looks after the keys of tokens.
 pub(crate) async fn run(identity: &Identity, stop: &CancellationToken) {
     loop {
+        if let Err(fault) = identity.keyring().look_after(identity).await {
+            tracing::warn!(error = base::error::chain(&fault), "the keys of tokens are looked after later");
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(identity.config().sweep_every.0) => {}
@@ -67,6 +70,9 @@ fn expired(identity: &Identity) -> Vec<Expired> {
         all(MFAS, "created", ago(longest(options::mfa_time))),
         all(TALLIES, "began", ago(config.address_window.0)),
         all(AUTH_ORIGINS, "updated", ago(config.origins_kept.0)),
+        // a token may outlive what was noted last by as long as nothing is noted
+        all(SESSIONS, "idleEnds", ago(config.session_seen_every.0 + config.session_renew_after.0)),
+        all(KEYS, "ends", ago(Duration::ZERO)),
         mails("sent", config.mails_sent_kept.0),
         mails("nobody", config.mails_sent_kept.0),
         mails("failed", config.mails_failed_kept.0),

@@ -1,8 +1,9 @@
-//! Tokens: JWT of one kind only (HS256), signed per account, so that a new token key voids them all.
+//! Mailed tokens: JWT of one kind only (HS256), signed per account, so that a new token key voids them all. (Those of
+//! sessions are in `session`.)
 //!
-//! The payload is what existing clients read: `id`, `collectionId`, `type`, `exp`, `iat`, `refreshable`. The signing key
-//! is derived from the collection's secret, the account's token key and the token's purpose: a file token can't pass
-//! for a sign-in token, nor one account's token for another's.
+//! The payload is what existing clients read: `id`, `collectionId`, `type`, `exp`, `iat`. The signing key is derived from the
+//! collection's secret, the account's token key and the token's purpose: a token for one thing can't pass for another, nor
+//! one account's token for another's.
 //!
 //! Reading has two steps, because the key is only known once the account is: [`read`] gives an [`Unproven`] that tells
 //! whose token it claims to be, [`Unproven::prove`] gives the [`Claims`].
@@ -17,7 +18,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// Longest token that is looked at, in bytes. Ours have about 250, and mailed ones two addresses besides.
+/// Longest token that is looked at, in bytes. Ours have about 500.
 pub const LENGTH_MAX: usize = 2048;
 
 /// `{"alg":"HS256","typ":"JWT"}`: the only header.
@@ -37,10 +38,17 @@ pub enum Purpose {
     PasswordReset,
     /// To take another address: mailed to that one.
     EmailChange,
-    /// No token: the key of mailed codes.
+    /// No token: what mailed codes are made of.
     Otp,
     /// No token: the seed of an authenticator.
     Totp,
+}
+
+impl Purpose {
+    /// Of the tokens that are mailed.
+    fn is_mailed(self) -> bool {
+        matches!(self, Purpose::Verification | Purpose::PasswordReset | Purpose::EmailChange)
+    }
 }
 
 /// What a token says, as it stands in its payload.
@@ -60,16 +68,13 @@ pub struct Claims {
     /// Of a token that takes another address: that one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub new_email: String,
-    /// May be exchanged for a fresh one.
-    #[serde(default)]
-    pub refreshable: bool,
     /// When it was made, in seconds since 1970.
     pub iat: i64,
     /// From when on it is void, in seconds since 1970.
     pub exp: i64,
 }
 
-/// The key that signs the tokens of one account for one purpose.
+/// The key of one account for one purpose: signs its mailed tokens, and marks those of its sessions.
 #[derive(Clone)]
 pub struct Key([u8; 32]);
 
@@ -133,6 +138,9 @@ pub fn read(token: &str) -> Option<Unproven<'_>> {
         return None;
     }
     let claims: Claims = serde_json::from_slice(&BASE64.decode(payload).ok()?).ok()?;
+    if !claims.purpose.is_mailed() {
+        return None;
+    }
     let signature = BASE64.decode(signature).ok()?.try_into().ok()?;
     Some(Unproven { claims, signed, signature })
 }
@@ -183,7 +191,7 @@ mod tests {
         let (id, collection_id) = ("account00000001".to_owned(), "pbc_1".to_owned());
         let (email, new_email) = (String::new(), String::new());
         let (iat, exp) = (1_800_000_000, 1_800_000_060);
-        Claims { id, collection_id, purpose, email, new_email, refreshable: true, iat, exp }
+        Claims { id, collection_id, purpose, email, new_email, iat, exp }
     }
 
     fn key(purpose: Purpose) -> Key {
@@ -196,38 +204,41 @@ mod tests {
 
     #[test]
     fn a_token_says_what_clients_read() {
-        let token = sign(&claims(Purpose::Auth), &key(Purpose::Auth));
+        let token = sign(&claims(Purpose::Verification), &key(Purpose::Verification));
         let payload = token.split('.').nth(1).expect("a payload");
         let payload: serde_json::Value = serde_json::from_slice(&BASE64.decode(payload).unwrap()).unwrap();
         assert_eq!(
             payload,
             serde_json::json!({
-                "id": "account00000001", "collectionId": "pbc_1", "type": "auth", "refreshable": true,
+                "id": "account00000001", "collectionId": "pbc_1", "type": "verification",
                 "iat": 1_800_000_000, "exp": 1_800_000_060
             })
         );
         assert_eq!(BASE64.decode(HEADER).unwrap(), br#"{"alg":"HS256","typ":"JWT"}"#);
-        let proven = read(&token).and_then(|t| t.prove(&key(Purpose::Auth), NOW));
-        assert_eq!(proven, Some(claims(Purpose::Auth)));
+        let proven = read(&token).and_then(|t| t.prove(&key(Purpose::Verification), NOW));
+        assert_eq!(proven, Some(claims(Purpose::Verification)));
     }
 
     #[test]
     fn no_single_changed_character_passes() {
-        let token = sign(&claims(Purpose::Auth), &key(Purpose::Auth));
+        let token = sign(&claims(Purpose::Verification), &key(Purpose::Verification));
         for place in 0..token.len() {
             for other in ["A", "B", ".", "="] {
                 let mut changed = token.clone();
                 changed.replace_range(place..=place, other);
-                assert!(changed == token || !proves(&changed, &key(Purpose::Auth), NOW), "{place} {other}");
+                assert!(
+                    changed == token || !proves(&changed, &key(Purpose::Verification), NOW),
+                    "{place} {other}"
+                );
             }
         }
-        assert!(!proves(&token[..token.len() - 1], &key(Purpose::Auth), NOW));
-        assert!(!proves(&format!("{token}A"), &key(Purpose::Auth), NOW));
+        assert!(!proves(&token[..token.len() - 1], &key(Purpose::Verification), NOW));
+        assert!(!proves(&format!("{token}A"), &key(Purpose::Verification), NOW));
     }
 
     #[test]
     fn the_sender_does_not_choose_the_algorithm() {
-        let token = sign(&claims(Purpose::Auth), &key(Purpose::Auth));
+        let token = sign(&claims(Purpose::Verification), &key(Purpose::Verification));
         let payload = token.split('.').nth(1).expect("a payload");
         for header in [r#"{"alg":"none"}"#, r#"{"alg":"none","typ":"JWT"}"#, r#"{"typ":"JWT","alg":"HS256"}"#]
         {
@@ -239,26 +250,33 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_a_session_has_not_this_form() {
+        for purpose in [Purpose::Auth, Purpose::File, Purpose::Otp] {
+            assert!(read(&sign(&claims(purpose), &key(purpose))).is_none(), "{purpose:?}");
+        }
+    }
+
+    #[test]
     fn a_token_dies_at_its_second() {
-        let token = sign(&claims(Purpose::Auth), &key(Purpose::Auth));
-        assert!(proves(&token, &key(Purpose::Auth), Timestamp(1_800_000_059_999)));
-        assert!(!proves(&token, &key(Purpose::Auth), Timestamp(1_800_000_060_000)));
+        let token = sign(&claims(Purpose::Verification), &key(Purpose::Verification));
+        assert!(proves(&token, &key(Purpose::Verification), Timestamp(1_800_000_059_999)));
+        assert!(!proves(&token, &key(Purpose::Verification), Timestamp(1_800_000_060_000)));
     }
 
     #[test]
     fn a_token_of_another_purpose_account_or_collection_does_not_pass() {
-        let token = sign(&claims(Purpose::File), &key(Purpose::File));
-        assert!(!proves(&token, &key(Purpose::Auth), NOW), "purpose");
+        let token = sign(&claims(Purpose::EmailChange), &key(Purpose::EmailChange));
+        assert!(!proves(&token, &key(Purpose::Verification), NOW), "purpose");
         for (token_key, secret) in [("other", "secret"), ("token-key", "other"), ("token-keysecret", "x")] {
-            let other = Key::derive(Purpose::File, token_key, secret).expect("a key");
+            let other = Key::derive(Purpose::EmailChange, token_key, secret).expect("a key");
             assert!(!proves(&token, &other, NOW), "{token_key} {secret}");
         }
     }
 
     #[test]
     fn without_a_secret_there_is_no_key() {
-        assert!(Key::derive(Purpose::Auth, "", "secret").is_none());
-        assert!(Key::derive(Purpose::Auth, "token-key", "").is_none());
+        assert!(Key::derive(Purpose::Verification, "", "secret").is_none());
+        assert!(Key::derive(Purpose::Verification, "token-key", "").is_none());
     }
 
     #[test]

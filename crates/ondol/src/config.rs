@@ -2,11 +2,10 @@
 //!
 //! It is read in two steps: as written (TOML with the place of every word), then settled into the rooms' own `Config`s.
 //! Everything wrong is reported at once, each fault with its line and the nearest right word. What a room can be told
-//! stands in its `Config` and nowhere else: the list of right words is asked from there (see `keys`).
+//! stands in its `Config` and nowhere else: the list of right words is asked from there (see `base::word`).
 
 mod cache;
 mod database;
-mod keys;
 mod mail;
 mod public;
 mod read;
@@ -23,7 +22,6 @@ use serde::Deserialize;
 use crate::failure::Failure;
 pub(crate) use database::Kept;
 use read::Reader;
-pub(crate) use read::nearest;
 
 /// The name under which the service file is looked for when none is given.
 pub const FILE: &str = "ondol.toml";
@@ -243,6 +241,7 @@ impl StoreSection {
 #[cfg(test)]
 mod tests {
     use base::secret::Secret;
+    use base::word::keys;
     use expect_test::{Expect, expect};
 
     use super::*;
@@ -426,12 +425,12 @@ mod tests {
         shown.url.clear();
         assert_eq!(format!("{shown:#?}"), format!("{:#?}", Config::new(DIR)));
         let words = [
-            keys::keys::<Top>(),
-            keys::keys::<LogConfig>(),
-            keys::keys::<MetricsSection>(),
-            keys::keys::<database::Section>(),
-            keys::keys::<StoreSection>(),
-            keys::keys::<identity::Config>(),
+            keys::<Top>(),
+            keys::<LogConfig>(),
+            keys::<MetricsSection>(),
+            keys::<database::Section>(),
+            keys::<StoreSection>(),
+            keys::<identity::Config>(),
         ];
         for word in words.into_iter().flatten() {
             let is_shown =
@@ -446,7 +445,7 @@ mod tests {
         let block =
             page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
         assert!(Config::parse("docs/mail.md", block).expect("reads").mail.is_some());
-        for word in keys::keys::<mail::Section>() {
+        for word in keys::<mail::Section>() {
             let is_shown = |line: &str| {
                 line.trim_start_matches("# ").split('=').next().is_some_and(|key| key.trim() == *word)
             };

@@ -129,6 +129,10 @@ impl identity::Listeners for Streams {
     fn tell(&self, client: &str, topic: &str, what: &serde_json::Value) -> bool {
         self.0.tell_client(client, topic, what)
     }
+
+    fn look_again(&self) {
+        self.0.look_again();
+    }
 }
 
 /// Before anything is asked: the collections and their rules are as anybody was told, by whichever web server. Of the

@@ -106,6 +106,10 @@ pub trait Authenticate: Send + Sync + 'static {
     /// The account of a sign-in token; `None` for a token that is not (or no longer) valid, at that moment or later.
     fn principal<'a>(&'a self, token: &'a str, moment: Moment) -> Found<'a>;
 
+    /// The same for what touches how somebody signs in: while it can't be said for certain that the session has not ended
+    /// on another web server, it is an error.
+    fn certain_principal<'a>(&'a self, token: &'a str, moment: Moment) -> Found<'a>;
+
     /// The account of a file token (short-lived, in an address).
     fn file_principal<'a>(&'a self, token: &'a str) -> Found<'a>;
 }

@@ -63,6 +63,36 @@ export default [
     assert.equal(pb.authStore.token, token);
   }],
 
+  ["a token names its session, and a refreshed one the same", async ({ members }) => {
+    const { pb } = members.minji;
+    const { sid, renew, exp } = claims(pb.authStore.token);
+    await pb.collection("users").authRefresh();
+    assert.match(sid, /^[a-z0-9]{15}$/);
+    assert.equal(claims(pb.authStore.token).sid, sid);
+    assert.ok(renew < exp);
+  }, { isBeyond: true }],
+
+  ["whoever has signed in sees where, and ends one session or all others", async ({ client, guest }) => {
+    const email = "sessions@example.com";
+    await guest.collection("users").create({ email, password: PASSWORD, passwordConfirm: PASSWORD, name: "sessions" });
+    const [here, there, elsewhere] = [client(), client(), client()];
+    for (const pb of [here, there, elsewhere]) await pb.collection("users").authWithPassword(email, PASSWORD);
+    const sid = (pb) => claims(pb.authStore.token).sid;
+    const seen = await here.collection("_sessions").getFullList();
+    for (const pb of [here, there, elsewhere]) {
+      assert.deepEqual(seen.find((session) => session.id === sid(pb)).methods, ["password"]);
+    }
+    await here.collection("_sessions").delete(sid(there));
+    await refused(401, there.collection("users").authRefresh());
+    await elsewhere.collection("users").authRefresh();
+    await here.send("/api/collections/users/end-other-sessions", { method: "POST" });
+    await refused(401, elsewhere.collection("users").authRefresh());
+    await here.collection("users").authRefresh();
+    assert.deepEqual((await here.collection("_sessions").getFullList()).map((s) => s.id), [sid(here)]);
+    await here.collection("users").delete(here.authStore.record.id);
+    await refused(401, here.collection("users").authRefresh());
+  }, { isBeyond: true }],
+
   ["nobody can't refresh", async ({ client }) => {
     await refused(401, client().collection("users").authRefresh());
   }],

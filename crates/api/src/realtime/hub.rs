@@ -9,7 +9,7 @@ use records::core::catalog::Catalog;
 use records::core::collection::Collection;
 use records::{Authenticate, Moment, Principal, Records};
 use store::{Change, ChangeKind, Position};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,6 +34,8 @@ pub(super) struct Inner {
     pub(super) registry: Arc<Registry>,
     pub(super) replays: Semaphore,
     authenticate: Arc<dyn Authenticate>,
+    /// Told when tokens may have become void.
+    doubt: Notify,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -48,7 +50,10 @@ impl Hub {
         let registry = Arc::new(Registry::new(records.store().position()));
         let replays = Semaphore::new(config.replays_at_once_max.clamp(1, Semaphore::MAX_PERMITS));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        Hub { inner: Arc::new(Inner { config, records, registry, replays, authenticate, tasks, stop }) }
+        let doubt = Notify::new();
+        Hub {
+            inner: Arc::new(Inner { config, records, registry, replays, authenticate, doubt, tasks, stop }),
+        }
     }
 
     /// How many listen.
@@ -102,6 +107,11 @@ impl Hub {
     /// it is in no log, and nobody can ask for it again.
     pub(crate) fn tell(&self, client: &str, topic: &str, what: &serde_json::Value) -> bool {
         self.inner.registry.tell(client, topic, Bytes::from(format!("event:{topic}\ndata:{what}\n\n")))
+    }
+
+    /// Looks at the listeners' tokens again, soon.
+    pub(crate) fn look_again(&self) {
+        self.inner.doubt.notify_one();
     }
 
     /// Tells listeners what happens until `stop` is cancelled or the store is closed; then ends their connections.
@@ -190,13 +200,18 @@ impl Inner {
         });
     }
 
-    /// Looks now and then whether the listeners' tokens are still valid, and at once when the collections change.
+    /// Looks now and then whether the listeners' tokens are still valid; soon when the collections change, at once when
+    /// sessions have ended.
     async fn recheck(&self) {
         let (mut catalog, mut checked) = (self.records.catalog(), Instant::now());
         loop {
-            tokio::time::sleep(LOOK_EVERY.min(self.config.recheck_every.0)).await;
+            let pause = tokio::time::sleep(LOOK_EVERY.min(self.config.recheck_every.0));
+            let is_told = tokio::select! {
+                () = pause => false,
+                () = self.doubt.notified() => true,
+            };
             let now = self.records.catalog();
-            if Arc::ptr_eq(&catalog, &now) && checked.elapsed() < self.config.recheck_every.0 {
+            if !is_told && Arc::ptr_eq(&catalog, &now) && checked.elapsed() < self.config.recheck_every.0 {
                 continue;
             }
             (catalog, checked) = (now, Instant::now());

@@ -55,6 +55,10 @@ impl Authenticate for Tokens {
         Box::pin(self.find(token))
     }
 
+    fn certain_principal<'a>(&'a self, token: &'a str, moment: Moment) -> records::Found<'a> {
+        self.principal(token, moment)
+    }
+
     fn file_principal<'a>(&'a self, token: &'a str) -> records::Found<'a> {
         Box::pin(async move {
             match token.strip_prefix("file:") {

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use base::error::{Fault, Fields, Kind};
 use base::secret::Secret;
-use identity::superusers;
+use identity::{Way, superusers};
 use maud::{Markup, html};
 
 use crate::address;
@@ -39,7 +39,10 @@ pub(crate) async fn submit(
     let (email, password) = (form.get("email").trim(), form.get("password"));
     let faults = match faults_of_making(&shared, &form).await? {
         None => match sign_in::verified(&shared, email, password).await? {
-            Some(account) => return sign_in::entered(&shared, &visitor, &account, "/_/collections"),
+            Some(account) => {
+                let ways = vec![Way::Password];
+                return sign_in::entered(&shared, &visitor, &account, ways, "/_/collections").await;
+            }
             None => return Ok(web::reply::see_other("/_/sign-in")),
         },
         Some(faults) => faults,

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use base::error::{Fault, Kind};
-use identity::{Second, superusers};
+use identity::{Beginning, Second, Way, superusers};
 use maud::{Markup, html};
-use records::Principal;
 use records::core::collection::SUPERUSERS;
+use records::{Moment, Principal};
 
 use crate::address;
 use crate::cookie::{self, Life};
@@ -49,7 +49,9 @@ pub(crate) async fn submit(
     } else {
         match verified(&shared, email, form.get("password")).await {
             Ok(Some(account)) => match shared.identity.ask_second(&Arc::new(account.clone())).await {
-                Ok(Second::Enough) => return entered(&shared, &visitor, &account, to),
+                Ok(Second::Enough) => {
+                    return entered(&shared, &visitor, &account, vec![Way::Password], to).await;
+                }
                 Ok(Second::Code { half, otp_id }) => {
                     let asked = Asked { half: &half, otp_id: &otp_id, to, fault: None };
                     return Ok(web::reply::html(asked.page(visitor.look).into_string()));
@@ -87,7 +89,7 @@ pub(crate) async fn second(
     };
     let (fault, status) =
         match shared.identity.finish_second(&superusers, half, otp_id, form.get("code")).await {
-            Ok(Some(account)) => return entered(&shared, &visitor, &account, to),
+            Ok(Some((account, ways))) => return entered(&shared, &visitor, &account, ways, to).await,
             Ok(None) => (words.second_wrong, StatusCode::UNAUTHORIZED),
             Err(error) if error.kind() == Kind::Busy => (words.busy, StatusCode::TOO_MANY_REQUESTS),
             Err(error) => return Err(error.into()),
@@ -98,13 +100,24 @@ pub(crate) async fn second(
     Ok(response)
 }
 
-/// `POST /_/sign-out`.
-pub(crate) async fn leave(visitor: Visitor) -> Response {
+/// `POST /_/sign-out`: the session ends, wherever its token has got to.
+pub(crate) async fn leave(State(shared): State<Shared>, headers: HeaderMap, visitor: Visitor) -> Response {
+    if let Err(fault) = end(&shared, &headers).await {
+        tracing::warn!(error = base::error::chain(&fault), "a session that was left could not be ended");
+    }
     let to = address::with_query("/_/sign-in", &[("said", Said::SignedOut.code())]);
     let mut response = web::reply::see_other(&to);
     let ended = cookie::set(session::COOKIE, "", Life::Ended, visitor.is_https);
     response.headers_mut().append(SET_COOKIE, ended);
     response
+}
+
+async fn end(shared: &Inner, headers: &HeaderMap) -> Result<(), records::Error> {
+    let Some(token) = cookie::read(headers, session::COOKIE) else { return Ok(()) };
+    match shared.identity.session(token, Moment::default()).await? {
+        Some(proven) => shared.identity.end_session(&proven).await,
+        None => Ok(()),
+    }
 }
 
 /// The superuser whom this address and password name. It takes as long for nobody.
@@ -124,13 +137,15 @@ pub(crate) async fn verified(
 }
 
 /// The reply that begins a session.
-pub(crate) fn entered(
+pub(crate) async fn entered(
     shared: &Inner,
     visitor: &Visitor,
     account: &Principal,
+    ways: Vec<Way>,
     to: &str,
 ) -> Result<Response, Refusal> {
-    let token = shared.identity.sign_in_token(account)?;
+    let beginning = Beginning { ways, place: visitor.place(), actor: None };
+    let token = shared.identity.begin_session(account, &beginning).await?;
     let mut response = web::reply::see_other(address::ours(to));
     let value = cookie::set(session::COOKIE, &token, Life::Session, visitor.is_https);
     response.headers_mut().append(SET_COOKIE, value);

@@ -14,6 +14,7 @@ use web::Problem;
 use super::ask::Ask;
 use crate::mfa::{self, Step, Way};
 use crate::service::Identity;
+use crate::session::Beginning;
 use crate::{authenticator, origin};
 
 /// An account has passed one way to sign in. It enters when that is enough, or when it was the second way; else it is told
@@ -35,10 +36,11 @@ pub(super) async fn enter_with(
     way: Way,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
-    check(identity, &ask, &account).await?;
+    may_enter(identity, &ask, &account).await?;
+    let mut ways = vec![way];
     if !way.is_two() && mfa::is_asked(identity, &ask.request, &account).await? {
         match mfa::step(identity, &account, way, &ask.half).await? {
-            Step::Enter => {}
+            Step::Enter(first) => ways.insert(0, first),
             Step::Half(id) => {
                 let mut body = json!({ "mfaId": id });
                 if authenticator::is_enrolled(identity, &account).await? {
@@ -55,7 +57,7 @@ pub(super) async fn enter_with(
             Step::SameWay => return Err(Problem::invalid("A different authentication method is required.")),
         }
     }
-    admit(identity, ask, account, meta).await
+    admit(identity, ask, account, ways, meta).await
 }
 
 /// An account has passed all ways that are asked for.
@@ -63,11 +65,13 @@ pub(super) async fn admit(
     identity: &Identity,
     ask: Ask,
     account: Arc<Principal>,
+    ways: Vec<Way>,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
-    check(identity, &ask, &account).await?;
+    may_enter(identity, &ask, &account).await?;
     origin::note(identity, &account, &ask.place).await?;
-    let token = identity.sign_in_token(&account)?;
+    let beginning = Beginning { ways, place: ask.place.clone(), actor: None };
+    let token = identity.begin_session(&account, &beginning).await?;
     show(identity, ask, account, token, meta).await
 }
 
@@ -78,7 +82,7 @@ pub(super) async fn signed_in(
     account: Arc<Principal>,
     token: String,
 ) -> Result<Response, Problem> {
-    check(identity, &ask, &account).await?;
+    may_enter(identity, &ask, &account).await?;
     show(identity, ask, account, token, None).await
 }
 
@@ -109,7 +113,7 @@ async fn show(
 }
 
 /// Refuses whom the collection's auth rule keeps out.
-async fn check(identity: &Identity, ask: &Ask, account: &Principal) -> Result<(), Problem> {
+pub(super) async fn may_enter(identity: &Identity, ask: &Ask, account: &Principal) -> Result<(), Problem> {
     match identity.records().may_sign_in(&ask.request, account).await? {
         true => Ok(()),
         false => Err(Problem::new(

@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 use web::Problem;
 use web::form::{Form, Limits};
 
-use crate::cache::Proven;
 use crate::origin::Place;
 use crate::service::Identity;
+use crate::session::{Check, Proven};
 use crate::token::Purpose;
 
 /// A request on an auth collection.
@@ -40,7 +40,8 @@ impl Ask {
     ) -> Result<Ask, Problem> {
         let collection = auth_collection(identity, collection)?;
         let (head, body) = request.into_parts();
-        let caller = caller(identity, &head).await?;
+        // whoever signs in while signed in may touch how the account signs in
+        let caller = caller_as(identity, &head, Check::Certain).await?;
         let query = web::request::query(head.uri.query());
         let text = |name: &str| query.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let shape = Shape { expand: text("expand"), fields: text("fields") };
@@ -71,9 +72,30 @@ pub(super) fn auth_collection(identity: &Identity, name: &str) -> Result<Arc<Col
 
 /// Whoever asks; a token that is not valid counts as none.
 pub(super) async fn caller(identity: &Identity, head: &Parts) -> Result<Option<Proven>, Problem> {
+    caller_as(identity, head, Check::Heard).await
+}
+
+/// The same, as certain as that.
+pub(super) async fn caller_as(
+    identity: &Identity,
+    head: &Parts,
+    check: Check,
+) -> Result<Option<Proven>, Problem> {
     match web::request::token(&head.headers) {
-        Some(token) => Ok(identity.prove(token, Purpose::Auth, moment(head)).await?),
+        Some(token) => Ok(identity.prove(token, Purpose::Auth, moment(head), check).await?),
         None => Ok(None),
+    }
+}
+
+/// Refuses whoever is of another collection than the one that the path names.
+pub(super) fn is_of(identity: &Identity, caller: &Proven, collection: &str) -> Result<(), Problem> {
+    let own = &caller.principal.collection;
+    match identity.records().catalog().find(collection) {
+        Some(asked) if asked.id == own.id => Ok(()),
+        _ => {
+            let message = format!("The request requires auth record from {} collection.", own.name);
+            Err(Problem::forbidden(message))
+        }
     }
 }
 

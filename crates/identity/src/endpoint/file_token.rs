@@ -16,5 +16,5 @@ pub(super) async fn make(
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
     let caller = ask::caller(&identity, &head).await?.ok_or_else(Problem::unauthenticated)?;
-    web::reply::json(&json!({ "token": identity.file_token(&caller.principal)? }))
+    web::reply::json(&json!({ "token": identity.file_token(&caller)? }))
 }

@@ -11,9 +11,10 @@ use records::Principal;
 use serde_json::{Map, Value};
 use web::Problem;
 
-use super::answer::signed_in;
+use super::answer::{may_enter, signed_in};
 use super::ask::{self, Ask};
 use crate::service::Identity;
+use crate::session::{Actor, Beginning};
 
 pub(super) async fn impersonate(
     State(identity): State<Identity>,
@@ -29,7 +30,10 @@ pub(super) async fn impersonate(
     let row = identity.records().find(&ask.collection, &id).await?.ok_or_else(Problem::missing)?;
     let duration = duration(&identity, &ask.request.body)?;
     let account = Principal { collection: ask.collection.clone(), row };
-    let token = identity.static_token(&account, duration)?;
+    let actor = Actor { superuser: caller.principal, life: duration };
+    let beginning = Beginning { ways: Vec::new(), place: ask.place.clone(), actor: Some(actor) };
+    may_enter(&identity, &ask, &account).await?;
+    let token = identity.begin_session(&account, &beginning).await?;
     signed_in(&identity, ask, account.into(), token).await
 }
 

@@ -1,4 +1,5 @@
-//! `POST auth-refresh`: a fresh token for a valid one. A token that may not be renewed comes back as it is.
+//! `POST auth-refresh`: a token with a later end for a valid one, of the same session; the old one stays valid, so that as many
+//! as like may renew at once. A token that may not be renewed comes back as it is.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -9,6 +10,7 @@ use web::Problem;
 use super::answer::signed_in;
 use super::ask::{self, Ask};
 use crate::service::Identity;
+use crate::session::Check;
 
 pub(super) async fn refresh(
     State(identity): State<Identity>,
@@ -17,17 +19,11 @@ pub(super) async fn refresh(
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     ask::count(&identity, &collection, &head, &["authRefresh"])?;
-    let caller = ask::caller(&identity, &head).await?.ok_or_else(Problem::unauthenticated)?;
-    let own = &caller.principal.collection;
-    if identity.records().catalog().find(&collection).is_none_or(|asked| asked.id != own.id) {
-        return Err(Problem::forbidden(format!(
-            "The request requires auth record from {} collection.",
-            own.name
-        )));
-    }
+    let caller = ask::caller_as(&identity, &head, Check::Anew).await?.ok_or_else(Problem::unauthenticated)?;
+    ask::is_of(&identity, &caller, &collection)?;
     let sent = web::request::token(&head.headers).unwrap_or_default().to_owned();
     let ask = Ask::read(&identity, &collection, Request::from_parts(head, body)).await?;
     let account = caller.principal.clone();
-    let token = if caller.claims.refreshable { identity.sign_in_token(&account)? } else { sent };
+    let token = if caller.claims.refreshable { identity.refreshed_token(&caller).await? } else { sent };
     signed_in(&identity, ask, account, token).await
 }

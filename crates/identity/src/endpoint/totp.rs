@@ -10,6 +10,7 @@ use super::answer::admit;
 use super::given::Given;
 use super::mailing;
 use crate::authenticator::{self, Found};
+use crate::mfa::Way;
 use crate::service::Identity;
 
 pub(super) async fn sign_in(
@@ -22,7 +23,9 @@ pub(super) async fn sign_in(
     let code = given.text("code");
     given.done()?;
     match authenticator::complete(&identity, &ask.collection, &ask.half, &code).await? {
-        Found::Account(account) => admit(&identity, ask, account.into(), None).await,
+        Found::Account(account, first) => {
+            admit(&identity, ask, account.into(), vec![first, Way::Totp], None).await
+        }
         Found::Wrong => Err(Problem::invalid("Invalid or expired MFA session or code.")),
         Found::TooOften(used_up) => Err(Problem::too_often(used_up.seconds)),
     }

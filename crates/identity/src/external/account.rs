@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use base::error::{Fault, Fields, Kind};
-use records::core::change::EXTERNAL_AUTHS;
+use records::core::change::{EXTERNAL_AUTHS, SESSIONS};
 use records::core::collection::Collection;
 use records::{Act, Draft, Error, Principal, Request, Shape, Step};
 use serde_json::{Map, Value, json};
@@ -166,7 +166,8 @@ impl Identity {
         let mut steps =
             vec![step(&account.collection.name, Act::Update(account.row.id.clone(), draft(values)))];
         let key = [("collectionRef", account.collection.id.as_str()), ("recordRef", &account.row.id)];
-        for own in records.catalog().all().iter().filter(|own| own.is_system) {
+        // its sessions end with the password
+        for own in records.catalog().all().iter().filter(|own| own.is_system && own.name != SESSIONS) {
             for row in records.find_by(own, &key, IDENTITIES_MAX).await? {
                 steps.push(step(&own.name, Act::Delete(row.id)));
             }

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use base::secret::Secret;
+use base::word::{keys, nearest};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::url::{self, Loopback};
 use super::{About, EmailTrust, FETCHES_MAX, Kind, Provider, fill, preset};
-use crate::words::{keys, nearest};
 use crate::{oauth1, oauth2, oidc, openid2};
 
 /// A layer of settings as it was written; the secret apart, so that nothing prints it.

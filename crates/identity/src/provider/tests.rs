@@ -56,7 +56,7 @@ fn every_preset_is_a_provider_with_nothing_but_its_client() {
 
 #[test]
 fn the_page_tells_of_every_preset_and_every_word() {
-    use crate::words::keys;
+    use base::word::keys;
     let page = include_str!("../../../../docs/sign-in.md");
     let words = [
         keys::<About>(),

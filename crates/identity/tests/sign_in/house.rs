@@ -161,6 +161,11 @@ impl Fixture {
         self.identity.principal(token, records::Moment::default()).await.expect("reads")
     }
 
+    /// Whether a token opens protected files.
+    pub(crate) async fn opens_files(&self, token: &str) -> bool {
+        self.identity.file_principal(token).await.expect("reads").is_some()
+    }
+
     pub(crate) async fn change_password(&self) {
         let body = json!({ "password": "another horse", "passwordConfirm": "another horse" });
         let request = as_superuser(&self.records, &body).await;

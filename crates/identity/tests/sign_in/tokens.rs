@@ -1,5 +1,6 @@
 //! What a token is good for, and until when.
 
+use identity::{Beginning, Place, Way};
 use records::{Authenticate, Principal};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -102,11 +103,13 @@ async fn a_file_token_opens_files_only() {
 }
 
 #[tokio::test]
-async fn a_token_of_another_collection_does_not_pass() {
+async fn nobody_signs_in_as_an_account_of_another_collection() {
     let house = fixture().await;
     let users = house.records.catalog().find("users").expect("there").clone();
     let row = house.records.find(&users, &house.user).await.expect("reads").expect("there");
     let superusers = house.records.catalog().find("_superusers").expect("there").clone();
-    let forged = house.identity.sign_in_token(&Principal { collection: superusers, row }).expect("a token");
-    assert!(house.holder(&forged).await.is_none());
+    let place = Place { address: [127, 0, 0, 1].into(), browser: String::new() };
+    let beginning = Beginning { ways: vec![Way::Password], place, actor: None };
+    let forged = house.identity.begin_session(&Principal { collection: superusers, row }, &beginning).await;
+    assert!(forged.is_err());
 }

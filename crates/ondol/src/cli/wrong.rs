@@ -1,5 +1,6 @@
 //! A command line that can't be read is answered in one line.
 
+use base::word::nearest;
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
@@ -8,7 +9,6 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Cli;
-use crate::config::nearest;
 use crate::failure::Failure;
 
 /// What people who come from other tools say for our verbs.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base::unit::Span;
+use base::word::nearest;
 use serde::{Deserialize, Deserializer, de};
 
 use super::read::Reader;
@@ -135,7 +136,7 @@ impl<'de> Deserialize<'de> for Word {
             "mysql" | "maria" => "MariaDB is the one of its kind that is known: write \"mariadb\"",
             "postgresql" | "pg" | "pgsql" | "psql" => "did you mean \"postgres\"?",
             "sqlite3" => "did you mean \"sqlite\"?",
-            word => match super::nearest(word, &["sqlite", "postgres", "mariadb"]) {
+            word => match nearest(word, &["sqlite", "postgres", "mariadb"]) {
                 Some(near) => return Err(unknown(word, &format!("did you mean \"{near}\"?"))),
                 None => "there are \"sqlite\", \"postgres\" and \"mariadb\"",
             },

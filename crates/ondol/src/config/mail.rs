@@ -42,6 +42,11 @@ impl Section {
                 reader.blame("mail", fault.key, format!("`{}` in [mail]: {}", fault.key, fault.what));
             }
         }
+        if config.check().is_empty()
+            && let Err(error) = mail::Sender::new(config.clone())
+        {
+            reader.blame("mail", "ca", format!("[mail]: {error}"));
+        }
         if url.is_empty() {
             let what = "mails hold links to this service: add url = \"https://…\" above all tables, as people reach it";
             reader.blame("mail", "", what.into());
@@ -101,6 +106,20 @@ mod tests {
             (587, Security::StartTls, "hello@popong.com")
         );
         assert!(Config::parse("ondol.toml", "").expect("reads").mail.is_none());
+    }
+
+    #[test]
+    fn a_file_that_holds_no_certificate_is_told_before_anything_is_sent() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("ca.pem"), "nothing").expect("a file");
+        let (file, text) = (
+            dir.path().join("ondol.toml"),
+            "service = \"popong.com\"\n[mail]\nserver = \"smtp.example.com\"\n",
+        );
+        std::fs::write(&file, format!("{text}from = \"hello@popong.com\"\nca = \"ca.pem\"\n"))
+            .expect("a file");
+        let failure = Config::read(&file).expect_err("no certificate");
+        assert!(failure.lines[0].ends_with(":5: [mail]: `ca` holds no certificate in PEM"), "{failure:?}");
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use base::secret::Secret;
+use base::word::{keys, nearest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::keys::keys;
 use super::secret;
 use crate::failure::Failure;
 
@@ -211,11 +211,4 @@ impl<'a> Reader<'a> {
 
 fn read<T: DeserializeOwned>(table: DeTable<'_>) -> Result<T, toml::de::Error> {
     T::deserialize(ValueDeserializer::from(Spanned::new(0..0, DeValue::Table(table))))
-}
-
-/// The word that was probably meant.
-pub(crate) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
-    let likeness = |known: &str| strsim::jaro_winkler(&word.to_lowercase(), known);
-    let best = words.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) > 0.8).then_some(best)
 }

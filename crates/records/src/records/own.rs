@@ -7,11 +7,13 @@ use base::error::Fields;
 use serde_json::{Map, Value};
 use store::{Row, Tx};
 
+use crate::core::catalog::Catalog;
+use crate::core::change::SESSIONS;
 use crate::core::collection::Collection;
 use crate::core::value::{self, Values};
 use crate::error::Error;
 use crate::records::Records;
-use crate::records::write::{chance, refuse, unique};
+use crate::records::write::{chance, equal_all, refuse, unique};
 
 const CREATE: &str = "Failed to create record.";
 const UPDATE: &str = "Failed to update record.";
@@ -49,7 +51,9 @@ impl Records {
         value::set_automatic(collection, Some(before), &mut after, self.clock().now(), &mut chance);
         let body = value::write(collection, &after);
         let updated = tx.update(&collection.table(), before.text("id"), collection.shape, body).await;
-        updated.map_err(|fault| unique(fault, collection, UPDATE))?.ok_or_else(Error::missing)
+        let row = updated.map_err(|fault| unique(fault, collection, UPDATE))?.ok_or_else(Error::missing)?;
+        end_sessions(tx, &self.catalog(), collection, before, &row).await?;
+        Ok(row)
     }
 
     /// What is wrong with an account that has this address, by field; nothing of it is written.
@@ -69,4 +73,27 @@ impl Records {
         }
         self.inner.passwords.hash(plain).await
     }
+}
+
+/// With a new token key an account's sessions end: their tokens are void.
+pub(super) async fn end_sessions(
+    tx: &mut Tx,
+    catalog: &Catalog,
+    accounts: &Collection,
+    before: &Values,
+    after: &Row,
+) -> Result<(), Error> {
+    if !accounts.is_auth() {
+        return Ok(());
+    }
+    let next = value::read(accounts, &after.id, &after.body);
+    let sessions = catalog.find(SESSIONS).filter(|_| before.text("tokenKey") != next.text("tokenKey"));
+    let whose = [("collectionRef", &*accounts.id), ("recordRef", &*after.id)];
+    let Some((sessions, of_account)) = sessions.and_then(|s| Some((s, equal_all(s, &whose)?))) else {
+        return Ok(());
+    };
+    for session in tx.select(&of_account).await? {
+        tx.delete(&sessions.table(), &session.id).await?;
+    }
+    Ok(())
 }

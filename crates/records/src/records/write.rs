@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::records::bulk::keep_dates;
 use crate::records::cascade::Leftovers;
 use crate::records::once;
+use crate::records::own::end_sessions;
 use crate::records::ready::Ready;
 use crate::records::turn::{Gate, Turn};
 use crate::records::{Draft, Records, Shape, Written};
@@ -196,7 +197,9 @@ impl Turn {
         let Row { id, shape, body, .. } = Arc::unwrap_or_clone(next);
         let updated = tx.update(&table, &id, shape, body).await;
         let updated = updated.map_err(|fault| unique(fault, collection, UPDATE))?;
-        Ok((updated.ok_or_else(Error::missing)?, leftovers))
+        let updated = updated.ok_or_else(Error::missing)?;
+        end_sessions(tx, &self.catalog, collection, &before, &updated).await?;
+        Ok((updated, leftovers))
     }
 
     /// Judges the values of a write and gives the row to be kept, with the hashes of new passwords in it.

@@ -18,6 +18,8 @@ async fn a_new_house_has_superusers_users_and_what_the_house_keeps_for_itself() 
         "_authOrigins",
         "_totps",
         "_passkeys",
+        "_sessions",
+        "_keys",
         "_mails",
         "_tallies",
     ] {

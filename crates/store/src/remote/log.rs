@@ -59,13 +59,17 @@ impl Remote {
 
     /// The newest position, after all that is committed by now has one.
     pub(crate) async fn newest(&self) -> Result<i64, Error> {
-        loop {
-            let ends = self.patiently(|| self.ends()).await?;
-            if !ends.has_fresh {
-                return Ok(ends.newest);
+        let newest = async {
+            loop {
+                let ends = self.patiently(|| self.ends()).await?;
+                if !ends.has_fresh {
+                    return Ok(ends.newest);
+                }
+                self.number().await?;
             }
-            self.number().await?;
-        }
+        };
+        // asked before anything else of a request: it is to tell that the data are elsewhere
+        self.or_left(newest.await).await
     }
 
     /// Gives positions to changes that have none; false when there was none.

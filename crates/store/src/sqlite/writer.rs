@@ -114,14 +114,14 @@ impl Writer {
             Err(error) => return answer_badly(vec![first], &error),
             Ok(newest) => self.shared.live.advance(newest),
         }
-        let mut done = Vec::new();
+        let mut group = Group::default();
         let mut next = Some(first);
         while let Some(job) = next.take() {
-            self.job(job, &mut done);
+            self.job(job, &mut group);
             if !self.tx().is_open() {
                 break;
             }
-            if done.len() < self.group_max {
+            if group.done.len() + group.failed.len() < self.group_max {
                 next = self.queue.try_recv().ok().and_then(|message| match message {
                     Message::Write(job) => Some(job),
                     Message::Wake => None,
@@ -131,9 +131,12 @@ impl Writer {
         match self.tx().commit() {
             Ok(changes) => {
                 self.shared.live.publish(changes);
-                done.into_iter().for_each(|job| job.answer());
+                group.done.into_iter().chain(group.failed).for_each(|job| job.answer());
             }
-            Err(error) => answer_badly(done, &error),
+            Err(error) => {
+                answer_badly(group.done, &error);
+                answer_badly(group.failed, &error);
+            }
         }
         if !self.shared.is_claimed.load(Ordering::Relaxed) {
             return std::thread::sleep(GUEST_PAUSE);
@@ -144,24 +147,24 @@ impl Writer {
         }
     }
 
-    /// Runs one job; it is done when it is to be committed, and answered at once when it failed.
-    fn job(&mut self, mut job: Box<dyn Job>, done: &mut Vec<Box<dyn Job>>) {
+    /// Runs one job. What failed is undone alone.
+    fn job(&mut self, mut job: Box<dyn Job>, group: &mut Group) {
         self.tx().begin_job();
         let outcome = catch_unwind(AssertUnwindSafe(|| job.run(&mut self.tx)));
         let end = match outcome {
             Ok(true) => self.tx().end_job(),
             Ok(false) => {
                 self.tx().undo_job();
-                return job.answer();
+                return group.fail(job);
             }
             Err(_) => Err(Error::Broken { what: "a write panicked" }),
         };
         match end {
-            Ok(()) => done.push(job),
+            Ok(()) => group.done.push(job),
             Err(error) => {
                 self.tx().undo_job();
                 job.fail(error);
-                job.answer();
+                group.fail(job);
             }
         }
     }
@@ -196,6 +199,21 @@ impl Writer {
                 tracing::warn!("trim the change log and the keys of writes: {}", base::error::chain(&error))
             }
         }
+    }
+}
+
+/// The writes that are committed together.
+#[derive(Default)]
+struct Group {
+    /// Those that are to be committed.
+    done: Vec<Box<dyn Job>>,
+    /// Those that failed after others were done: what they failed on may not be durable yet, so they are told with them.
+    failed: Vec<Box<dyn Job>>,
+}
+
+impl Group {
+    fn fail(&mut self, job: Box<dyn Job>) {
+        if self.done.is_empty() { job.answer() } else { self.failed.push(job) }
     }
 }
 

@@ -60,6 +60,8 @@ impl Listeners for Streams {
             _ => false,
         }
     }
+
+    fn look_again(&self) {}
 }
 
 /// A provider of the service file: TOML, and a secret.

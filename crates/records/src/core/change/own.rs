@@ -1,7 +1,7 @@
 //! The collections that the program keeps for itself: what sign-in remembers between two requests, and the mails that wait.
 //!
 //! Their names, fields and rules are those that the wire's clients know, where those know them (`_mfas`, `_otps`,
-//! `_authOrigins`, `_externalAuths`). None of them holds a code, a token or a key.
+//! `_authOrigins`, `_externalAuths`). None of them holds a code or a token, and keys (`_keys`) only sealed.
 //!
 //! To add one: its name, a function, and its line in [`own_collections`]. Rows of an account have the fields `collectionRef`
 //! and `recordRef`: they go with the account when it is deleted.
@@ -31,6 +31,11 @@ pub const PASSKEYS: &str = "_passkeys";
 /// What may be done once, or is kept between two steps of a sign-in.
 pub const FLOWS: &str = "_flows";
 
+/// Sign-ins that have not ended: of whom, since when, from where.
+pub const SESSIONS: &str = "_sessions";
+/// The keys that sign tokens, their private part sealed.
+pub const KEYS: &str = "_keys";
+
 /// Whoever an account's row is about, may see it.
 const OWNER: &str =
     "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
@@ -54,18 +59,10 @@ const PASSKEY_FIXED: [&str; 10] = [
 pub fn own_collections(now: &str) -> Vec<Collection> {
     let mfas = of_account(MFAS, &[text("method")], now);
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
-    let all = [
-        mfas,
-        otps,
-        auth_origins(now),
-        totps(now),
-        external_auths(now),
-        passkeys(now),
-        flows(now),
-        mails(now),
-        tallies(now),
-    ];
-    all.map(Collection::settled).into()
+    let guards = [auth_origins(now), totps(now), external_auths(now), passkeys(now)];
+    let known = [mfas, otps].into_iter().chain(guards).chain([sessions(now)]);
+    let all = known.chain([flows(now), mails(now), tallies(now), keys(now)]);
+    all.map(Collection::settled).collect()
 }
 
 fn totps(now: &str) -> Collection {
@@ -89,12 +86,31 @@ fn external_auths(now: &str) -> Collection {
     external
 }
 
+/// Made by signing in; who deletes one ends it.
+fn sessions(now: &str) -> Collection {
+    let how = [json("methods"), text("userAgent"), text("address"), text("actor").hidden()];
+    let times = [date("lastSeen"), date("idleEnds"), date("ends")];
+    let mut sessions = of_account(SESSIONS, &[&how[..], &times].concat(), now);
+    sessions.rules.delete = sessions.rules.view.clone();
+    add_index(&mut sessions, Repeats::Yes, &["idleEnds"]);
+    sessions
+}
+
+/// Their order is their number, so that of two web servers that make the next one at once, one does.
+fn keys(now: &str) -> Collection {
+    let fields =
+        [number("number").required(), text("public"), text("sealed").hidden(), date("begins"), date("ends")];
+    let mut keys = make(KEYS, &fields, now);
+    add_index(&mut keys, Repeats::No, &["number"]);
+    keys
+}
+
 /// Made by a ceremony with an authenticator; its owner gives it another name and deletes it, and nobody writes the rest. It is
 /// known by the hash of the credential's id, which itself may be longer than an index takes.
 fn passkeys(now: &str) -> Collection {
     let what = [text("credentialId").required(), text("credentialHash").required().hidden()];
     let proof = [text("publicKey").required().hidden(), number("counter").hidden()];
-    let flags = [yes_or_no("backupEligible").hidden(), yes_or_no("backedUp")];
+    let flags = [flag("backupEligible").hidden(), flag("backedUp")];
     let about = [json("transports"), text("name"), date("lastUsed")];
     let fields = [&what[..], &proof, &flags, &about].concat();
     let mut passkeys = of_account(PASSKEYS, &fields, now);
@@ -186,16 +202,12 @@ fn number(name: &str) -> Field {
     Field::new(name, FieldKind::Number { min: None, max: None, is_whole: true }).system()
 }
 
-fn yes_or_no(name: &str) -> Field {
+fn flag(name: &str) -> Field {
     Field::new(name, FieldKind::Bool).system()
 }
 
 fn date(name: &str) -> Field {
     Field::new(name, FieldKind::Date { min: String::new(), max: String::new() }).system()
-}
-
-fn flag(name: &str) -> Field {
-    Field::new(name, FieldKind::Bool).system()
 }
 
 fn json(name: &str) -> Field {

@@ -173,3 +173,18 @@ async fn a_write_that_hides_a_full_disk_fails_all_the_same() {
     assert!(matches!(hiding.await, Err(Error::Full)));
     assert!(ids_on_disk(&dir).is_empty());
 }
+
+#[tokio::test]
+async fn a_write_that_fails_on_another_is_told_so_when_that_one_is_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(&dir, |_| {}).await;
+    for round in 0..50 {
+        let id = format!("id{round}");
+        let second = async {
+            let told = insert(&store, &id).await;
+            (told.is_err(), is_there(&store, &id).await)
+        };
+        let (first, second) = tokio::join!(insert(&store, &id), second);
+        assert_eq!((first.is_ok(), second), (true, (true, true)), "{id}");
+    }
+}

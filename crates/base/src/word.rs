@@ -6,15 +6,15 @@ use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 /// How much two words must be alike for one to be meant by the other.
 const LIKENESS_MIN: f64 = 0.8;
 
-/// The word that was probably meant.
-pub(crate) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
+/// The one of these words that was probably meant by another; `None` where none is like it.
+pub fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
     let likeness = |known: &str| strsim::jaro_winkler(&word.to_lowercase(), known);
     let best = words.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(best) > LIKENESS_MIN).then_some(best)
 }
 
 /// The names of a struct's fields: a derived `Deserialize` announces them to whatever it reads from; this one only listens.
-pub(crate) fn keys<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+pub fn keys<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     let mut names: &'static [&'static str] = &[];
     // it always ends in an error: there is nothing to read
     let _ = T::deserialize(Listener(&mut names));

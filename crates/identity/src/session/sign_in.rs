@@ -1,0 +1,264 @@
+//! A session begins at a sign-in, is renewed, and ends: its record in `_sessions`, and the tokens that stand for it.
+//!
+//! Renewing makes a token with a later end for the same session; nothing is used up by it, so as many as like may renew at
+//! once. Every authentication begins a session of its own.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::chance;
+use base::error::Kind;
+use base::time::Timestamp;
+use records::core::change::SESSIONS;
+use records::{Error, Principal};
+use serde_json::json;
+use store::query::{Compare, Select};
+use store::{Row, Tx};
+
+use super::key::Key;
+use super::prove::Proven;
+use super::token::{self, Claims};
+use crate::mfa::Way;
+use crate::origin::Place;
+use crate::own;
+use crate::service::Identity;
+use crate::token::Purpose;
+
+/// How a session begins.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// The ways that were passed; none of a superuser who acts as the account.
+    pub ways: Vec<Way>,
+    /// From where.
+    pub place: Place,
+    /// Who acts as the account, and for how long; `None` of the account itself.
+    pub actor: Option<Actor>,
+}
+
+/// Who acts as somebody else.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The superuser.
+    pub superuser: Arc<Principal>,
+    /// For how long; zero: as long as a plain token lives.
+    pub life: Duration,
+}
+
+/// The dates of a session.
+#[derive(Clone, Copy, Debug)]
+struct Dates {
+    now: Timestamp,
+    idle_ends: Timestamp,
+    ends: Timestamp,
+}
+
+impl Identity {
+    /// Begins a session of an account that has shown who it is: its token.
+    pub async fn begin_session(&self, account: &Principal, beginning: &Beginning) -> Result<String, Error> {
+        let now = self.records().clock().now();
+        let dates = self.dates(account, beginning.actor.as_ref(), now);
+        let key = self.keyring().signing(self, now, dates.idle_ends).await?;
+        let claims = Claims {
+            refreshable: beginning.actor.is_none(),
+            sid: chance::word(base::id::LENGTH),
+            ..self.claims(account, Purpose::Auth, now, dates.idle_ends)?
+        };
+        let (inside, account, beginning) = (self.clone(), account.clone(), beginning.clone());
+        let sid = claims.sid.clone();
+        let noted = self.records().store().write(move |tx| {
+            Box::pin(async move { note(tx, &inside, &account, &beginning, &sid, dates).await })
+        });
+        noted.await?;
+        Ok(token::sign(&claims, &key))
+    }
+
+    /// A token with a later end for the session of one that was proved. The next key is made on the way, when it is due.
+    pub(crate) async fn refreshed_token(&self, proven: &Proven) -> Result<String, Error> {
+        let now = self.records().clock().now();
+        let exp = now.after(life(&proven.principal)).min(proven.ends);
+        self.keyring().signing(self, now, exp).await?;
+        self.renewed_token(proven)
+    }
+
+    /// The same with the keys that are known; no longer than the one that signs.
+    pub fn renewed_token(&self, proven: &Proven) -> Result<String, Error> {
+        let now = self.records().clock().now();
+        let exp = now.after(life(&proven.principal)).min(proven.ends);
+        self.sign_again(proven, Purpose::Auth, exp, true)
+    }
+
+    /// A token for downloading protected files, as long as its session lasts.
+    pub fn file_token(&self, proven: &Proven) -> Result<String, Error> {
+        let now = self.records().clock().now();
+        let seconds = proven.principal.collection.auth.as_ref().map_or(0, |auth| auth.file_token_seconds);
+        self.sign_again(proven, Purpose::File, now.after(Duration::from_secs(seconds)), false)
+    }
+
+    fn sign_again(
+        &self,
+        proven: &Proven,
+        purpose: Purpose,
+        exp: Timestamp,
+        refreshable: bool,
+    ) -> Result<String, Error> {
+        let now = self.records().clock().now();
+        let keys = self.keyring().known();
+        let none = || Error::refused(Kind::Internal, "there is no key to sign tokens with");
+        let key: &Key = keys.active(now).ok_or_else(none)?;
+        let claims = self.claims(&proven.principal, purpose, now, exp.min(key.ends))?;
+        Ok(token::sign(&Claims { refreshable, sid: proven.claims.sid.clone(), ..claims }, key))
+    }
+
+    fn claims(
+        &self,
+        account: &Principal,
+        purpose: Purpose,
+        now: Timestamp,
+        exp: Timestamp,
+    ) -> Result<Claims, Error> {
+        let values = self.records().values(&account.collection, &account.row);
+        let mark = token::mark(purpose, account, values.text("tokenKey")).ok_or_else(|| {
+            Error::refused(Kind::Internal, "the account has no token key, or its collection no secret")
+        })?;
+        let second = |at: Timestamp| at.0.div_euclid(1000);
+        Ok(Claims {
+            id: account.row.id.clone(),
+            collection_id: account.collection.id.clone(),
+            purpose,
+            refreshable: false,
+            iat: second(now),
+            exp: second(exp),
+            sid: String::new(),
+            renew: second(now.after(self.config().session_renew_after.0).min(exp)),
+            mark,
+        })
+    }
+
+    fn dates(&self, account: &Principal, actor: Option<&Actor>, now: Timestamp) -> Dates {
+        let usual = life(account);
+        match actor.map(|actor| actor.life) {
+            None => {
+                let ends = now.after(usual.max(self.config().session_time_max.0));
+                Dates { now, idle_ends: now.after(usual), ends }
+            }
+            Some(life) => {
+                let ends = now.after(if life.is_zero() { usual } else { life });
+                Dates { now, idle_ends: ends, ends }
+            }
+        }
+    }
+
+    /// Ends a session; nothing happens when it has ended.
+    pub async fn end_session(&self, proven: &Proven) -> Result<(), Error> {
+        self.end(proven, |session, own| session == own).await
+    }
+
+    /// Ends all other sessions of the account.
+    pub async fn end_other_sessions(&self, proven: &Proven) -> Result<(), Error> {
+        self.end(proven, |session, own| session != own).await
+    }
+
+    /// Ends those sessions of an account that are chosen, by what they and the own one are called.
+    async fn end(&self, proven: &Proven, chosen: fn(&str, &str) -> bool) -> Result<(), Error> {
+        let sessions = own::collection(self.records(), SESSIONS)?;
+        let (of_account, sid) = (of(&sessions, &proven.principal), proven.claims.sid.clone());
+        let table = sessions.table();
+        let ended = self.records().store().write(move |tx| {
+            Box::pin(async move {
+                let mut ended = tx.select(&of_account).await?;
+                ended.retain(|row| chosen(&row.id, &sid));
+                for session in &ended {
+                    tx.delete(&table, &session.id).await?;
+                }
+                Ok::<_, Error>(ended)
+            })
+        });
+        for session in ended.await? {
+            self.cache().forget(sessions.table().as_str(), &session.id);
+        }
+        Ok(())
+    }
+
+    /// Whether ends of sessions are heard of here as they happen.
+    pub fn hears_of_ends(&self) -> bool {
+        let (store, now) = (self.records().store(), self.records().clock().now());
+        match store.is_shared() {
+            true => !self.cache().is_stale(self.config().feed_stale_after.0, now),
+            false => self.cache().has_read(store.position()),
+        }
+    }
+}
+
+/// Writes a new session down. Of too many the one that was not seen for longest ends.
+async fn note(
+    tx: &mut Tx,
+    identity: &Identity,
+    account: &Principal,
+    beginning: &Beginning,
+    sid: &str,
+    dates: Dates,
+) -> Result<(), Error> {
+    let (records, sessions) = (identity.records(), own::collection(identity.records(), SESSIONS)?);
+    // held to the end: with a new password that came in between there is nothing to sign in with
+    let row = tx.get(&account.collection.table(), &account.row.id).await?;
+    let token_key = |row: &Row| records.values(&account.collection, row).text("tokenKey").to_owned();
+    if row.is_none_or(|row| token_key(&row) != token_key(&account.row)) {
+        return Err(Error::refused(Kind::Invalid, "Failed to authenticate."));
+    }
+    let there = tx.select(&own::in_order(of(&sessions, account), &sessions, "lastSeen")).await?;
+    let most = identity.config().sessions_per_account_max.max(1);
+    for row in there.iter().take((there.len() + 1).saturating_sub(most)) {
+        tx.delete(&sessions.table(), &row.id).await?;
+    }
+    let actor = beginning.actor.as_ref().map(|actor| &actor.superuser.row.id);
+    let mut methods: Vec<&str> = beginning.ways.iter().map(|way| way.word()).collect();
+    methods.extend(actor.map(|_| "impersonation"));
+    let values = json!({
+        "id": sid,
+        "collectionRef": account.collection.id,
+        "recordRef": account.row.id,
+        "methods": methods,
+        "userAgent": beginning.place.shown_browser(),
+        "address": truncated(beginning.place.address).to_string(),
+        "actor": actor.map(String::as_str).unwrap_or_default(),
+        "lastSeen": dates.now.to_string(),
+        "idleEnds": dates.idle_ends.to_string(),
+        "ends": dates.ends.to_string(),
+    });
+    records.insert_own(tx, &sessions, own::object(values)).await.map(drop)
+}
+
+/// How long a session of an account lasts without being renewed.
+pub(super) fn life(account: &Principal) -> Duration {
+    Duration::from_secs(account.collection.auth.as_ref().map_or(0, |auth| auth.token_seconds))
+}
+
+fn of(sessions: &records::core::collection::Collection, account: &Principal) -> Select {
+    let wanted = [
+        ("collectionRef", Compare::Eq, account.collection.id.as_str()),
+        ("recordRef", Compare::Eq, account.row.id.as_str()),
+    ];
+    own::select(sessions, &wanted)
+}
+
+/// An address without what tells single machines apart: enough to know a session by.
+fn truncated(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & !0xff).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> 48)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_its_network_is_kept() {
+        let kept = |address: &str| truncated(address.parse().expect("an address")).to_string();
+        assert_eq!(kept("203.0.113.77"), "203.0.113.0");
+        assert_eq!(kept("::ffff:203.0.113.77"), "203.0.113.0");
+        assert_eq!(kept("2001:db8:1:2:3:4:5:6"), "2001:db8:1::");
+    }
+}
