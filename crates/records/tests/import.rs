@@ -25,7 +25,8 @@ async fn open() -> (Records, tempfile::TempDir, Option<Database>) {
 }
 
 fn export() -> Vec<Map<String, Value>> {
-    let rule = "@request.auth.id != '' && recordRef = @request.auth.id";
+    let rule = "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
+    let text = |name: &str| json!({ "name": name, "type": "text", "system": true, "required": true });
     [
         json!({
             "id": "posts", "name": "posts", "type": "base", "listRule": "author.handle != '' && title != ''",
@@ -45,8 +46,18 @@ fn export() -> Vec<Map<String, Value>> {
             "passwordAuth": { "enabled": true, "identityFields": ["handle", "email"] },
         }),
         json!({
-            "name": "_mfas", "type": "base", "system": true, "listRule": rule, "viewRule": rule,
-            "fields": [{ "name": "recordRef", "type": "text", "system": true, "required": true }],
+            "id": "pbc_2279338944", "name": "_mfas", "type": "base", "system": true, "listRule": rule, "viewRule": rule,
+            "fields": [text("collectionRef"), text("recordRef"), text("method")],
+            "indexes": ["CREATE INDEX idx_mfas_collectionRef_recordRef ON _mfas (collectionRef, recordRef)"],
+        }),
+        json!({
+            "id": "pbc_2281828961", "name": "_externalAuths", "type": "base", "system": true,
+            "listRule": rule, "viewRule": rule, "deleteRule": rule,
+            "fields": [text("collectionRef"), text("recordRef"), text("provider"), text("providerId")],
+            "indexes": [
+                "CREATE UNIQUE INDEX idx_externalAuths_record_provider ON _externalAuths (collectionRef, recordRef, provider)",
+                "CREATE UNIQUE INDEX idx_externalAuths_collection_provider ON _externalAuths (collectionRef, provider, providerId)",
+            ],
         }),
     ]
     .map(object)
@@ -59,7 +70,7 @@ async fn an_export_comes_through_whole_and_a_second_time_changes_nothing() {
     records.import_collections(&export(), false).await.expect("the export is in order");
     let catalog = records.catalog();
     let first: Vec<Map<String, Value>> = catalog.all().iter().map(|c| change::to_wire(c)).collect();
-    for name in ["_superusers", "users", "posts", "writers", "_mfas"] {
+    for name in ["_superusers", "users", "posts", "writers", "_mfas", "_externalAuths"] {
         assert!(catalog.find(name).is_some(), "{name}");
     }
     assert!(catalog.find("_mfas").is_some_and(|c| c.is_system && c.rules.list.is_some()));
