@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use base::error::Kind;
 use base::time::Timestamp;
+use records::core::change::{EXTERNAL_AUTHS, PASSKEYS};
 use records::core::collection::Collection;
 use records::core::value::Values;
-use records::{Error, Records};
+use records::{Error, Principal, Records};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use store::Tx;
 use store::query::{Compare, Expr, MAIN, Order, Select, Value as Bound};
 
 /// One of those collections.
@@ -85,4 +87,20 @@ mod tests {
         assert_ne!(id(&["ab", ""]), id(&["a", "b"]));
         assert_eq!(id(&[]).len(), 15);
     }
+}
+
+/// Takes away what lets an account in besides its password: passkeys, and links to providers. Of an account that nobody has
+/// verified, nobody knows who added them.
+pub(crate) async fn forget_ways(tx: &mut Tx, records: &Records, account: &Principal) -> Result<(), Error> {
+    for name in [PASSKEYS, EXTERNAL_AUTHS] {
+        let ways = collection(records, name)?;
+        let wanted = [
+            ("collectionRef", Compare::Eq, account.collection.id.as_str()),
+            ("recordRef", Compare::Eq, account.row.id.as_str()),
+        ];
+        for row in tx.select(&select(&ways, &wanted)).await? {
+            tx.delete(&ways.table(), &row.id).await?;
+        }
+    }
+    Ok(())
 }

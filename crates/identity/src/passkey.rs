@@ -28,7 +28,6 @@ mod relying_party;
 mod tests;
 
 pub(crate) use drive::{register, sign_in};
-pub(crate) use kept::forget_all;
 pub use relying_party::RelyingParty;
 
 /// Bytes of a credential's id (WebAuthn level 3, 4).

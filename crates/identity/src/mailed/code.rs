@@ -15,7 +15,7 @@ use store::Tx;
 use crate::service::Identity;
 use crate::tally::{Tally, UsedUp, What};
 use crate::token::Purpose;
-use crate::{options, otp, own, passkey};
+use crate::{options, otp, own};
 
 /// A code that is given back.
 #[derive(Clone, Debug)]
@@ -102,7 +102,8 @@ async fn account_of(
 /// The account with its address marked as verified, since the code came by it.
 ///
 /// Of an account that nobody had verified, nobody knows who made it: where the code alone lets in, its password, its
-/// passkeys and its sessions end here, so that whoever signed up with another person's address is not let in beside that person.
+/// passkeys, its links to providers and its sessions end here, so that whoever signed up with another person's address is not
+/// let in beside that person.
 async fn verified(tx: &mut Tx, identity: &Identity, account: Principal) -> Result<Principal, Error> {
     let records = identity.records();
     let before = records.values(&account.collection, &account.row);
@@ -114,7 +115,7 @@ async fn verified(tx: &mut Tx, identity: &Identity, account: Principal) -> Resul
     if !account.collection.auth.as_ref().is_some_and(options::has_mfa) {
         after.0.insert("password".into(), records::NO_PASSWORD.into());
     }
-    passkey::forget_all(tx, records, &account).await?;
+    own::forget_ways(tx, records, &account).await?;
     let row = records.update_own(tx, &account.collection, &before, after).await?;
     Ok(Principal { row, ..account })
 }

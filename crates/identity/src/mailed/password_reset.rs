@@ -7,7 +7,7 @@ use records::Error;
 use records::core::collection::Collection;
 
 use super::{INVALID, Letter, bad_token};
-use crate::passkey;
+use crate::own;
 use crate::service::Identity;
 use crate::token::Purpose;
 
@@ -34,7 +34,7 @@ impl Identity {
                     Letter::open(tx, &inside, Purpose::PasswordReset, &token, among.as_ref()).await?;
                 let Letter { account, values, .. } = letter.ok_or_else(bad_token)?;
                 if !values.flag("verified") {
-                    passkey::forget_all(tx, inside.records(), &account).await?;
+                    own::forget_ways(tx, inside.records(), &account).await?;
                 }
                 let mut after = values.clone();
                 after.0.insert("password".into(), hash.into());

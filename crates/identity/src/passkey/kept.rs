@@ -13,8 +13,8 @@ use records::core::value::Values;
 use records::{Error, Principal, Records};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use store::Row;
 use store::query::{Compare, Select};
-use store::{Row, Tx};
 
 use super::ceremony::{Known, Registered, Used};
 use super::flaw::Flaw;
@@ -121,15 +121,6 @@ pub(super) async fn note(identity: &Identity, kept: &Kept, used: Used) -> Result
         })
     });
     noted.await
-}
-
-/// Takes all passkeys of an account away: of one that nobody has verified, nobody knows who added them.
-pub(crate) async fn forget_all(tx: &mut Tx, records: &Records, account: &Principal) -> Result<(), Error> {
-    let passkeys = own::collection(records, PASSKEYS)?;
-    for row in tx.select(&whose(&passkeys, account)).await? {
-        tx.delete(&passkeys.table(), &row.id).await?;
-    }
-    Ok(())
 }
 
 fn whose(passkeys: &Collection, account: &Principal) -> Select {

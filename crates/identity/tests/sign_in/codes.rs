@@ -1,9 +1,10 @@
 //! Signing in with mailed codes.
 
 use futures_util::future::join_all;
+use records::{Draft, Shape};
 use serde_json::{Value, json};
 
-use crate::house::{EMAIL, PASSWORD};
+use crate::house::{EMAIL, PASSWORD, as_superuser};
 use crate::mailing::{Mailing, mailing, with_codes};
 
 fn wrong() -> (u16, Value) {
@@ -124,10 +125,23 @@ async fn who_signed_up_with_anothers_address_is_not_let_in_beside_its_owner() {
     let Some(house) = mailing(&with_codes()).await else { return };
     let _running = house.run();
     let squatter = house.house.token().await;
+    let records = &house.house.records;
+    let linked = json!({
+        "collectionRef": records.catalog().find("users").expect("it is there").id, "recordRef": house.house.user,
+        "provider": "github", "providerId": "7",
+    });
+    let asking = as_superuser(records, &linked).await;
+    let draft = Draft { values: asking.body.clone(), uploads: Vec::new() };
+    records.create(&asking, "_externalAuths", draft, &Shape::default()).await.expect("linked");
     let (id, code) = house.asked_code(1).await;
     assert_eq!(give(&house, &id, &code).await.0, 200);
     assert!(house.house.holder(&squatter).await.is_none(), "the session has ended");
     assert_eq!(house.house.sign_in("users", EMAIL, PASSWORD).await.0, 400, "and so has the password");
+    assert_eq!(
+        house.own("_externalAuths").await.len(),
+        0,
+        "and whoever linked a provider is not let in by it"
+    );
     let (id, code) = house.asked_code(2).await;
     let (_, body) = give(&house, &id, &code).await;
     let owner = body["token"].as_str().expect("a token").to_owned();
