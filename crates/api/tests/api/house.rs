@@ -1,7 +1,7 @@
 //! A house to test in: a store, its records, the room behind the front, and people with tokens.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use api::{Means, Service};
 use axum::body::Body;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use store::{Engine, Row, Store};
 use tempfile::TempDir;
 use testbed::Database;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::Front;
@@ -26,14 +27,23 @@ pub(crate) const ROOT: &str = "root";
 pub(crate) struct House {
     pub(crate) records: Records,
     pub(crate) front: Front,
+    service: Service,
+    ended: Arc<Ended>,
     pub(crate) stop: CancellationToken,
     _tasks: JoinSet<()>,
     folder: TempDir,
     _database: Option<Database>,
 }
 
-/// A token is `COLLECTION/ID`, or [`ROOT`].
-struct Tokens(Records);
+/// A token is `COLLECTION/ID`, or [`ROOT`]; one of an ended session is none.
+struct Tokens(Records, Arc<Ended>);
+
+/// The token whose session has ended, and word of whoever asked for it since.
+#[derive(Default)]
+struct Ended {
+    token: Mutex<Option<String>>,
+    was_asked: Notify,
+}
 
 impl Tokens {
     async fn find(&self, token: &str) -> Result<Option<Arc<Principal>>, Error> {
@@ -42,6 +52,10 @@ impl Tokens {
             let collection = catalog.find("_superusers").expect("always there").clone();
             let row = Row { id: "root".into(), rev: 0, shape: collection.shape, body: "{}".into() };
             return Ok(Some(Arc::new(Principal { collection, row: Arc::new(row) })));
+        }
+        if self.1.token.lock().expect("nobody panicked").as_deref() == Some(token) {
+            self.1.was_asked.notify_one();
+            return Ok(None);
         }
         let Some((collection, id)) = token.split_once('/') else { return Ok(None) };
         let Some(collection) = catalog.find(collection).cloned() else { return Ok(None) };
@@ -102,15 +116,23 @@ impl House {
         .expect("opens");
         let web = web::Config::default();
         let limiter = Arc::new(Limiter::new(&web, Clock::System));
-        let authenticate = Arc::new(Tokens(records.clone()));
+        let ended = Arc::<Ended>::default();
+        let authenticate = Arc::new(Tokens(records.clone(), ended.clone()));
         let operators = Operators::default();
         let means = Means { records: records.clone(), authenticate, limiter, operators };
         let service = Service::new(config, means);
         let front = Front::new(service.router(), Arc::new(web));
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        let until = stop.clone();
-        tasks.spawn(async move { service.run(until).await });
-        House { records, front, stop, _tasks: tasks, folder, _database: database }
+        let (until, works) = (stop.clone(), service.clone());
+        tasks.spawn(async move { works.run(until).await });
+        House { records, front, service, ended, stop, _tasks: tasks, folder, _database: database }
+    }
+
+    /// The session of a token ends, and its listeners are looked at.
+    pub(crate) async fn end_session(&self, token: &str) {
+        *self.ended.token.lock().expect("nobody panicked") = Some(token.to_owned());
+        self.service.look_again();
+        self.ended.was_asked.notified().await;
     }
 
     /// Makes a collection with these fields; everybody may do everything.

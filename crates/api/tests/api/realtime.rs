@@ -237,6 +237,24 @@ async fn a_listener_whose_account_is_gone_or_whose_tokens_are_void_is_a_guest() 
 }
 
 #[tokio::test]
+async fn a_listener_whose_session_ends_is_a_guest_at_once() {
+    let config = api::Config { recheck_every: Span(Duration::from_secs(3600)), ..api::Config::default() };
+    let house = house_with(config).await;
+    house.set("posts", json!({ "listRule": "@request.auth.id != '' || title = 'public'" })).await;
+    let (kim, lee) = (house.sign_up("kim").await, house.sign_up("lee").await);
+    let (mut of_kim, mut of_lee) = (Listener::open(&house, None).await, Listener::open(&house, None).await);
+    of_kim.subscribe(&house, &kim, &["posts/*"]).await;
+    of_lee.subscribe(&house, &lee, &["posts/*"]).await;
+    post(&house, "one").await;
+    assert_eq!(of_kim.titles(1).await, ["create one"]);
+    house.end_session(&kim).await;
+    post(&house, "two").await;
+    post(&house, "public").await;
+    assert_eq!(of_kim.titles(1).await, ["create public"]);
+    assert_eq!(of_lee.titles(3).await, ["create one", "create two", "create public"]);
+}
+
+#[tokio::test]
 async fn a_guest_may_become_somebody_but_nobody_becomes_somebody_else() {
     let house = house().await;
     let (kim, lee) = (house.sign_up("kim").await, house.sign_up("lee").await);
