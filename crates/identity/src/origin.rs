@@ -12,7 +12,6 @@ use records::core::collection::Collection;
 use records::{Error, Principal};
 use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
-use store::query::{Compare, Select};
 use store::{Row, Tx};
 
 use crate::post::{Job, Kind, queue};
@@ -55,7 +54,7 @@ pub(crate) async fn note(identity: &Identity, account: &Arc<Principal>, place: &
     let has_alert = account.collection.auth.as_ref().is_some_and(options::has_alert);
     let Some(post) = identity.post().filter(|_| has_alert) else { return Ok(()) };
     let (records, origins) = (identity.records(), own::collection(identity.records(), AUTH_ORIGINS)?);
-    let known = records.store().reader().await?.select(&of(&origins, account)).await?;
+    let known = records.store().reader().await?.select(&own::of_account(&origins, account)).await?;
     let fingerprint = place.fingerprint();
     let now = records.clock().now();
     let is_fresh = |row: &Row| {
@@ -86,7 +85,7 @@ async fn write(
     place: &Place,
 ) -> Result<(), Error> {
     let (records, fingerprint) = (identity.records(), place.fingerprint());
-    let known = tx.select(&own::in_order(of(origins, account), origins, "updated")).await?;
+    let known = tx.select(&own::in_order(own::of_account(origins, account), origins, "updated")).await?;
     let seen =
         known.iter().map(|row| records.values(origins, row)).find(|v| v.text("fingerprint") == fingerprint);
     if let Some(seen) = seen {
@@ -116,14 +115,6 @@ async fn alert(tx: &mut Tx, identity: &Identity, account: &Principal, place: &Pl
     let about = Map::from_iter([("alertInfo".to_owned(), info.into())]);
     let (collection, id) = (account.collection.id.clone(), account.row.id.clone());
     queue(tx, identity, &Job { kind: Kind::AuthAlert, collection, account: id, to, about }).await
-}
-
-fn of(origins: &Collection, account: &Principal) -> Select {
-    let wanted = [
-        ("collectionRef", Compare::Eq, account.collection.id.as_str()),
-        ("recordRef", Compare::Eq, account.row.id.as_str()),
-    ];
-    own::select(origins, &wanted)
 }
 
 #[cfg(test)]

@@ -28,6 +28,15 @@ pub(crate) fn select(collection: &Collection, wanted: &[(&str, Compare, &str)]) 
     Select { filter: Some(Expr::And(terms.collect())), ..Select::table(&collection.table()) }
 }
 
+/// Its records of an account.
+pub(crate) fn of_account(collection: &Collection, account: &Principal) -> Select {
+    let wanted = [
+        ("collectionRef", Compare::Eq, account.collection.id.as_str()),
+        ("recordRef", Compare::Eq, account.row.id.as_str()),
+    ];
+    select(collection, &wanted)
+}
+
 /// The same in the order of a field, the smallest first.
 pub(crate) fn in_order(mut select: Select, collection: &Collection, by: &str) -> Select {
     let column = collection.field(by).map(|field| Expr::Column(MAIN, field.column()));
@@ -77,6 +86,18 @@ pub(crate) fn id(words: &[&str]) -> String {
     id
 }
 
+/// Takes away what lets an account in besides its password: passkeys, and links to providers. Of an account that nobody has
+/// verified, nobody knows who added them.
+pub(crate) async fn forget_ways(tx: &mut Tx, records: &Records, account: &Principal) -> Result<(), Error> {
+    for name in [PASSKEYS, EXTERNAL_AUTHS] {
+        let ways = collection(records, name)?;
+        for row in tx.select(&of_account(&ways, account)).await? {
+            tx.delete(&ways.table(), &row.id).await?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::id;
@@ -87,20 +108,4 @@ mod tests {
         assert_ne!(id(&["ab", ""]), id(&["a", "b"]));
         assert_eq!(id(&[]).len(), 15);
     }
-}
-
-/// Takes away what lets an account in besides its password: passkeys, and links to providers. Of an account that nobody has
-/// verified, nobody knows who added them.
-pub(crate) async fn forget_ways(tx: &mut Tx, records: &Records, account: &Principal) -> Result<(), Error> {
-    for name in [PASSKEYS, EXTERNAL_AUTHS] {
-        let ways = collection(records, name)?;
-        let wanted = [
-            ("collectionRef", Compare::Eq, account.collection.id.as_str()),
-            ("recordRef", Compare::Eq, account.row.id.as_str()),
-        ];
-        for row in tx.select(&select(&ways, &wanted)).await? {
-            tx.delete(&ways.table(), &row.id).await?;
-        }
-    }
-    Ok(())
 }

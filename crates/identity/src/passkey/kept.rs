@@ -14,7 +14,6 @@ use records::{Error, Principal, Records};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use store::Row;
-use store::query::{Compare, Select};
 
 use super::ceremony::{Known, Registered, Used};
 use super::flaw::Flaw;
@@ -36,7 +35,7 @@ pub(crate) fn user_handle(collection: &str, account: &str) -> Vec<u8> {
 /// The passkeys of an account.
 pub(crate) async fn of(records: &Records, account: &Principal) -> Result<Vec<Values>, Error> {
     let passkeys = own::collection(records, PASSKEYS)?;
-    let rows = records.store().reader().await?.select(&whose(&passkeys, account)).await?;
+    let rows = records.store().reader().await?.select(&own::of_account(&passkeys, account)).await?;
     Ok(rows.iter().map(|row| records.values(&passkeys, row)).collect())
 }
 
@@ -66,7 +65,7 @@ pub(super) async fn add(
             // held, so that it is still there and its passkeys are counted one after another
             tx.get(&account.collection.table(), &account.row.id).await?.ok_or_else(Error::missing)?;
             let most = inside.config().passkeys_max;
-            if tx.count(&whose(&passkeys, &account)).await? >= most {
+            if tx.count(&own::of_account(&passkeys, &account)).await? >= most {
                 let what = format!("An account has at most {most} passkeys. Delete one that you don't use.");
                 return Err(Error::refused(Kind::Invalid, what));
             }
@@ -121,14 +120,6 @@ pub(super) async fn note(identity: &Identity, kept: &Kept, used: Used) -> Result
         })
     });
     noted.await
-}
-
-fn whose(passkeys: &Collection, account: &Principal) -> Select {
-    let wanted = [
-        ("collectionRef", Compare::Eq, account.collection.id.as_str()),
-        ("recordRef", Compare::Eq, account.row.id.as_str()),
-    ];
-    own::select(passkeys, &wanted)
 }
 
 fn counter(values: &Values) -> u32 {

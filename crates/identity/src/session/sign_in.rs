@@ -13,7 +13,6 @@ use base::time::Timestamp;
 use records::core::change::SESSIONS;
 use records::{Error, Principal};
 use serde_json::json;
-use store::query::{Compare, Select};
 use store::{Row, Tx};
 
 use super::key::Key;
@@ -162,7 +161,7 @@ impl Identity {
     /// Ends those sessions of an account that are chosen, by what they and the own one are called.
     async fn end(&self, proven: &Proven, chosen: fn(&str, &str) -> bool) -> Result<(), Error> {
         let sessions = own::collection(self.records(), SESSIONS)?;
-        let (of_account, sid) = (of(&sessions, &proven.principal), proven.claims.sid.clone());
+        let (of_account, sid) = (own::of_account(&sessions, &proven.principal), proven.claims.sid.clone());
         let table = sessions.table();
         let ended = self.records().store().write(move |tx| {
             Box::pin(async move {
@@ -206,7 +205,7 @@ async fn note(
     if row.is_none_or(|row| token_key(&row) != token_key(&account.row)) {
         return Err(Error::refused(Kind::Invalid, "Failed to authenticate."));
     }
-    let there = tx.select(&own::in_order(of(&sessions, account), &sessions, "lastSeen")).await?;
+    let there = tx.select(&own::in_order(own::of_account(&sessions, account), &sessions, "lastSeen")).await?;
     let most = identity.config().sessions_per_account_max.max(1);
     for row in there.iter().take((there.len() + 1).saturating_sub(most)) {
         tx.delete(&sessions.table(), &row.id).await?;
@@ -232,14 +231,6 @@ async fn note(
 /// How long a session of an account lasts without being renewed.
 pub(super) fn life(account: &Principal) -> Duration {
     Duration::from_secs(account.collection.auth.as_ref().map_or(0, |auth| auth.token_seconds))
-}
-
-fn of(sessions: &records::core::collection::Collection, account: &Principal) -> Select {
-    let wanted = [
-        ("collectionRef", Compare::Eq, account.collection.id.as_str()),
-        ("recordRef", Compare::Eq, account.row.id.as_str()),
-    ];
-    own::select(sessions, &wanted)
 }
 
 /// An address without what tells single machines apart: enough to know a session by.

@@ -1,7 +1,8 @@
 //! The collections that the program keeps for itself: what sign-in remembers between two requests, and the mails that wait.
 //!
 //! Their names, fields and rules are those that the wire's clients know, where those know them (`_mfas`, `_otps`,
-//! `_authOrigins`, `_externalAuths`). None of them holds a code or a token, and keys (`_keys`) only sealed.
+//! `_authOrigins`, `_externalAuths`). None of them holds a mailed code or a token of ours, and keys (`_keys`) only
+//! sealed. A row of `_flows` may hold a secret shared with a provider, for as long as that is good for; its `data` is hidden.
 //!
 //! To add one: its name, a function, and its line in [`own_collections`]. Rows of an account have the fields `collectionRef`
 //! and `recordRef`: they go with the account when it is deleted.
