@@ -11,6 +11,7 @@ use web::Problem;
 
 use super::answer::enter_with;
 use super::ask::{Ask, count};
+use crate::audit::{self, Entry, Event, Whose};
 use crate::external::account::{Arrival, Outcome};
 use crate::external::{Arrived, Return};
 use crate::mfa::Way;
@@ -40,7 +41,10 @@ pub(super) async fn sign_in(
     let (provider, back) = read(&body, providers)?;
     let arrived = match identity.arrive(&ask.collection, provider, &back).await? {
         Ok(arrived) => arrived,
-        Err(refusal) => return Err(refused(&ask.collection.name, back.provider, refusal)),
+        Err(refusal) => {
+            identity.note_refusal(&ask.collection, back.provider, &refusal, &ask.place).await;
+            return Err(refused(&ask.collection.name, back.provider, refusal));
+        }
     };
     let wanted = match body.get("createData") {
         Some(Value::Object(wanted)) => wanted.clone(),
@@ -56,6 +60,9 @@ pub(super) async fn sign_in(
         }
         Outcome::Refused(why) => {
             tracing::info!(provider = arrived.provider.name, why = why.code(), "a sign-in was not let in");
+            let entry = Entry::new(Event::SignInRefused, Whose::default()).with("way", Way::OAuth2.word());
+            let entry = entry.with("provider", &*arrived.provider.name).with("why", why.code());
+            audit::refused(&identity, &ask.collection, "", ask.place.address, entry).await;
             let fields = Fields::one("provider", why.code(), why.sentence());
             Err(Problem::new(StatusCode::CONFLICT, why.sentence()).with(fields))
         }
