@@ -37,7 +37,7 @@ mod totp_confirm;
 mod totp_disable;
 mod totp_enrol;
 
-pub(crate) use ask::{auth_collection, count, headers, origin};
+pub(crate) use ask::{auth_collection, count, headers, origin, place};
 pub(crate) use refresh::refreshed;
 pub(crate) use request_email_change::change_address;
 

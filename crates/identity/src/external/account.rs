@@ -153,7 +153,7 @@ impl Identity {
         mut before: Vec<Step>,
     ) -> Result<(), Error> {
         before.push(self.identity(arrival, &account.row.id)?);
-        let request = house(self.records(), "POST", &Map::new())?;
+        let request = self.asking(arrival)?;
         self.records().batch(&request, before).await.map(drop)
     }
 
@@ -208,8 +208,7 @@ impl Identity {
             steps.push(step(name, Act::Update(id.clone(), draft(json!({ "verified": true })))));
         }
         steps.push(self.identity(arrival, &id)?);
-        let request = house(records, "POST", &Map::new())?;
-        records.batch(&request, steps).await?;
+        records.batch(&self.asking(arrival)?, steps).await?;
         let made = records.find(arrival.collection, &id).await?.ok_or_else(Error::missing)?;
         let mut account = Principal { collection: arrival.collection.clone(), row: made };
         self.add_picture(&account, profile).await;
@@ -253,6 +252,12 @@ impl Identity {
             "issuer": provider.issuer(),
         });
         Ok(step(&self.identities()?.name, Act::Create(draft(values))))
+    }
+
+    /// The house asks, for whoever arrives from there.
+    fn asking(&self, arrival: &Arrival<'_>) -> Result<Request, Error> {
+        let house = house(self.records(), "POST", &Map::new())?;
+        Ok(Request { from: arrival.request.from, ..house })
     }
 
     fn identities(&self) -> Result<Arc<Collection>, Error> {

@@ -36,10 +36,15 @@ pub const FLOWS: &str = "_flows";
 pub const SESSIONS: &str = "_sessions";
 /// The keys that sign tokens, their private part sealed.
 pub const KEYS: &str = "_keys";
+/// What happened to accounts: who signed in, and what of that was changed by whom.
+pub const AUDIT: &str = "_audit";
 
 /// Whoever an account's row is about, may see it.
 const OWNER: &str =
     "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
+/// The same of what outlives the account.
+const SUBJECT: &str =
+    "@request.auth.id != '' && account = @request.auth.id && accountCollection = @request.auth.collectionId";
 /// Longest text that holds a flow's state, in characters.
 const DATA_MAX: u64 = 100_000;
 /// What of a passkey only the program writes.
@@ -62,7 +67,7 @@ pub fn own_collections(now: &str) -> Vec<Collection> {
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
     let guards = [auth_origins(now), totps(now), external_auths(now), passkeys(now)];
     let known = [mfas, otps].into_iter().chain(guards).chain([sessions(now)]);
-    let all = known.chain([flows(now), mails(now), tallies(now), keys(now)]);
+    let all = known.chain([flows(now), mails(now), tallies(now), keys(now), audit(now)]);
     all.map(Collection::settled).collect()
 }
 
@@ -95,6 +100,18 @@ fn sessions(now: &str) -> Collection {
     sessions.rules.delete = sessions.rules.view.clone();
     add_index(&mut sessions, Repeats::Yes, &["idleEnds"]);
     sessions
+}
+
+/// Written by the house only. It stays when the account goes, so it names the account otherwise than what goes with it.
+fn audit(now: &str) -> Collection {
+    let whom = [text("accountCollection"), text("account"), text("actorCollection"), text("actor").hidden()];
+    let what = [text("event").required(), text("address"), json("detail")];
+    let mut audit = make(AUDIT, &[&what[..], &whom].concat(), now);
+    let subject = Some(SUBJECT.to_owned());
+    audit.rules = Rules { list: subject.clone(), view: subject, ..Rules::default() };
+    add_index(&mut audit, Repeats::Yes, &["accountCollection", "account", "created"]);
+    add_index(&mut audit, Repeats::Yes, &["created"]);
+    audit
 }
 
 /// Their order is their number, so that of two web servers that make the next one at once, one does.
