@@ -33,6 +33,10 @@ pub struct Config {
     pub sessions_per_account_max: usize,
     /// How long after a sign-in nobody is asked anew who it is, before a page changes how the account signs in.
     pub sign_in_fresh_for: Span,
+    /// How long an invitation may be accepted.
+    pub invitation_time: Span,
+    /// How long the link of a sign-up may be followed.
+    pub sign_up_time: Span,
     /// How long a key signs tokens; then the next one does.
     pub token_key_time: Span,
     /// How long before it signs a key is made known to all web servers.
@@ -133,6 +137,8 @@ impl Default for Config {
             session_seen_every: seconds(600),
             sessions_per_account_max: 100,
             sign_in_fresh_for: seconds(300),
+            invitation_time: seconds(7 * 86_400),
+            sign_up_time: seconds(3600),
             token_key_time: seconds(30 * 86_400),
             token_key_notice: seconds(3600),
             token_keys_max: 200,

@@ -14,6 +14,7 @@ mod end_others;
 mod file_token;
 mod given;
 mod impersonate;
+mod invite;
 mod mailing;
 mod methods;
 mod oauth2;
@@ -38,6 +39,7 @@ mod totp_disable;
 mod totp_enrol;
 
 pub(crate) use ask::{auth_collection, count, headers, origin, place};
+pub(crate) use given::is_address;
 pub(crate) use refresh::refreshed;
 pub(crate) use request_email_change::change_address;
 
@@ -79,6 +81,7 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("auth-refresh"), post(refresh::refresh))
         .route(&of("end-other-sessions"), post(end_others::end))
         .route(&of("auth-methods"), get(methods::list))
+        .route(&of("invite"), post(invite::invite))
         .route(&of("impersonate/{id}"), post(impersonate::impersonate))
         .route("/api/files/token", post(file_token::make));
     router.with_state(identity)

@@ -17,7 +17,7 @@
 //! (the answer to the client that waits). `oauth1` and `openid2` are older protocols, whose providers
 //! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
-//! Pages: `language`, `browser` (what is known of one), `page` (those of sign-in).
+//! Invitations: `invitation`. Pages: `language`, `browser` (what is known of one), `page` (those of sign-in).
 //!
 //! Passkeys: `passkey` (the ceremonies, pure, and their records).
 //!
@@ -42,6 +42,7 @@ mod external;
 pub mod fetch;
 mod flow;
 mod handing;
+mod invitation;
 mod jose;
 mod language;
 mod letter;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base::time::Timestamp;
 use records::Error;
-use records::core::change::{AUDIT, AUTH_ORIGINS, KEYS, MAILS, MFAS, OTPS, SESSIONS, TALLIES};
+use records::core::change::{AUDIT, AUTH_ORIGINS, INVITATIONS, KEYS, MAILS, MFAS, OTPS, SESSIONS, TALLIES};
 use records::core::collection::{AuthOptions, Collection};
 use store::Row;
 use store::query::Compare;
@@ -92,6 +92,7 @@ fn expired(identity: &Identity) -> Vec<Expired> {
         all(AUTH_ORIGINS, "updated", ago(config.origins_kept.0)),
         // a token may outlive what was noted last by as long as nothing is noted
         all(SESSIONS, "idleEnds", ago(config.session_seen_every.0 + config.session_renew_after.0)),
+        all(INVITATIONS, "expires", ago(Duration::ZERO)),
         all(KEYS, "ends", ago(Duration::ZERO)),
         all(AUDIT, "created", ago(config.audit_kept.0)),
         mails("sent", config.mails_sent_kept.0),

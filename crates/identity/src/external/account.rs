@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use base::error::{Fault, Fields, Kind};
-use records::core::change::{EXTERNAL_AUTHS, SESSIONS};
+use records::core::change::{AUDIT, EXTERNAL_AUTHS, SESSIONS};
 use records::core::collection::Collection;
 use records::{Act, Draft, Error, Principal, Request, Shape, Step};
 use serde_json::{Map, Value, json};
@@ -161,20 +161,31 @@ impl Identity {
     /// all tokens are void, and whoever else was linked to it is not.
     async fn take_over(&self, arrival: &Arrival<'_>, account: Principal) -> Result<Arc<Principal>, Error> {
         let records = self.records();
-        let password = base::chance::word(PASSWORD_LENGTH);
+        let steps = self.surrender(&account, &base::chance::word(PASSWORD_LENGTH)).await?;
+        self.link(arrival, &account, steps).await?;
+        let row = records.find(&account.collection, &account.row.id).await?.ok_or_else(Error::missing)?;
+        Ok(Arc::new(Principal { collection: account.collection, row }))
+    }
+
+    /// The steps by which an account that only claims its address becomes whoever has proved it, with this password: all ways
+    /// in that others may have added go, and its sessions with the password.
+    pub(crate) async fn surrender(&self, account: &Principal, password: &str) -> Result<Vec<Step>, Error> {
+        let records = self.records();
         let values = json!({ "password": password, "passwordConfirm": password, "verified": true });
         let mut steps =
             vec![step(&account.collection.name, Act::Update(account.row.id.clone(), draft(values)))];
         let key = [("collectionRef", account.collection.id.as_str()), ("recordRef", &account.row.id)];
-        // its sessions end with the password
-        for own in records.catalog().all().iter().filter(|own| own.is_system && own.name != SESSIONS) {
+        for own in records
+            .catalog()
+            .all()
+            .iter()
+            .filter(|own| own.is_system && ![SESSIONS, AUDIT].contains(&&*own.name))
+        {
             for row in records.find_by(own, &key, IDENTITIES_MAX).await? {
                 steps.push(step(&own.name, Act::Delete(row.id)));
             }
         }
-        self.link(arrival, &account, steps).await?;
-        let row = records.find(&account.collection, &account.row.id).await?.ok_or_else(Error::missing)?;
-        Ok(Arc::new(Principal { collection: account.collection, row }))
+        Ok(steps)
     }
 
     /// Makes an account by the create rule; the house adds what only it may say.

@@ -32,6 +32,9 @@ pub const PASSKEYS: &str = "_passkeys";
 /// What may be done once, or is kept between two steps of a sign-in.
 pub const FLOWS: &str = "_flows";
 
+/// Those who may make an account with an address, once it is proved: superusers have invited them, or they have asked to sign up.
+pub const INVITATIONS: &str = "_invitations";
+
 /// Sign-ins that have not ended: of whom, since when, from where.
 pub const SESSIONS: &str = "_sessions";
 /// The keys that sign tokens, their private part sealed.
@@ -67,7 +70,7 @@ pub fn own_collections(now: &str) -> Vec<Collection> {
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
     let guards = [auth_origins(now), totps(now), external_auths(now), passkeys(now)];
     let known = [mfas, otps].into_iter().chain(guards).chain([sessions(now)]);
-    let all = known.chain([flows(now), mails(now), tallies(now), keys(now), audit(now)]);
+    let all = known.chain([flows(now), mails(now), tallies(now), keys(now), audit(now), invitations(now)]);
     all.map(Collection::settled).collect()
 }
 
@@ -147,6 +150,21 @@ fn flows(now: &str) -> Collection {
     add_index(&mut flows, Repeats::No, &["kind", "key"]);
     add_index(&mut flows, Repeats::Yes, &["expires"]);
     flows
+}
+
+/// Of one address there is one: who is invited anew, follows the newer link.
+fn invitations(now: &str) -> Collection {
+    let fields = [
+        text("collectionRef").required(),
+        text("email").required(),
+        text("by"),
+        json("values"),
+        date("expires"),
+    ];
+    let mut invitations = make(INVITATIONS, &fields, now);
+    add_index(&mut invitations, Repeats::No, &["collectionRef", "email"]);
+    add_index(&mut invitations, Repeats::Yes, &["expires"]);
+    invitations
 }
 
 fn mails(now: &str) -> Collection {
