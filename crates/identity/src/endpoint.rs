@@ -22,7 +22,6 @@ mod oauth2_begin;
 mod oauth2_return;
 mod otp;
 mod passkey;
-mod passkey_page;
 mod passkey_register;
 mod passkey_register_options;
 mod passkey_sign_in_options;
@@ -49,9 +48,6 @@ use axum::routing::{get, post};
 use crate::detour;
 use crate::service::Identity;
 
-/// Our own page of passkeys.
-const PASSKEY_PAGE: &str = "/auth/passkey";
-
 pub(crate) fn router(identity: Identity) -> Router {
     let of = |name: &str| format!("/api/collections/{{collection}}/{name}");
     let by_detour = |path: &str| format!("{path}/{{collection}}/{{provider}}");
@@ -67,7 +63,6 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("passkey-register"), post(passkey_register::make))
         .route(&of("passkey-sign-in-options"), post(passkey_sign_in_options::make))
         .route(&of("auth-with-passkey"), post(passkey::sign_in))
-        .route(PASSKEY_PAGE, get(passkey_page::show))
         .route(&of("auth-with-totp"), post(totp::sign_in))
         .route(&of("totp-enrol"), post(totp_enrol::enrol))
         .route(&of("totp-confirm"), post(totp_confirm::confirm))

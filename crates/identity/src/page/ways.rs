@@ -167,7 +167,7 @@ fn others(visitor: &Visitor, goal: &Goal, mark: &str, offer: &Offer, has_more: b
 
 fn through(visitor: &Visitor, label: &str) -> String {
     match visitor.language {
-        crate::language::Language::Korean => format!("{label}(으)로 계속"),
+        crate::language::Language::Korean => format!("{label} 계정으로 계속"),
         crate::language::Language::English => format!("Continue with {label}"),
     }
 }
