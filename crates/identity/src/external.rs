@@ -15,12 +15,12 @@ use records::core::collection::{AuthOptions, Collection};
 use serde_json::{Map, Value};
 
 use crate::callback::{Callback, Given};
-use crate::fetch::{Fetch, Limits};
+use crate::fetch::{Fetch, Limits, transcript};
 use crate::oauth2::{self, Leaving, Pkce, Token};
 use crate::oidc;
 use crate::oidc::directory::{Directory, Patience};
 use crate::oidc::drive::Drive;
-use crate::provider::{self, Kind, Profile, Provider, Written, layer};
+use crate::provider::{self, Faults, Kind, Profile, Provider, Written, layer};
 use crate::refusal::Refusal;
 use crate::service::Identity;
 use crate::verifier::{Maker, TIME_MAX_MS, challenge};
@@ -77,21 +77,31 @@ impl External {
 impl Identity {
     /// The providers that a collection offers. One whose settings are wrong is left out, and the log says why.
     pub(crate) fn providers(&self, collection: &Collection) -> Vec<Provider> {
-        let offered = self.offered(collection);
-        let load = |(name, own): (String, Option<Written>)| {
-            let service =
-                self.config().providers.get(&name).filter(|service| service.is_for(&collection.name));
-            let layers: Vec<&Written> =
-                service.map(|service| &service.written).into_iter().chain(&own).collect();
-            match provider::load(&name, &layers, self.config().may_ask_loopback) {
-                Ok(provider) => Some(provider),
-                Err(faults) => {
-                    tracing::warn!(provider = name, collection = collection.name, %faults, "a provider is not offered");
-                    None
-                }
+        let load = |(name, own): (String, Option<Written>)| match self.load(collection, &name, own.as_ref()) {
+            Ok(provider) => Some(provider),
+            Err(faults) => {
+                tracing::warn!(provider = name, collection = collection.name, %faults, "a provider is not offered");
+                None
             }
         };
-        offered.into_iter().filter_map(load).collect()
+        self.offered(collection).into_iter().filter_map(load).collect()
+    }
+
+    /// What the providers that a collection names are called, whether or not their settings are right.
+    pub fn provider_names(&self, collection: &Collection) -> Vec<String> {
+        self.offered(collection).into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// A provider of a collection by its name, or what is wrong with its settings; `None` where there is none.
+    pub(crate) fn loaded(&self, collection: &Collection, name: &str) -> Option<Result<Provider, Faults>> {
+        let (name, own) = self.offered(collection).into_iter().find(|(known, _)| known == name)?;
+        Some(self.load(collection, &name, own.as_ref()))
+    }
+
+    fn load(&self, collection: &Collection, name: &str, own: Option<&Written>) -> Result<Provider, Faults> {
+        let service = self.config().providers.get(name).filter(|service| service.is_for(&collection.name));
+        let layers: Vec<&Written> = service.map(|service| &service.written).into_iter().chain(own).collect();
+        provider::load(name, &layers, self.config().may_ask_loopback)
     }
 
     /// Names, with what the collection itself says of them: its own first, then those of the service.
@@ -127,6 +137,7 @@ impl Identity {
                 Ok(Err(refusal)) => base::error::chain(&refusal),
                 Err(_) => "the provider took too long to say where people agree".to_owned(),
             };
+        transcript::note(&cause);
         tracing::warn!(provider = provider.name, cause, "a provider is not offered now");
         None
     }

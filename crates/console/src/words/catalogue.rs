@@ -35,6 +35,9 @@ catalogue! {
     // signing in
     sign_in: "Sign in", "로그인";
     sign_in_lead: "For those who look after this service.", "서비스를 돌보는 분들을 위한 곳이에요.";
+    providers: "Services to sign in through", "로그인 서비스";
+    providers_lead: "Each can be tried: you see what goes to and fro, and nobody is signed in. You sign in there once more.", "하나씩 시험해 볼 수 있어요. 오간 것만 보여 주고 아무도 로그인되지 않아요. 거기서 한 번 더 로그인해 주세요.";
+    try_it: "Try", "시험하기";
     email: "E-mail", "이메일";
     password: "Password", "비밀번호";
     password_again: "Password again", "비밀번호 확인";

@@ -60,17 +60,11 @@ impl Identity {
     }
 
     async fn try_admit(&self, arrival: &Arrival<'_>) -> Result<Outcome, Error> {
-        let Arrival { collection, request, arrived, .. } = *arrival;
+        let Arrival { collection, request, .. } = *arrival;
         let caller = request.auth.clone().filter(|caller| caller.collection.id == collection.id);
         let known = self.known(arrival).await?;
         let namesake = self.namesake(arrival).await?;
-        let facts = Facts {
-            owner: known.as_ref().map(|known| known.owner(arrived, caller.as_deref())),
-            has_caller: caller.is_some(),
-            address: arrived.profile.address.as_ref(),
-            namesake: namesake.as_ref().map(|account| self.standing(account)),
-            links_silently: arrived.provider.about.links_silently,
-        };
+        let facts = self.facts(arrival, known.as_ref(), namesake.as_ref());
         let done = |account| Ok(Outcome::Account { account, is_new: false });
         match (decide(&facts), known, namesake, caller) {
             (Decision::SignIn, Some(known), ..) => done(Arc::new(known.account)),
@@ -85,6 +79,29 @@ impl Identity {
             (Decision::TakeOver, _, Some(account), _) => done(self.take_over(arrival, account).await?),
             (Decision::Refuse(why), ..) => Ok(Outcome::Refused(why)),
             _ => self.create(arrival).await,
+        }
+    }
+
+    /// What would be done, without doing it.
+    pub(crate) async fn foresee(&self, arrival: &Arrival<'_>) -> Result<Decision, Error> {
+        let (known, namesake) = (self.known(arrival).await?, self.namesake(arrival).await?);
+        Ok(decide(&self.facts(arrival, known.as_ref(), namesake.as_ref())))
+    }
+
+    fn facts<'a>(
+        &self,
+        arrival: &'a Arrival<'_>,
+        known: Option<&Known>,
+        namesake: Option<&Principal>,
+    ) -> Facts<'a> {
+        let Arrival { collection, request, arrived, .. } = *arrival;
+        let caller = request.auth.as_deref().filter(|caller| caller.collection.id == collection.id);
+        Facts {
+            owner: known.map(|known| known.owner(arrived, caller)),
+            has_caller: caller.is_some(),
+            address: arrived.profile.address.as_ref(),
+            namesake: namesake.map(|account| self.standing(account)),
+            links_silently: arrived.provider.about.links_silently,
         }
     }
 

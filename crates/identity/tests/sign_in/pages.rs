@@ -10,3 +10,5 @@ mod session;
 mod sign_in;
 #[path = "pages/tab.rs"]
 mod tab;
+#[path = "pages/trial.rs"]
+mod trial;
