@@ -127,7 +127,7 @@ async fn only_the_browser_that_left_comes_back_and_once() {
     again.cookies.clone_from(&evil.cookies);
     again.cookies.remove("ondol");
     again.open(&back).await;
-    assert_eq!((again.page.status, again.token()), (400, None), "once");
+    assert_eq!(again.token(), None, "once");
 }
 
 #[tokio::test]
