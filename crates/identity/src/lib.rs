@@ -74,4 +74,4 @@ pub use passkey::RelyingParty;
 pub use post::Outgoing;
 pub use second::Second;
 pub use service::{Identity, Listeners};
-pub use session::{Actor, Beginning, Proven};
+pub use session::{Actor, Beginning, Proven, Via};

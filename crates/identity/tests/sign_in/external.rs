@@ -10,6 +10,8 @@ mod detour;
 mod house;
 #[path = "external/linking.rs"]
 mod linking;
+#[path = "external/logout.rs"]
+mod logout;
 #[path = "external/oauth2.rs"]
 mod oauth2;
 #[path = "external/oidc.rs"]

@@ -68,7 +68,7 @@ impl Server {
     }
 
     async fn sign_in(&self, collection: &str, email: &str) -> String {
-        let beginning = Beginning { ways: vec![Way::Password], place: place(), actor: None };
+        let beginning = Beginning { ways: vec![Way::Password], place: place(), actor: None, via: None };
         let account = self.account(collection, email).await;
         self.identity.begin_session(&account, &beginning).await.expect("a session")
     }
