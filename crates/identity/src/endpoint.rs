@@ -10,6 +10,7 @@ mod answer;
 mod ask;
 mod browser;
 mod confirm_email_change;
+mod confirm_email_undo;
 mod confirm_password_reset;
 mod confirm_verification;
 mod end_others;
@@ -76,6 +77,7 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("confirm-password-reset"), post(confirm_password_reset::confirm))
         .route(&of("request-email-change"), post(request_email_change::request))
         .route(&of("confirm-email-change"), post(confirm_email_change::confirm))
+        .route(&of("confirm-email-undo"), post(confirm_email_undo::confirm))
         .route(&of("auth-refresh"), post(refresh::refresh))
         .route(&of("end-other-sessions"), post(end_others::end))
         .route(&of("auth-methods"), get(methods::list))

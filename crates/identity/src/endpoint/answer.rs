@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use web::Problem;
 
 use super::ask::Ask;
+use crate::authenticator;
 use crate::mfa::{self, Passed, Step, Way};
 use crate::service::Identity;
 use crate::session::{Beginning, Via};
-use crate::{authenticator, origin};
 
 /// An account has passed one way to sign in. It enters when that is enough, or when it was the second way; else it is told
 /// under which id the second way is awaited (401).
@@ -78,7 +78,6 @@ pub(super) async fn admit(
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
     may_enter(identity, &ask, &account).await?;
-    origin::note(identity, &account, &ask.place).await?;
     let Ways { passed, via } = ways;
     let beginning = Beginning { ways: passed, place: ask.place.clone(), actor: None, via };
     let token = identity.begin_session(&account, &beginning).await?;

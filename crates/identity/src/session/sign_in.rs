@@ -21,7 +21,7 @@ use super::prove::Proven;
 use super::token::{self, Claims};
 use crate::audit::{self, Entry, Event};
 use crate::mfa::Way;
-use crate::origin::Place;
+use crate::origin::{self, Place};
 use crate::own;
 use crate::service::Identity;
 use crate::token::Purpose;
@@ -70,6 +70,9 @@ struct Dates {
 impl Identity {
     /// Begins a session of an account that has shown who it is: its token.
     pub async fn begin_session(&self, account: &Principal, beginning: &Beginning) -> Result<String, Error> {
+        if beginning.actor.is_none() {
+            origin::note(self, account, &beginning.place).await?;
+        }
         let now = self.records().clock().now();
         let dates = self.dates(account, beginning.actor.as_ref(), now);
         let key = self.keyring().signing(self, now, dates.idle_ends).await?;
