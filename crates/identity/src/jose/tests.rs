@@ -102,6 +102,25 @@ proptest! {
     }
 
     #[test]
+    fn no_member_of_a_header_makes_it_panic_and_none_chooses_a_key(
+        name in "alg|kid|typ|jwk|jku|x5u|x5c|crit|b64|zip|cty|[a-z]{1,8}",
+        text in ".{0,400}",
+        number in any::<i64>(),
+    ) {
+        for value in [json!(text), json!(number), json!([text]), json!({ "k": text }), Value::Null] {
+            let mut header = json!({ "alg": "EdDSA" });
+            header[&name] = value;
+            let keys = Keys::parse(&json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": ED25519_X }] }));
+            let token = token(&header, "{}");
+            for sort in [Sort::Id, Sort::Logout] {
+                if let Ok(unproven) = read(sort, &token, &Algorithm::ALL) {
+                    prop_assert!(unproven.prove(keys.as_ref().expect("a key")).is_err());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn no_key_set_makes_it_panic(n in "[A-Za-z0-9_=-]{0,40}", kty in "RSA|EC|OKP|oct", crv in "P-256|Ed25519|P-521") {
         let key = json!({ "kty": kty, "crv": crv, "n": n, "e": n, "x": n, "y": n });
         if let Ok(keys) = Keys::parse(&json!({ "keys": [key] })) {

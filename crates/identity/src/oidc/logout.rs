@@ -63,6 +63,9 @@ pub(crate) fn check(token: &Proven, issuers: &[&str], client_id: &str, now: i64)
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -93,6 +96,45 @@ mod tests {
         assert_eq!(said(&json!({ "sub": null })).expect("a log-out").subject, None);
         assert_eq!(said(&json!({ "sid": null })).expect("a log-out").session, None);
         assert!(said(&json!({ "aud": ["us"] })).is_ok());
+    }
+
+    /// Something that JSON can say, not deep.
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,300}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map("[a-z]{1,6}", inner, 0..4)
+                    .prop_map(|object| Value::Object(object.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_claims_make_it_panic_and_none_are_taken_that_it_does_not_know(
+            name in "iss|aud|azp|iat|exp|nbf|jti|sub|sid|events|nonce",
+            value in anything(),
+        ) {
+            if let Ok(ended) = said(&json!({ name: value })) {
+                prop_assert!(!ended.jti.is_empty() && ended.jti.len() <= JTI_BYTES_MAX);
+                prop_assert!(ended.session.is_none_or(|sid| (1..=SESSION_BYTES_MAX).contains(&sid.len())));
+                prop_assert!(ended.subject.is_none_or(|sub| !sub.is_empty() && sub.len() <= 255));
+            }
+        }
+
+        #[test]
+        fn no_token_makes_it_panic(header in anything(), payload in anything(), signature in ".{0,100}") {
+            let part = |value: &Value| BASE64.encode(value.to_string());
+            let token = format!("{}.{}.{signature}", part(&header), part(&payload));
+            drop(crate::jose::read(crate::jose::Sort::Logout, &token, &Algorithm::ALL));
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod browser;
 mod detour;
 #[path = "external/house.rs"]
 mod house;
+#[path = "external/known.rs"]
+mod known;
 #[path = "external/linking.rs"]
 mod linking;
 #[path = "external/logout.rs"]
