@@ -16,6 +16,7 @@ use super::Arrived;
 use crate::linking::{Decision, Facts, Namesake, Owner, Why, decide};
 use crate::service::Identity;
 use crate::superusers::house;
+use crate::{authenticator, options};
 
 /// How often it is looked again when somebody else was first.
 const TRIES_MAX: usize = 3;
@@ -64,11 +65,15 @@ impl Identity {
         let caller = request.auth.clone().filter(|caller| caller.collection.id == collection.id);
         let known = self.known(arrival).await?;
         let namesake = self.namesake(arrival).await?;
+        let standing = match &namesake {
+            Some(account) => Some(self.standing(account).await?),
+            None => None,
+        };
         let facts = Facts {
             owner: known.as_ref().map(|known| known.owner(arrived, caller.as_deref())),
             has_caller: caller.is_some(),
             address: arrived.profile.address.as_ref(),
-            namesake: namesake.as_ref().map(|account| self.standing(account)),
+            namesake: standing,
             links_silently: arrived.provider.about.links_silently,
         };
         let done = |account| Ok(Outcome::Account { account, is_new: false });
@@ -131,18 +136,14 @@ impl Identity {
         }
     }
 
-    fn standing(&self, account: &Principal) -> Namesake {
+    async fn standing(&self, account: &Principal) -> Result<Namesake, Error> {
         let values = self.records().values(&account.collection, &account.row);
-        let mfa = account
-            .collection
-            .auth
-            .as_ref()
-            .and_then(|auth| auth.other.get("mfa")?.get("enabled")?.as_bool());
-        match (values.0.get("verified"), mfa) {
-            (Some(Value::Bool(true)), Some(true)) => Namesake::Guarded,
-            (Some(Value::Bool(true)), _) => Namesake::Proved,
-            _ => Namesake::Claims,
+        if !values.flag("verified") {
+            return Ok(Namesake::Claims);
         }
+        let asks_two = account.collection.auth.as_ref().is_some_and(options::has_mfa);
+        let is_guarded = asks_two || authenticator::is_enrolled(self, account).await?;
+        Ok(if is_guarded { Namesake::Guarded } else { Namesake::Proved })
     }
 
     /// Gives an account the identity, in one transaction with what comes before.
