@@ -53,6 +53,8 @@ pub struct Config {
     pub code_tries_max: u32,
     /// Mails that may be asked for to one address in `address_window`.
     pub mails_per_address_max: u32,
+    /// Mails that tell one address of changes in that time.
+    pub notices_per_address_max: u32,
     /// Wrong codes that may be tried for one address in `address_window`.
     pub wrong_words_per_address_max: u32,
     /// The time in which those are counted.
@@ -147,6 +149,7 @@ impl Default for Config {
             feed_stale_after: seconds(10),
             code_tries_max: 5,
             mails_per_address_max: 10,
+            notices_per_address_max: 20,
             wrong_words_per_address_max: 10,
             address_window: seconds(3600),
             mails_waiting_max: 10_000,

@@ -152,7 +152,7 @@ pub(crate) async fn entered(
     ways: Vec<Way>,
     to: &str,
 ) -> Result<Response, Refusal> {
-    let beginning = Beginning { ways, place: visitor.place(), actor: None };
+    let beginning = Beginning { ways, place: visitor.place(), actor: None, via: None };
     let token = shared.identity.begin_session(account, &beginning).await?;
     let mut response = web::reply::see_other(address::ours(to));
     let value = cookie::set(session::COOKIE, &token, Life::Session, visitor.is_https);

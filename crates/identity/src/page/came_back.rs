@@ -17,7 +17,7 @@ use crate::endpoint::auth_collection;
 use crate::external::account::{self, Outcome};
 use crate::external::{Arrived, Return};
 use crate::linking::Why;
-use crate::mfa::Way;
+use crate::mfa::{Passed, Way};
 use crate::refusal::Refusal;
 use crate::service::Identity;
 use crate::session::Check;
@@ -120,7 +120,8 @@ async fn enter(
         account::Arrival { collection: &goal.collection, request: &request, arrived, wanted: &wanted };
     match identity.admit(&arrival).await {
         Ok(Outcome::Account { account, .. }) => {
-            entry::passed(identity, visitor, goal, &account, Way::OAuth2).await
+            let passed = Passed { way: Way::OAuth2, via: Some(arrived.via.clone()) };
+            entry::passed(identity, visitor, goal, &account, passed).await
         }
         Ok(Outcome::Refused(why)) => {
             tracing::info!(provider = arrived.provider.name, why = why.code(), "a sign-in was not let in");

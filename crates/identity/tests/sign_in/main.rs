@@ -11,6 +11,7 @@ mod house;
 mod keys;
 mod mailed;
 mod mailing;
+mod notices;
 mod openid2;
 mod pages;
 mod passkeys;
