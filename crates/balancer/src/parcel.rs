@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::Body as _;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::{Method, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -44,6 +44,10 @@ impl Parcel {
                 None => None,
             };
         if length != Some(0) && permit.is_none() {
+            if length.is_none() {
+                // said aloud, or hyper would leave out the body of a GET
+                head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
             let ready = Some(Request::from_parts(head, body));
             return Ok(Parcel { ready, spare: None, bytes: 0, _room: None });
         }
