@@ -82,9 +82,25 @@ pub(crate) struct Trouble {
     pub(crate) failed: Failed,
     /// What it says of the backend; `None` when nothing.
     pub(crate) event: Option<Event>,
-    pub(crate) why: String,
+    pub(crate) why: Why,
     /// The request, if it was never sent.
     pub(crate) request: Option<Box<Request<Body>>>,
+}
+
+/// Why a request failed.
+#[derive(Debug)]
+pub(crate) enum Why {
+    Said(String),
+    Hyper(hyper::Error),
+}
+
+/// A request that failed under way: by the backend, or by the client's own body.
+fn broken(error: hyper::Error) -> Trouble {
+    let (failed, event) = match error.is_user() {
+        true => (Failed::ByClient, None),
+        false => (Failed::BrokeOff, Some(Event::BrokeOff)),
+    };
+    Trouble { failed, event, why: Why::Hyper(error), request: None }
 }
 
 /// The times of one try.
@@ -121,7 +137,7 @@ impl Backend {
         let late = || Trouble {
             failed: Failed::TimedOut,
             event: Some(Event::TimedOut),
-            why: format!("no answer for {} ms", limit.as_millis()),
+            why: Why::Said(format!("no answer for {} ms", limit.as_millis())),
             request: None,
         };
         let sent = timeout(limit, sending).await.unwrap_or_else(|_| Err(late()));
@@ -150,14 +166,7 @@ impl Backend {
                     // an idle connection had been closed: that says nothing
                     Some(unsent) if !is_new => request = unsent,
                     Some(unsent) => return Err(self.unsent(unsent, error.error().to_string())),
-                    None => {
-                        return Err(Trouble {
-                            failed: Failed::BrokeOff,
-                            event: Some(Event::BrokeOff),
-                            why: base::error::chain(error.error()),
-                            request: None,
-                        });
-                    }
+                    None => return Err(broken(error.into_error())),
                 },
             }
         }
@@ -165,7 +174,7 @@ impl Backend {
 
     fn unsent(&self, request: Request<Body>, why: String) -> Trouble {
         let (failed, event) = (Failed::Unsent, Some(Event::ConnectFailed));
-        Trouble { failed, event, why, request: Some(Box::new(request)) }
+        Trouble { failed, event, why: Why::Said(why), request: Some(Box::new(request)) }
     }
 
     /// Makes a connection.

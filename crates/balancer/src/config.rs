@@ -1,9 +1,12 @@
 //! The settings of the balancer, each with its default.
 
+use std::fmt;
 use std::time::Duration;
 
-use base::secret::Secret;
 use base::unit::{Bytes, Span};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 /// One web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +18,8 @@ pub struct Place {
 }
 
 /// What the balancer is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The web servers.
     pub backends: Vec<Place>,
@@ -63,12 +67,85 @@ pub struct Config {
     pub connections_per_address_max: usize,
     /// Whether clients come back to the backend where they were, by a cookie.
     pub sticky: bool,
-    /// What the cookie is signed with; without one it is drawn at each start, and clients are spread anew.
-    pub secret: Option<Secret>,
+    /// Beginnings of paths whose requests, of one address, all go to one backend: an event stream and what is asked about it.
+    pub address_paths: Vec<String>,
     /// Beginnings of paths whose requests go first when there is a queue.
     pub priority_paths: Vec<String>,
     /// A cookie whose bearers go first.
     pub priority_cookie: String,
+}
+
+impl Config {
+    /// What is wrong in what fits together badly: the setting, and a sentence.
+    pub fn check(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if self.backends.is_empty() {
+            faults.push((
+                "backends",
+                "name the web servers, such as backends = [\"10.0.0.11:8090\"]".to_owned(),
+            ));
+        }
+        for (at, place) in self.backends.iter().enumerate() {
+            let address = &place.address;
+            let port = address.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then_some(port));
+            if port.and_then(|port| port.parse::<u16>().ok()).is_none_or(|port| port == 0) {
+                let what = format!(
+                    "`{address}` is no address of a web server; write host:port, such as 10.0.0.11:8090"
+                );
+                faults.push(("backends", what));
+            }
+            if self.backends[..at].iter().any(|other| other.address == *address) {
+                faults.push(("backends", format!("`{address}` is named twice; give it a weight instead")));
+            }
+            if place.weight == 0 {
+                let what =
+                    format!("`{address}` has no weight; take it out, and reload, to send nothing there");
+                faults.push(("backends", what));
+            }
+        }
+        if !self.probe_path.starts_with('/') {
+            faults.push(("probe_path", format!("`{}` is no path; it begins with /", self.probe_path)));
+        }
+        faults
+    }
+}
+
+/// Written as `"10.0.0.11:8090"`, or as `{ address = "10.0.0.11:8090", weight = 2 }`.
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Place, D::Error> {
+        from.deserialize_any(Written)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whole {
+    address: String,
+    #[serde(default = "usual_weight")]
+    weight: u32,
+}
+
+fn usual_weight() -> u32 {
+    1
+}
+
+struct Written;
+
+impl<'de> Visitor<'de> for Written {
+    type Value = Place;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an address, or { address = \"…\", weight = 2 }")
+    }
+
+    fn visit_str<E: Error>(self, address: &str) -> Result<Place, E> {
+        Ok(Place { address: address.to_owned(), weight: usual_weight() })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Place, A::Error> {
+        let Whole { address, weight } = Whole::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Place { address, weight })
+    }
 }
 
 impl Default for Config {
@@ -98,7 +175,7 @@ impl Default for Config {
             out_time_max: ms(30_000),
             connections_per_address_max: 256,
             sticky: false,
-            secret: None,
+            address_paths: vec!["/api/realtime".into()],
             priority_paths: Vec::new(),
             priority_cookie: String::new(),
         }

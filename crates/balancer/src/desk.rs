@@ -3,6 +3,7 @@
 //! Invariant: no place is given back while the lock is held: that would take it again.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::backend::Backend;
 use crate::config::Config;
 use crate::core::health::{Event, Health, Rules, State};
+use crate::core::pick;
 use crate::core::queue::Ticket;
 use crate::core::retry::{Budget, Failed, Tries};
 use crate::core::roster::{Id, Most, Roster, Slot, Told, Want};
@@ -173,6 +175,17 @@ impl Desk {
     /// The backend that a cookie stands for.
     pub(crate) fn tagged(&self, tag: &str) -> Option<Id> {
         self.lock().backends.iter().find(|backend| backend.tag == tag).map(|backend| backend.id)
+    }
+
+    /// The backend where an address is at home, of those that are up.
+    pub(crate) fn home(&self, address: IpAddr) -> Option<Id> {
+        let inner = self.lock();
+        let up: Vec<Id> =
+            inner.roster.slots.iter().filter(|s| s.health.state() == State::Up).map(|s| s.id).collect();
+        let backends: Vec<&Arc<Backend>> =
+            inner.backends.iter().filter(|backend| up.contains(&backend.id)).collect();
+        let names = backends.iter().map(|backend| backend.address.as_str());
+        pick::home(&address.to_string(), names).map(|place| backends[place].id)
     }
 
     /// All backends, and how many wait with how many bytes.

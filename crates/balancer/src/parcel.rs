@@ -14,7 +14,6 @@ use hyper::{Method, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use web::Problem;
 
-use crate::gate::Way;
 use crate::headers::ATTEMPT;
 
 /// A request.
@@ -31,7 +30,6 @@ impl Parcel {
     pub(crate) async fn pack(
         mut head: Parts,
         body: Body,
-        way: Way,
         most: u64,
         room: &Arc<Semaphore>,
     ) -> Result<Parcel, Problem> {
@@ -52,8 +50,7 @@ impl Parcel {
             return Ok(Parcel { ready, spare: None, bytes: 0, _room: None });
         }
         let bytes = web::body::read(body, most).await?;
-        let spare =
-            (way == Way::Plain && may_be_repeated(&head.method)).then(|| (head.clone(), bytes.clone()));
+        let spare = may_be_repeated(&head.method).then(|| (head.clone(), bytes.clone()));
         let length = bytes.len() as u64;
         let ready = Some(Request::from_parts(head, Body::from(bytes)));
         Ok(Parcel { ready, spare, bytes: length, _room: permit })
@@ -99,7 +96,7 @@ mod tests {
 
     async fn pack(method: Method, body: Body, most: u64, room: usize) -> Parcel {
         let head = Request::builder().method(method).body(()).expect("a request").into_parts().0;
-        let packed = Parcel::pack(head, body, Way::Plain, most, &Arc::new(Semaphore::new(room))).await;
+        let packed = Parcel::pack(head, body, most, &Arc::new(Semaphore::new(room))).await;
         packed.expect("packed")
     }
 

@@ -21,7 +21,7 @@ use web::limiter::Limiter;
 use web::{Pass, Passing, Problem, Trace};
 
 use crate::answer::{Answer, Held};
-use crate::backend::{Lent, Times, Trouble};
+use crate::backend::{Lent, Times, Trouble, Why};
 use crate::config::Config;
 use crate::core::queue::Priority;
 use crate::core::retry::{Failed, Tries};
@@ -77,10 +77,10 @@ impl Proxy {
         self.limiter.check(&[RATE_LABEL], address)?;
         let mut errand = self.errand(&head, way, tunnel, &config)?;
         self.address(&mut head, way);
-        let mut parcel = Parcel::pack(head, body, way, config.spool_bytes_max.0, &self.spools).await?;
+        let mut parcel = Parcel::pack(head, body, config.spool_bytes_max.0, &self.spools).await?;
         errand.want.bytes = parcel.bytes();
         self.desk.count();
-        Ok(self.deliver(&mut parcel, errand, &config).await?)
+        self.deliver(&mut parcel, errand, &config).await
     }
 
     /// Reads out of a head what is done with its request.
@@ -88,6 +88,10 @@ impl Proxy {
         let accepts = head.headers.get(header::ACCEPT);
         let is_stream = accepts.is_some_and(|accept| accept.as_bytes().starts_with(EVENT_STREAM));
         let tag = if config.sticky { sticky::cookie(&head.headers, sticky::COOKIE) } else { None };
+        let home = || {
+            let has_home = config.address_paths.iter().any(|path| head.uri.path().starts_with(path.as_str()));
+            has_home.then(|| self.desk.home(web::request::address(&head.extensions))).flatten()
+        };
         let tunnel = match way {
             Way::Plain => None,
             Way::Tunnel => {
@@ -97,7 +101,7 @@ impl Proxy {
         let want = Want {
             priority: priority(head, config),
             is_lasting: is_stream || way == Way::Tunnel,
-            preferred: tag.and_then(|tag| self.desk.tagged(tag)),
+            preferred: tag.and_then(|tag| self.desk.tagged(tag)).or_else(home),
             ..Want::default()
         };
         Ok(Errand { want, is_sticky: config.sticky, tunnel })
@@ -117,13 +121,13 @@ impl Proxy {
         parcel: &mut Parcel,
         mut errand: Errand,
         config: &Config,
-    ) -> Result<Response, Error> {
+    ) -> Result<Response, Problem> {
         let until = Instant::now() + config.hold_time_max.0;
         let mut tries = Tries { is_repeatable: parcel.is_repeatable(), ..Tries::default() };
         loop {
             let place = self.desk.take(errand.want.clone(), until).await?;
             let backend = place.backend.clone();
-            let Some(request) = parcel.take(tries.sent) else { return Err(Error::Held) };
+            let Some(request) = parcel.take(tries.sent) else { return Err(Error::Held.into()) };
             errand.want.tried.push(backend.id);
             let times = Times {
                 connect_max: config.connect_time_max.0,
@@ -131,7 +135,7 @@ impl Proxy {
                 idle_max: config.idle_time_max.0,
             };
             let trouble = match backend.send(request, times).await {
-                Ok((answer, lent)) => return self.hand_over(answer, lent, place, errand, config),
+                Ok((answer, lent)) => return Ok(self.hand_over(answer, lent, place, errand, config)?),
                 Err(trouble) => trouble,
             };
             if let Some(event) = trouble.event {
@@ -143,6 +147,7 @@ impl Proxy {
                 Failed::Unsent => &tally.unsent,
                 Failed::BrokeOff => &tally.broke_off,
                 Failed::TimedOut => &tally.timed_out,
+                Failed::ByClient => return Err(failure(trouble, &backend.address)),
             };
             count.fetch_add(1, Relaxed);
             if !self.desk.go_on(&mut tries, trouble.failed) {
@@ -236,12 +241,14 @@ fn priority(head: &Parts, config: &Config) -> Priority {
     if is_first { Priority::High } else { Priority::Normal }
 }
 
-fn failure(trouble: Trouble, address: &str) -> Error {
+fn failure(trouble: Trouble, address: &str) -> Problem {
     let backend = address.to_owned();
-    match trouble.failed {
-        Failed::Unsent => Error::Held,
-        Failed::BrokeOff => Error::Broken { backend, why: trouble.why },
-        Failed::TimedOut => Error::Late { backend },
+    match (trouble.failed, trouble.why) {
+        (Failed::ByClient, Why::Hyper(error)) => web::body::refusal(&error),
+        (Failed::Unsent, _) => Error::Held.into(),
+        (Failed::TimedOut, _) => Error::Late { backend }.into(),
+        (_, Why::Hyper(error)) => Error::Broken { backend, why: base::error::chain(&error) }.into(),
+        (_, Why::Said(why)) => Error::Broken { backend, why }.into(),
     }
 }
 

@@ -49,7 +49,7 @@ impl Service {
         let spools =
             usize::try_from(config.spools_bytes_max.0).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let tunnels = Arc::new(Semaphore::new(config.tunnels_max.min(Semaphore::MAX_PERMITS)));
-        let key = Key::new(config.secret.clone());
+        let key = Key::draw();
         let config = Arc::new(ArcSwap::from_pointee(config));
         let proxy = Arc::new(Proxy {
             desk: desk.clone(),
@@ -72,7 +72,7 @@ impl Service {
     }
 
     /// Takes new settings; connections that are open and requests that are under way go on as they were. What was sized
-    /// at the start (`tunnels_max`, `spools_bytes_max`, `secret`) stays.
+    /// at the start (`tunnels_max`, `spools_bytes_max`, `connections_per_address_max`) stays.
     pub fn reload(&self, config: Config) {
         self.config.store(Arc::new(config));
         self.settle();

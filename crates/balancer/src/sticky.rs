@@ -19,9 +19,9 @@ const LENGTH: usize = 12;
 pub(crate) struct Key(Secret);
 
 impl Key {
-    /// The key that is given, else one that is drawn.
-    pub(crate) fn new(secret: Option<Secret>) -> Key {
-        Key(secret.unwrap_or_else(|| Secret::new(chance::word(32))))
+    /// A key that lasts as long as the process: a cookie is a wish, and after a restart another one.
+    pub(crate) fn draw() -> Key {
+        Key(Secret::new(chance::word(32)))
     }
 
     /// What stands for a backend.
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_tag_is_the_same_under_one_key_and_tells_nothing_of_the_address() {
-        let (key, other) = (Key::new(Some(Secret::new("a"))), Key::new(None));
+        let (key, other) = (Key::draw(), Key::draw());
         assert_eq!(key.tag("10.0.0.1:80"), key.tag("10.0.0.1:80"));
         assert_ne!(key.tag("10.0.0.1:80"), key.tag("10.0.0.2:80"));
         assert_ne!(key.tag("10.0.0.1:80"), other.tag("10.0.0.1:80"));

@@ -9,6 +9,10 @@ mod witness;
 
 #[path = "proxy/any_bytes.rs"]
 mod any_bytes;
+#[path = "proxy/conduct.rs"]
+mod conduct;
+#[path = "proxy/foreign.rs"]
+mod foreign;
 #[path = "proxy/hostile_answers.rs"]
 mod hostile_answers;
 #[path = "proxy/hostile_requests.rs"]

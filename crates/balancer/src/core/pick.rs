@@ -3,6 +3,8 @@
 //! Backends that are out get nothing while another is up. Doubted ones are spared too, but never so that less than half
 //! of all have to carry everything. When nobody is up or doubted, health itself is doubted, and all are tried (panic).
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::health::State;
 
 /// A backend as it stands for one request.
@@ -50,6 +52,18 @@ pub(crate) fn pick(candidates: &[Candidate], turn: usize) -> Picked {
         },
         found => found,
     }
+}
+
+/// Where a client is at home among these names: the same for as long as the names are the same, and when one goes or comes,
+/// only those who lived there or are to live there move (rendezvous hashing).
+pub(crate) fn home<'n>(client: &str, names: impl Iterator<Item = &'n str>) -> Option<usize> {
+    let score = |name: &str| {
+        // its keys are fixed: all balancers say the same
+        let mut hasher = DefaultHasher::new();
+        (client, name).hash(&mut hasher);
+        hasher.finish()
+    };
+    names.map(score).enumerate().max_by_key(|(_, score)| *score).map(|(place, _)| place)
 }
 
 fn best(candidates: &[Candidate], turn: usize, fits: impl Fn(&Candidate) -> bool) -> Picked {
@@ -144,6 +158,21 @@ mod tests {
         assert_eq!(pick(&[up(0), preferred(up(99))], 0), Picked::One(1));
         assert_eq!(pick(&[up(0), preferred(with(State::Out, 0))], 0), Picked::One(0));
         assert_eq!(pick(&[up(0), preferred(Candidate { has_room: false, ..up(0) })], 1), Picked::One(0));
+    }
+
+    #[test]
+    fn a_client_has_one_home_and_only_those_move_whose_home_is_gone() {
+        let names = ["a:1", "b:1", "c:1"];
+        let homes: Vec<usize> =
+            (0..300).filter_map(|n| home(&format!("10.0.0.{n}"), names.into_iter())).collect();
+        for place in 0..3 {
+            let count = homes.iter().filter(|home| **home == place).count();
+            assert!((50..150).contains(&count), "{count} of 300 live at {place}");
+        }
+        for (n, before) in homes.iter().enumerate().filter(|(_, before)| **before < 2) {
+            assert_eq!(home(&format!("10.0.0.{n}"), names[..2].iter().copied()), Some(*before));
+        }
+        assert_eq!(home("10.0.0.1", std::iter::empty()), None);
     }
 
     #[test]

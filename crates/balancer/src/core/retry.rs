@@ -14,6 +14,8 @@ pub(crate) enum Failed {
     BrokeOff,
     /// No answer came in the time of one try.
     TimedOut,
+    /// The client did not send what it had begun.
+    ByClient,
 }
 
 /// What is known of a request before it is tried again.
@@ -44,6 +46,7 @@ impl Tries {
                 self.unsent += 1;
                 self.unsent < UNSENT_MAX
             }
+            Failed::ByClient => false,
             Failed::BrokeOff | Failed::TimedOut => {
                 self.sent += 1;
                 self.may_be_sent_again() && budget.spend(now)
@@ -120,6 +123,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_goes_on_twice_and_only_if_it_may_be_repeated() {
+        assert!(!tries(true).go_on(Failed::ByClient, &mut Budget::default(), NOW));
         for failed in [Failed::BrokeOff, Failed::TimedOut] {
             let mut budget = Budget::default();
             assert!(!tries(false).go_on(failed, &mut budget, NOW));

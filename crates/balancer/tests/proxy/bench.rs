@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use web::limiter::Limiter;
+use web::metrics::{Page, Source};
 use web::{Front, Stop};
 
 /// A balancer that runs.
@@ -66,13 +67,25 @@ impl Bench {
         self.service.run(self.stop.soft).await;
     }
 
+    /// Its numbers as they are now.
+    pub(crate) async fn page(&self) -> String {
+        let mut page = Page::default();
+        self.service.tell(&mut page).await;
+        page.into_text()
+    }
+
     /// Sends bytes, and gives back all that comes until the balancer closes or falls silent.
     pub(crate) async fn say(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut socket = TcpStream::connect(self.address).await.expect("it listens");
-        // a refusal may come before all is sent
-        let _ = socket.write_all(bytes).await;
+        Bench::ask(self.address, bytes).await
+    }
+
+    /// The same of any address.
+    pub(crate) async fn ask(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+        let (mut from, mut to) = TcpStream::connect(address).await.expect("it listens").into_split();
         let mut heard = Vec::new();
-        let listened = tokio::time::timeout(WAIT_MAX, socket.read_to_end(&mut heard)).await;
+        // a refusal may come before all is sent, and many answers while it is
+        let both = async { tokio::join!(to.write_all(bytes), from.read_to_end(&mut heard)) };
+        let listened = tokio::time::timeout(WAIT_MAX, both).await;
         assert!(listened.is_ok(), "it neither answers nor closes: {:?}", String::from_utf8_lossy(bytes));
         heard
     }
