@@ -40,6 +40,9 @@ pub(super) async fn sign_in(
     let given = read(&ask.request.body, options)?;
     let fields = fields(&given, options);
     ask.request.context = Context::Password;
+    if let Some(seconds) = identity.too_many_guesses(&ask.collection, &given.identity, &ask.place).await? {
+        return Err(Problem::too_often(seconds));
+    }
     let account = identity.records().find_account(&ask.collection, &fields, &given.identity).await?;
     // without an account this takes as long and is false
     let fits = identity.records().verify_password(account.as_ref(), &given.password).await?;
