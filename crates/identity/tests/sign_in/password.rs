@@ -105,7 +105,8 @@ async fn a_password_is_compared_as_it_is_whatever_letters_it_has() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_passwords_is_refused_as_busy_beyond_the_places_of_the_pool_and_nobody_else_waits() {
-    let house = crate::house::open(identity::Config::default(), 100_000, |identity| identity).await;
+    let limits = identity::Config { wrong_passwords_per_name_max: 1000, ..identity::Config::default() };
+    let house = crate::house::open(limits, 100_000, |identity| identity).await;
     let token = house.token().await;
     let flood = futures_util::future::join_all((0..150).map(|_| house.sign_in("users", EMAIL, "wrong one")));
     let others = async {
@@ -122,4 +123,42 @@ async fn a_flood_of_passwords_is_refused_as_busy_beyond_the_places_of_the_pool_a
     assert_eq!(count(400), 102, "two are hashed at once and a hundred wait");
     assert_eq!(proved, 50);
     assert_eq!(house.sign_in("users", EMAIL, PASSWORD).await.0, 200, "and then it goes on");
+}
+
+/// Tries a password from a network.
+async fn tries(house: &crate::house::Fixture, from: [u8; 4], identity: &str, password: &str) -> u16 {
+    let body = json!({ "identity": identity, "password": password });
+    house.send_from(from, &[], "/api/collections/users/auth-with-password", &body).await.0
+}
+
+#[tokio::test]
+async fn passwords_are_not_guessed_and_the_owner_elsewhere_is_not_kept_out() {
+    let limits = identity::Config { wrong_passwords_per_name_max: 3, ..identity::Config::default() };
+    let house = crate::house::open(limits, 100_000, |identity| identity).await;
+    for identity in [EMAIL, "nobody@example.com"] {
+        for guess in 0..3u8 {
+            assert_eq!(tries(&house, [10, 0, 0, guess], identity, "a guess").await, 400, "{identity}");
+        }
+        assert_eq!(
+            tries(&house, [10, 0, 0, 9], identity, PASSWORD).await,
+            429,
+            "of that network: {identity}"
+        );
+    }
+    assert_eq!(tries(&house, [10, 0, 0, 9], "third@example.com", "a guess").await, 400, "of that name");
+    assert_eq!(tries(&house, [10, 9, 0, 1], EMAIL, PASSWORD).await, 200, "the owner elsewhere");
+    house.pass(3600);
+    assert_eq!(tries(&house, [10, 0, 0, 9], EMAIL, PASSWORD).await, 200, "an hour later");
+}
+
+#[tokio::test]
+async fn a_network_that_tries_passwords_of_many_names_is_refused_and_no_other() {
+    let limits = identity::Config { wrong_passwords_per_network_max: 5, ..identity::Config::default() };
+    let house = crate::house::open(limits, 100_000, |identity| identity).await;
+    for number in 0..5u8 {
+        let name = format!("kim{number}@example.com");
+        assert_eq!(tries(&house, [10, 0, 0, number], &name, "stuffed").await, 400);
+    }
+    assert_eq!(tries(&house, [10, 0, 0, 9], EMAIL, PASSWORD).await, 429);
+    assert_eq!(tries(&house, [10, 0, 1, 9], EMAIL, PASSWORD).await, 200);
 }
