@@ -23,7 +23,7 @@ pub(crate) struct Bench {
 }
 
 /// How long a client listens at most.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(120);
 
 impl Bench {
     /// In front of these addresses, with the usual limits.
