@@ -52,9 +52,9 @@ async fn look(desk: &Arc<Desk>, backend: &Backend, settings: &Config) {
             }
             Event::ProbeWell
         }
-        Ok(Err(why)) => {
+        Ok(Err((event, why))) => {
             tracing::debug!(backend = backend.address, why, "probe failed");
-            Event::ProbeFailed
+            event
         }
         Err(_) => Event::ProbeFailed,
     };
@@ -62,8 +62,13 @@ async fn look(desk: &Arc<Desk>, backend: &Backend, settings: &Config) {
 }
 
 /// One question; the connection on which it was answered well.
-async fn ask(backend: &Backend, settings: &Config) -> Result<Lent, String> {
-    let mut lent = backend.connect(settings.connect_time_max.0).await?;
+async fn ask(backend: &Backend, settings: &Config) -> Result<Lent, (Event, String)> {
+    let connected = backend.connect(settings.connect_time_max.0).await;
+    let lent = connected.map_err(|why| (Event::ConnectFailed, why))?;
+    answered(lent, backend, settings).await.map_err(|why| (Event::ProbeFailed, why))
+}
+
+async fn answered(mut lent: Lent, backend: &Backend, settings: &Config) -> Result<Lent, String> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = Uri::try_from(&settings.probe_path).map_err(|error| error.to_string())?;
     request.headers_mut().insert(header::USER_AGENT, AGENT);

@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::service::Service;
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +30,7 @@ use crate::metrics::{self, Meter, Metrics};
 use crate::problem::Problem;
 use crate::reply::Framed;
 use crate::request::{Address, behind};
+use crate::serve::Stop;
 use crate::visit::{Noting, Stay};
 use crate::wire::Watch;
 
@@ -290,13 +291,12 @@ pub(crate) struct Door {
     pub(crate) watch: Arc<Watch>,
     /// Where requests that write run, apart from their connection.
     tasks: TaskTracker,
-    /// Cuts those off too.
-    hard: CancellationToken,
+    stop: Stop,
 }
 
 impl Door {
-    pub(crate) fn new(front: Front, peer: IpAddr, tasks: &TaskTracker, hard: &CancellationToken) -> Door {
-        Door { front, peer, watch: Arc::new(Watch::new()), tasks: tasks.clone(), hard: hard.clone() }
+    pub(crate) fn new(front: Front, peer: IpAddr, tasks: &TaskTracker, stop: &Stop) -> Door {
+        Door { front, peer, watch: Arc::new(Watch::new()), tasks: tasks.clone(), stop: stop.clone() }
     }
 }
 
@@ -307,25 +307,31 @@ impl Service<Request<hyper::body::Incoming>> for Door {
 
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
         let (front, peer, watch) = (self.front.clone(), self.peer, self.watch.clone());
+        let (soft, hard) = (self.stop.soft.clone(), self.stop.hard.clone());
         if request.method().is_safe() || front.is_of_others() {
             return Box::pin(async move {
                 let _open = watch.open();
-                Ok(front.answer(request, peer).await)
+                Ok(last(front.answer(request, peer).await, &soft))
             });
         }
         // a write that has begun ends, though its client may go away: what it does in several steps is not left half done
-        let hard = self.hard.clone();
         let writing = self.tasks.spawn(async move {
             let _open = watch.open();
             hard.run_until_cancelled(front.answer(request, peer)).await
         });
         Box::pin(async move {
             match writing.await {
-                Ok(Some(response)) => Ok(response),
+                Ok(Some(response)) => Ok(last(response, &soft)),
                 Ok(None) | Err(_) => Ok(Problem::unavailable("The service is stopping.").into_response()),
             }
         })
     }
+}
+
+/// While the service stops, each answer is the last one of its connection.
+fn last(response: Response, stop: &CancellationToken) -> Response {
+    let is_handed_over = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if stop.is_cancelled() && !is_handed_over { closing(response) } else { response }
 }
 
 #[cfg(test)]

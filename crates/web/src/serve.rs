@@ -23,7 +23,7 @@ pub struct Stop {
     /// No new work; what is in flight ends well.
     pub soft: CancellationToken,
     /// Now.
-    hard: CancellationToken,
+    pub(crate) hard: CancellationToken,
 }
 
 impl Stop {
@@ -42,6 +42,9 @@ impl Stop {
 const LOOK_EVERY_MAX: Duration = Duration::from_secs(5);
 /// How long we wait after the system could not give us a connection (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a proxy's idle connections stay open in a stop. It may be sending a request on one at this moment, which only
+/// we could answer; with its next try to connect it learns that nobody listens any more.
+const PROXY_GRACE: Duration = Duration::from_secs(2);
 /// What a client gets when all connections are taken.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 66\r\n\
     Retry-After: 1\r\nConnection: close\r\n\r\n{\"status\":503,\"message\":\"Too many connections already.\",\"data\":{}}";
@@ -72,7 +75,7 @@ pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
             Ok((socket, peer)) => match place(peer.ip()) {
                 Some(place) => {
                     let counted = front.meter().connection();
-                    let door = Door::new(front.clone(), peer.ip(), &tasks, &stop.hard);
+                    let door = Door::new(front.clone(), peer.ip(), &tasks, &stop);
                     tasks.spawn(connection(socket, door, stop.clone(), (place, counted)));
                 }
                 None => {
@@ -134,6 +137,15 @@ async fn connection(socket: TcpStream, door: Door, stop: Stop, _held: (Place, Go
     tokio::pin!(served);
     let mut looks = tokio::time::interval(look_every);
     let mut is_stopping = false;
+    let grace = match config.trusted_proxies.contains(&peer.to_canonical()) {
+        true => PROXY_GRACE,
+        false => Duration::ZERO,
+    };
+    let soft = async {
+        stop.soft.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::pin!(soft);
     loop {
         tokio::select! {
             ended = served.as_mut() => {
@@ -143,7 +155,7 @@ async fn connection(socket: TcpStream, door: Door, stop: Stop, _held: (Place, Go
                 return;
             }
             () = stop.hard.cancelled() => return,
-            () = stop.soft.cancelled(), if !is_stopping => {
+            () = soft.as_mut(), if !is_stopping => {
                 is_stopping = true;
                 served.as_mut().graceful_shutdown();
             }

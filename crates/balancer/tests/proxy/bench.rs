@@ -23,7 +23,7 @@ pub(crate) struct Bench {
 }
 
 /// How long a client listens at most.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(120);
 
 impl Bench {
     /// In front of these addresses, with the usual limits.
@@ -35,9 +35,9 @@ impl Bench {
     pub(crate) async fn hasty(backends: &[SocketAddr]) -> Bench {
         let span = |ms| Span(Duration::from_millis(ms));
         let web = web::Config {
-            head_time_max: span(150),
-            idle_time_max: span(150),
-            body_grace: span(150),
+            head_time_max: span(400),
+            idle_time_max: span(400),
+            body_grace: span(400),
             ..web::Config::default()
         };
         Bench::with(config(backends), web).await

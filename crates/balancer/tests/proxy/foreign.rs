@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base::unit::Span;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -20,7 +21,7 @@ const LARGE: usize = 3_000_000;
 struct Foreign {
     child: Child,
     address: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Foreign {
@@ -41,7 +42,7 @@ impl Foreign {
             }
         };
         timeout(WAIT_MAX, is_there).await.expect("it listens in time");
-        Foreign { child, address, _folder: folder }
+        Foreign { child, address, folder }
     }
 
     async fn nginx() -> Foreign {
@@ -70,26 +71,34 @@ impl Foreign {
         .await
     }
 
-    /// A server in Python that takes so many milliseconds for each answer, and counts them in the file `count`.
-    async fn counting(ms: u32) -> Foreign {
+    /// A server in Python that answers `/work` when the file `go` is there.
+    async fn patient(is_free: bool) -> Foreign {
         let script = "
-import http.server, sys, threading, time
+import http.server, os, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     def do_GET(self):
-        if self.path == '/work':
-            time.sleep(int(sys.argv[2]) / 1000)
+        while self.path == '/work' and not os.path.exists('go'):
+            time.sleep(0.01)
         self.send_response(200); self.send_header('Content-Length', '2'); self.end_headers(); self.wfile.write(b'ok')
     def log_message(self, *args):
         pass
 http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()
 ";
-        Foreign::start(|_, port| {
+        let server = Foreign::start(|folder, port| {
             let mut command = Command::new("python3");
-            command.args(["-c", script, &port.to_string(), &ms.to_string()]);
+            command.args(["-c", script, &port.to_string()]).current_dir(folder);
             command
-        })
-        .await
+        });
+        let server = server.await;
+        if is_free {
+            server.release();
+        }
+        server
+    }
+
+    fn release(&self) {
+        std::fs::write(self.folder.path().join("go"), "").expect("written");
     }
 }
 
@@ -155,22 +164,35 @@ async fn what_a_server_of_http_1_0_answers_arrives_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_is_slow_gets_little() {
-    let servers = [Foreign::counting(0).await, Foreign::counting(500).await, Foreign::counting(0).await];
-    let bench = Bench::new(&servers.each_ref().map(|server| server.address)).await;
-    let asked = b"GET /work HTTP/1.1\r\nHost: t\r\n\r\n".repeat(250);
-    let asked = [&asked[..], b"GET /work HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"].concat();
-    let heard = join_all((0..8).map(|_| bench.say(&asked))).await;
-    let well = heard.iter().flat_map(|heard| statuses(heard)).filter(|status| *status == 200).count();
-    assert_eq!(well, 8 * 251);
-    let page = bench.page().await;
-    let answers = |server: &Foreign| -> usize {
-        let line =
-            format!("ondol_balancer_backend_answers_total{{backend=\"{}\",class=\"2xx\"}} ", server.address);
-        page.lines().find_map(|there| there.strip_prefix(&line)?.parse().ok()).expect("a number")
+async fn one_of_three_that_does_not_get_on_gets_no_more_than_the_others_have_in_hand() {
+    let servers = [Foreign::patient(true).await, Foreign::patient(false).await, Foreign::patient(true).await];
+    let addresses = servers.each_ref().map(|server| server.address);
+    let settings = balancer::Config { try_time_max: Span(Duration::from_secs(600)), ..config(&addresses) };
+    let bench = Bench::with(settings, web::Config::default()).await;
+    let number = async |name: &str, address: SocketAddr| -> usize {
+        let (page, label) = (bench.page().await, format!("{name}{{backend=\"{address}\""));
+        page.lines()
+            .filter(|line| line.starts_with(&label))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok())
+            .sum()
     };
-    let [first, slow, third] = servers.each_ref().map(answers);
-    assert!(slow * 20 < well, "{first}, {slow} of the slow one, {third}");
+    let asked = b"GET /work HTTP/1.1\r\nHost: t\r\n\r\n".repeat(60);
+    let asked = [&asked[..], b"GET /work HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"].concat();
+    let people = join_all((0..8).map(|_| bench.say(&asked)));
+    let looking = async {
+        let answers = "ondol_balancer_backend_answers_total";
+        while number(answers, addresses[0]).await + number(answers, addresses[2]).await < 200 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // eight ask at once: one that has three in hand is never the one with the least
+        let stuck = number("ondol_balancer_backend_requests", addresses[1]).await;
+        assert!((1..=3).contains(&stuck), "{stuck} wait for the one that does not get on");
+        assert_eq!(number(answers, addresses[1]).await, 0);
+        servers[1].release();
+    };
+    let (heard, ()) = tokio::join!(people, looking);
+    let well = heard.iter().flat_map(|heard| statuses(heard)).filter(|status| *status == 200).count();
+    assert_eq!(well, 8 * 61);
     bench.end().await;
 }
 
@@ -206,7 +228,7 @@ async fn an_independent_list_of_hostile_requests_finds_nothing_ambiguous_passed_
     let port = testbed::free_port();
     let settings = balancer::Config {
         // its server takes our questions for requests
-        probe_every: base::unit::Span(Duration::from_secs(3600)),
+        probe_every: Span(Duration::from_secs(3600)),
         ..config(&[SocketAddr::from(([127, 0, 0, 1], port))])
     };
     let bench = Bench::with(settings, web::Config::default()).await;

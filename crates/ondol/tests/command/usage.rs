@@ -101,6 +101,30 @@ fn a_wrong_service_file_is_told_whole() {
 }
 
 #[test]
+fn a_balancers_file_is_told_with_the_web_servers_that_are_not_there() {
+    let dir = tempdir().expect("a folder");
+    let there = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (there, listener) = there.expect("a port");
+    let away = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port");
+    let text = format!("[balancer]\nbackends = [\"{there}\", {{ address = \"{away}\", weight = 2 }}]\n");
+    std::fs::write(dir.path().join("ondol.toml"), text).expect("a file");
+    let (code, stdout, stderr) = run(dir.path(), &["check"]);
+    drop(listener);
+    assert_eq!(code, 3, "{stdout}");
+    assert!(
+        stdout.contains(&format!("{there} is there\n")) && stdout.contains("opens no database"),
+        "{stdout}"
+    );
+    assert_eq!(
+        stderr,
+        format!("ondol: the web server {away} can't be reached; see that it runs and listens there\n")
+    );
+}
+
+#[test]
 fn a_right_service_file_is_told_in_words() {
     let dir = tempdir().expect("a folder");
     std::fs::write(dir.path().join("ondol.toml"), "service = \"popong.com\"\nlisten = \"127.0.0.1:80\"\n")

@@ -1,0 +1,32 @@
+//! A balancer and nothing else, for measuring it beside others: `front LISTEN BACKEND…`, such as
+//! `front 127.0.0.1:8080 127.0.0.1:9100 127.0.0.1:9101`. It runs on as many threads as `TOKIO_WORKER_THREADS` says.
+
+use std::io::{Error, Result};
+use std::sync::Arc;
+
+use balancer::{Config, Means, Place, Service};
+use base::time::Clock;
+use tokio::net::TcpListener;
+use web::limiter::Limiter;
+use web::{Front, Stop};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut words = std::env::args().skip(1);
+    let listen = words.next().ok_or_else(|| Error::other("front LISTEN BACKEND…"))?;
+    let backends = words.map(|address| Place { address, weight: 1 }).collect();
+    let config = Config { backends, connections_per_address_max: usize::MAX, ..Config::default() };
+    let faults = config.check();
+    if let Some((_, what)) = faults.first() {
+        return Err(Error::other(what.clone()));
+    }
+    let (web, stop) = (Arc::new(web::Config::default()), Stop::new());
+    let means = Means {
+        limiter: Arc::new(Limiter::new(&web, Clock::System)),
+        trusted_proxies: Vec::new(),
+        stop: stop.soft.clone(),
+    };
+    let service = Service::new(config, means);
+    web::serve(TcpListener::bind(listen).await?, Front::of_others(service.pass(), web), stop).await;
+    Ok(())
+}
