@@ -71,7 +71,7 @@ impl Default for Section {
 
 impl Section {
     /// Tells the store; what doesn't fit together is told to the reader.
-    pub(super) fn settle(self, reader: &mut Reader<'_>, config: &mut store::Config) {
+    pub(super) fn settle(mut self, reader: &mut Reader<'_>, has_sites: bool, config: &mut store::Config) {
         config.connections = self.connections;
         config.brief_connections = self.brief_connections;
         config.connect_time_max = self.connect_time_max.0;
@@ -81,6 +81,9 @@ impl Section {
         config.write_tries_max = self.write_tries_max;
         config.log_poll_every = self.log_poll_every.0;
         config.index_wait_max = self.index_wait_max.0;
+        if has_sites {
+            self.engine = self.engine_of_sites(reader);
+        }
         let usual_port = match self.engine {
             Word::Sqlite => return self.check_embedded(reader),
             Word::Postgres => 5432,
@@ -103,6 +106,26 @@ impl Section {
             Word::MariaDb => store::Engine::MariaDb(server),
             _ => store::Engine::Postgres(server),
         };
+    }
+
+    /// What keeps the records of several hosts. Where it is at any time is the keeper's to say.
+    fn engine_of_sites(&self, reader: &mut Reader<'_>) -> Word {
+        if self.address != Address::default() {
+            let what =
+                "`address` in [database]: the sites' `database` hosts are its addresses; take this line out";
+            reader.blame("database", "address", what.into());
+        }
+        let refused = match self.engine {
+            Word::Postgres => return Word::Postgres,
+            // not said: of several hosts it is the only one
+            Word::Sqlite if !reader.says("database", "engine") => return Word::Postgres,
+            Word::Sqlite => "SQLite is one host's alone: write engine = \"postgres\" for several",
+            Word::MariaDb => {
+                "takeover is built for PostgreSQL so far: write engine = \"postgres\", or name no sites"
+            }
+        };
+        reader.blame("database", "engine", format!("`engine` in [database]: {refused}"));
+        Word::Postgres
     }
 
     /// What is said of a server while none is named.
