@@ -4,7 +4,8 @@
 //! failed gives that failure to each later one, and to the commit.
 //!
 //! When it is dropped it goes back if it is idle, is rolled back first if a transaction is open, and is closed if a
-//! statement was still running: that one is broken off, so that it does not work on for nobody. A task does both.
+//! statement was still running: that one is broken off, so that it does not work on for nobody; but for a commit, which is
+//! waited for. A task does all that.
 
 use std::mem;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ enum Stage {
     Open { until: Instant },
     /// A transaction in which a statement failed.
     Failed { until: Instant, error: Error },
+    /// A commit was sent, and its answer has not been read.
+    Committing,
     /// A statement runs, or ran when its future was dropped, or its answer did not come.
     Busy,
 }
@@ -108,18 +111,27 @@ impl Link {
                 self.stage = Stage::Idle;
                 return Ok(());
             }
-            Stage::Open { .. } | Stage::Failed { .. } | Stage::Busy => {}
+            Stage::Open { .. } | Stage::Failed { .. } | Stage::Busy | Stage::Committing => {}
         }
         let wire = self.wire();
-        self.during(wire.run(COMMIT)).await?;
-        self.stage = Stage::Idle;
+        let until = match self.stage {
+            Stage::Open { until } if !left(until).is_zero() => until,
+            // it is not sent: what failed before is its answer
+            _ => return self.during(wire.commit(COMMIT)).await,
+        };
+        self.stage = Stage::Committing;
+        match wire.within(left(until), wire.commit(COMMIT)).await {
+            Ok(()) => self.stage = Stage::Idle,
+            Err(lost @ Error::Lost { .. }) => return Err(lost),
+            Err(error) => return self.settle(until, Err(error)),
+        }
         Ok(())
     }
 
     /// Undoes the transaction, as far as it is there.
     pub(crate) async fn roll_back(&mut self) {
         match self.stage {
-            Stage::Idle | Stage::Busy => {}
+            Stage::Idle | Stage::Busy | Stage::Committing => {}
             Stage::Begun { .. } => self.stage = Stage::Idle,
             Stage::Open { .. } | Stage::Failed { .. } => {
                 self.stage = Stage::Busy;
@@ -173,7 +185,9 @@ impl Link {
                 self.stage = Stage::Failed { until, error };
                 Err(again)
             }
-            Stage::Busy => Err(Error::Broken { what: "a connection was used after its answer was given up" }),
+            Stage::Busy | Stage::Committing => {
+                Err(Error::Broken { what: "a connection was used after its answer was given up" })
+            }
         }
     }
 
@@ -217,6 +231,14 @@ impl Drop for Link {
                     } else {
                         wire.end().await;
                     }
+                    drop(permit);
+                });
+            }
+            // broken off, the server would call it done though its replica has not confirmed it
+            Stage::Committing => {
+                let limit = self.home.place.write_time_max;
+                self.home.place.spawn(async move {
+                    wire.wait_out(limit).await;
                     drop(permit);
                 });
             }
