@@ -9,6 +9,8 @@ mod progress;
 mod serve;
 mod status;
 mod superuser;
+mod takeover;
+mod up;
 mod wrong;
 
 use std::ffi::OsString;
@@ -31,6 +33,8 @@ struct Cli {
 enum Verb {
     /// Serve on this box: data, files, accounts and the console.
     Serve(serve::Args),
+    /// Run this host's part of a service on several hosts.
+    Up(up::Args),
     /// Who may do everything: create, upsert, update, delete, list.
     Superuser(superuser::Args),
     /// Bring a data file into a collection: JSON, JSON Lines or CSV.
@@ -41,6 +45,8 @@ enum Verb {
     Check(check::Args),
     /// Move the records to another database while they are used.
     Move(moving::Args),
+    /// Let another host be primary.
+    Takeover(takeover::Args),
     /// How it is: the database, the collections, the indexes, the web server.
     Status(status::Args),
 }
@@ -54,11 +60,13 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let done = match cli.verb {
         Verb::Serve(args) => serve::run(&args),
+        Verb::Up(args) => up::run(&args),
         Verb::Superuser(args) => superuser::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Move(args) => moving::run(&args),
+        Verb::Takeover(args) => takeover::run(&args),
         Verb::Status(args) => status::run(&args),
     };
     match done {

@@ -1,7 +1,7 @@
 //! Ondol, the command, and its library face for those who build on it in Rust.
 //!
 //! Map, in reading order: `cli` (the verbs), `config` (the service file: every room's settings), `topology` (its
-//! sites and hosts, and what each loss costs), `house` (all wiring, in
+//! sites and hosts, and what each loss costs), `part` (what one of several hosts runs), `house` (all wiring, in
 //! the order in which things are opened), `lifecycle` (signals and the clean stop), `log`, `failure` (what is said on
 //! stderr, and the exit code).
 //!
@@ -16,6 +16,7 @@ mod failure;
 mod house;
 mod lifecycle;
 mod log;
+mod part;
 mod topology;
 
 pub use config::Config;

@@ -6,4 +6,4 @@
 pub(crate) mod core;
 mod own;
 
-pub(crate) use own::{Named, find};
+pub(crate) use own::{Named, find, is_own};

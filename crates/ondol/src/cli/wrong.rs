@@ -12,7 +12,7 @@ use super::Cli;
 use crate::failure::Failure;
 
 /// What people who come from other tools say for our verbs.
-const GUESSES: [(&str, &str); 20] = [
+const GUESSES: [(&str, &str); 24] = [
     ("start", "serve"),
     ("run", "serve"),
     ("server", "serve"),
@@ -32,6 +32,10 @@ const GUESSES: [(&str, &str); 20] = [
     ("load", "import"),
     ("insert", "import"),
     ("dump", "export"),
+    ("failover", "takeover"),
+    ("switchover", "takeover"),
+    ("promote", "takeover"),
+    ("join", "up"),
     ("help", "--help"),
 ];
 

@@ -50,7 +50,7 @@ pub(crate) fn find<'t>(topology: &'t Topology, named: Named<'_>) -> Result<(&'t 
 }
 
 /// Only an address of this machine can be bound to.
-fn is_own(address: &str) -> bool {
+pub(crate) fn is_own(address: &str) -> bool {
     let found: Vec<IpAddr> = match (address, 0).to_socket_addrs() {
         Ok(found) => found.map(|address| address.ip()).collect(),
         Err(_) => return false,
