@@ -81,6 +81,8 @@ pub struct Config {
     pub mail: Option<::mail::Config>,
     /// Who stands where; `None` when the file names no sites.
     pub(crate) topology: Option<Topology>,
+    /// Networks from which others than the hosts may come to their databases.
+    pub(crate) clients: Vec<String>,
     /// What could be better in the service file though nothing is wrong in it, with lines.
     pub advice: Vec<String>,
 }
@@ -139,6 +141,7 @@ impl Config {
             cache: Some(::cache::Config::in_process(cache::BYTES_MAX)),
             mail: None,
             topology: None,
+            clients: Vec::new(),
             advice: Vec::new(),
         }
     }
@@ -182,7 +185,8 @@ impl Config {
         config.identity.providers = sign_in::read(&mut reader, config.identity.may_ask_loopback);
         reader.room::<StoreSection>("store").settle(&mut config.store);
         let has_sites = config.topology.is_some();
-        reader.room::<database::Section>("database").settle(&mut reader, has_sites, &mut config.store);
+        let database = reader.room::<database::Section>("database");
+        config.clients = database.settle(&mut reader, has_sites, &mut config.store);
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
         config.cache = reader.room::<cache::Section>("cache").settle(&mut reader, is_embedded);
         config.mail = reader.room::<mail::Section>("mail").settle(&mut reader, &config.url);

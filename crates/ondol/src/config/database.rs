@@ -21,6 +21,7 @@ pub(super) struct Section {
     name: String,
     user: String,
     secret: Written,
+    clients: Vec<String>,
     connections: usize,
     brief_connections: usize,
     connect_time_max: Span,
@@ -56,6 +57,7 @@ impl Default for Section {
             name: "ondol".into(),
             user: "ondol".into(),
             secret: Written::default(),
+            clients: Vec::new(),
             connections: config.connections,
             brief_connections: config.brief_connections,
             connect_time_max: Span(config.connect_time_max),
@@ -70,8 +72,14 @@ impl Default for Section {
 }
 
 impl Section {
-    /// Tells the store; what doesn't fit together is told to the reader.
-    pub(super) fn settle(mut self, reader: &mut Reader<'_>, has_sites: bool, config: &mut store::Config) {
+    /// Tells the store; what doesn't fit together is told to the reader. Gives the networks from which others may come to the
+    /// databases of sites.
+    pub(super) fn settle(
+        mut self,
+        reader: &mut Reader<'_>,
+        has_sites: bool,
+        config: &mut store::Config,
+    ) -> Vec<String> {
         config.connections = self.connections;
         config.brief_connections = self.brief_connections;
         config.connect_time_max = self.connect_time_max.0;
@@ -83,9 +91,15 @@ impl Section {
         config.index_wait_max = self.index_wait_max.0;
         if has_sites {
             self.engine = self.engine_of_sites(reader);
+        } else if !self.clients.is_empty() {
+            let what = "`clients` in [database] is for the databases of sites, and the file names none; take this line out";
+            reader.blame("database", "clients", what.into());
         }
         let usual_port = match self.engine {
-            Word::Sqlite => return self.check_embedded(reader),
+            Word::Sqlite => {
+                self.check_embedded(reader);
+                return Vec::new();
+            }
             Word::Postgres => 5432,
             Word::MariaDb => 3306,
         };
@@ -106,6 +120,7 @@ impl Section {
             Word::MariaDb => store::Engine::MariaDb(server),
             _ => store::Engine::Postgres(server),
         };
+        self.clients
     }
 
     /// What keeps the records of several hosts. Where it is at any time is the keeper's to say.
@@ -114,6 +129,10 @@ impl Section {
             let what =
                 "`address` in [database]: the sites' `database` hosts are its addresses; take this line out";
             reader.blame("database", "address", what.into());
+        }
+        if self.secret.0.is_none() && !reader.is_faulty("database", "secret") {
+            let what = "the hosts' databases are reached with a secret, the same on all hosts: add secret = { file = \"db.secret\" } to [database]";
+            reader.blame("database", "secret", what.into());
         }
         let refused = match self.engine {
             Word::Postgres => return Word::Postgres,

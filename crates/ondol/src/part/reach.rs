@@ -16,6 +16,8 @@ use crate::failure::Failure;
 
 /// How often the view of who is what is proved anew.
 pub(crate) const PROVED_EVERY: Duration = Duration::from_millis(500);
+/// How often a first view is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a verb waits for somebody to say who is primary.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -42,11 +44,16 @@ impl Eyes {
     }
 
     /// Waits for a view, for a bounded time.
-    pub(crate) async fn seen(&mut self) -> Result<View, Failure> {
-        let seen = self.view.wait_for(|view| view.proved_at.is_some());
+    pub(crate) async fn seen(&self) -> Result<View, Failure> {
+        let seen = async {
+            // nobody is woken for a view of nothing
+            while self.view.borrow().proved_at.is_none() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
         match tokio::time::timeout(ANSWER_TIME_MAX, seen).await {
-            Ok(Ok(view)) => Ok(view.clone()),
-            _ => Err(unheard()),
+            Ok(()) => Ok(self.view.borrow().clone()),
+            Err(_) => Err(unheard()),
         }
     }
 }

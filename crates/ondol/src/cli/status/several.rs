@@ -16,9 +16,8 @@ use crate::topology::core::{Role, Topology};
 pub(super) async fn look(config: &Config, topology: &Topology) -> Result<State, Failure> {
     let tasks = TaskTracker::new();
     let part = Part::outside(&config.service, topology);
-    let mut eyes = Eyes::open(&part, &tasks);
-    let cluster = eyes.cluster.clone();
-    let (view, voices, web) = tokio::join!(eyes.seen(), voices(&cluster, &part), web(config, topology));
+    let eyes = Eyes::open(&part, &tasks);
+    let (view, voices, web) = tokio::join!(eyes.seen(), voices(&eyes.cluster, &part), web(config, topology));
     Ok(core::state(&Seen { service: &config.service, topology, view: &view?, voices, web }))
 }
 

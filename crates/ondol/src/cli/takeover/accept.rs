@@ -10,7 +10,7 @@ use crate::part::reach::Eyes;
 use crate::topology::core::{Role, Topology};
 
 pub(super) async fn run(
-    mut eyes: Eyes,
+    eyes: Eyes,
     topology: &Topology,
     to: Option<&str>,
     is_sure: bool,

@@ -6,7 +6,9 @@ use crate::config::Config;
 use crate::topology::core::{Times, words};
 
 fn check(text: &str, told: Expect) {
-    let lines = match Config::parse("ondol.toml", text) {
+    // what is not about sites is as it should be
+    let rest = if text.contains("[database]") { "" } else { "[database]\nsecret = \"warm floor\"\n" };
+    let lines = match Config::parse("ondol.toml", &format!("{text}{rest}")) {
         Ok(config) => config
             .topology
             .map_or_else(|| vec!["one box".to_owned()], |topology| words(&topology, Times::default())),
@@ -102,7 +104,8 @@ fn every_mistake_of_spelling_is_told_with_its_line() {
         expect![[r#"
             ondol.toml:1: `confirm`: `everywhere` is not a place where a write counts; there are "here", "site", "abroad"
             ondol.toml:2: [dns] is kept for a room and can't be a site's name; call the site otherwise
-            ondol.toml:5: unknown key `database` in [web]; it knows connections_max, head_bytes_max, headers_max, head_time_max, idle_time_max, body_bytes_max, body_grace, body_pace_min, request_time_max, slow_time, write_stall_max, drain_time_max, access_log, trusted_proxies, origins, rates, rate_entries_max"#]],
+            ondol.toml:5: unknown key `database` in [web]; it knows connections_max, head_bytes_max, headers_max, head_time_max, idle_time_max, body_bytes_max, body_grace, body_pace_min, request_time_max, slow_time, write_stall_max, drain_time_max, access_log, trusted_proxies, origins, rates, rate_entries_max
+            ondol.toml:7: `secret` in [database] is a server's, and none is named: add engine = "postgres" or "mariadb""#]],
     );
 }
 
@@ -117,16 +120,26 @@ fn what_is_not_built_is_refused_by_name() {
             ondol.toml:5: the role `backup` is not built yet; make backups with the database's own tools for now, and take this line out"#]],
     );
     check(
-        "[seoul]\nall = [\"a\", \"b\", \"c\"]\nwitness = \"w\"\n[database]\nengine = \"mariadb\"\naddress = \"10.0.0.5\"\n",
+        "[seoul]\nall = [\"a\", \"b\", \"c\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"mariadb\"\naddress = \"10.0.0.5\"\n",
         expect![[r#"
             ondol.toml:1: 3 hosts are `database`: takeover is built for two so far; name two
-            ondol.toml:5: `engine` in [database]: takeover is built for PostgreSQL so far: write engine = "postgres", or name no sites
-            ondol.toml:6: `address` in [database]: the sites' `database` hosts are its addresses; take this line out"#]],
+            ondol.toml:6: `engine` in [database]: takeover is built for PostgreSQL so far: write engine = "postgres", or name no sites
+            ondol.toml:7: `address` in [database]: the sites' `database` hosts are its addresses; take this line out"#]],
     );
     check(
-        "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nengine = \"sqlite\"\n",
+        "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"sqlite\"\n",
         expect![[
-            r#"ondol.toml:5: `engine` in [database]: SQLite is one host's alone: write engine = "postgres" for several"#
+            r#"ondol.toml:6: `engine` in [database]: SQLite is one host's alone: write engine = "postgres" for several"#
+        ]],
+    );
+}
+
+#[test]
+fn databases_on_several_hosts_need_a_secret() {
+    check(
+        "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nname = \"popong\"\n",
+        expect![[
+            r#"ondol.toml:4: the hosts' databases are reached with a secret, the same on all hosts: add secret = { file = "db.secret" } to [database]"#
         ]],
     );
 }
@@ -189,7 +202,8 @@ fn a_write_counts_only_where_there_is_a_machine_for_it() {
     check(
         "confirm = \"abroad\"\nwithout = \"block\"\n",
         expect![[r#"
-        ondol.toml:1: `confirm` is about several hosts, and the file names none; add a site, such as [seoul]
-        ondol.toml:2: `without` is about several hosts, and the file names none; add a site, such as [seoul]"#]],
+            ondol.toml:1: `confirm` is about several hosts, and the file names none; add a site, such as [seoul]
+            ondol.toml:2: `without` is about several hosts, and the file names none; add a site, such as [seoul]
+            ondol.toml:4: `secret` in [database] is a server's, and none is named: add engine = "postgres" or "mariadb""#]],
     );
 }

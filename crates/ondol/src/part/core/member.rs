@@ -78,7 +78,7 @@ pub(crate) fn arguments(part: &Part, data: &Path, listen: &str, initial: Initial
         ("auto-compaction-retention", HISTORY_HOURS.to_string()),
         ("quota-backend-bytes", KEPT_BYTES_MAX.to_string()),
         ("logger", "zap".to_owned()),
-        ("log-level", "warn".to_owned()),
+        ("log-level", "error".to_owned()),
     ];
     settings.into_iter().map(|(name, value)| format!("--{name}={value}")).collect()
 }

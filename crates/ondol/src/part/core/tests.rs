@@ -12,7 +12,7 @@ use super::*;
 use crate::config::Config;
 
 const FILE: &str = "service = \"popong.com\"\n[seoul]\nall = \"10.77.0.1\"\n[oregon]\nall = \"10.77.0.2\"\n\
-                    [tokyo]\nwitness = \"fd00::3\"\n";
+                    [tokyo]\nwitness = \"fd00::3\"\n[database]\nsecret = \"warm floor\"\n";
 
 fn part(host: &str) -> Part {
     let config = Config::parse("ondol.toml", FILE).expect("reads");
@@ -49,7 +49,7 @@ fn a_member_of_etcd_is_told_all_it_needs() {
         --auto-compaction-retention=1
         --quota-backend-bytes=268435456
         --logger=zap
-        --log-level=warn"#]]
+        --log-level=error"#]]
     .assert_eq(&told.join("\n"));
 }
 

@@ -93,7 +93,11 @@ fn read_site(written: &WrittenSite, faults: &mut Vec<Fault>) -> Site {
             faults.push((at.clone(), not_yet(*role)));
         }
         for (address, at) in addresses {
-            match flaw(address) {
+            let is_too_long = roles.contains(&Role::Database) && address.len() > LENGTH_MAX;
+            let long = is_too_long.then(|| {
+                format!("`{address}` is longer than {LENGTH_MAX} characters: give a host with a database a shorter name, or its address")
+            });
+            match flaw(address).or(long) {
                 Some(flaw) => faults.push((at.clone(), flaw)),
                 None => site.add(address, roles),
             }
@@ -167,6 +171,9 @@ fn flaw(address: &str) -> Option<String> {
         )
     })
 }
+
+/// The longest name of a host with a database: it is a part of names in the database.
+const LENGTH_MAX: usize = 28;
 
 /// A host stands in one site, and once in a role.
 fn find_doubles(written: &Written, faults: &mut Vec<Fault>) {

@@ -8,7 +8,7 @@ use super::*;
 use crate::config::Config;
 
 const FILE: &str = "service = \"popong.com\"\n[seoul]\nall = \"10.0.0.1\"\n[oregon]\nall = \"10.9.0.1\"\n\
-                    [tokyo]\nwitness = \"192.0.2.5\"\n";
+                    [tokyo]\nwitness = \"192.0.2.5\"\n[database]\nsecret = \"warm floor\"\n";
 
 fn written<T>(what: T) -> Written<T> {
     Written { what, modified: 1, lease: 0 }
