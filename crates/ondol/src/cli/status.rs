@@ -170,7 +170,7 @@ async fn look_at(config: &Config, store: &Store) -> Result<Status, Failure> {
         collections,
         unready: catalog.all().iter().flat_map(|collection| unready(collection, &states)).collect(),
         listen: config.listen.clone(),
-        web: answer::ask(&config.listen, ANSWER_TIME_MAX).await,
+        web: answer::ask(&config.listen, ANSWER_TIME_MAX, "ondol serve").await,
     })
 }
 

@@ -10,7 +10,7 @@ mod state;
 mod timers;
 
 pub(crate) use member::{Entry, Initial, Known, arguments, initial};
-pub(crate) use plan::{Part, at};
+pub(crate) use plan::{CLIENT_PORT, Part, at};
 pub(crate) use primary::primary;
 pub(crate) use state::{Seen, State, Voice, state};
 pub(crate) use timers::Timers;

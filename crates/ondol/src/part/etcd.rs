@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,8 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long another member may take to say who there is.
 const ASK_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long the members may take to agree on another one.
+const CHANGE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// This host's member.
 pub(crate) struct Member {
@@ -65,7 +68,10 @@ impl Member {
     /// Waits for its end, and starts it again.
     async fn look_after(&mut self, pause: &mut Duration) {
         let begun = base::moment::Moment::now();
-        self.process.ended().await;
+        tokio::select! {
+            () = self.process.ended() => {}
+            () = taken_in(&self.part, &self.dir) => {}
+        }
         *pause = if base::moment::Moment::now().since(begun) >= WELL_AFTER {
             PAUSE_MIN
         } else {
@@ -127,6 +133,34 @@ fn data(dir: &Path) -> PathBuf {
     dir.join("etcd")
 }
 
+/// Says that the member has taken part: its data are its own from then on.
+fn known_mark(dir: &Path) -> PathBuf {
+    dir.join("etcd.known")
+}
+
+fn clear(data: &Path) -> Result<(), Failure> {
+    match std::fs::remove_dir_all(data) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::failed(format!("cannot clear {}: {error}", data.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Waits until the member takes part, which it can't without a majority; notes it.
+async fn taken_in(part: &Part, dir: &Path) {
+    let mark = known_mark(dir);
+    let health = core::at(&part.host, core::CLIENT_PORT);
+    while !mark.is_file() {
+        let asked = timeout(ASK_TIME_MAX, http::get(&health, "/health")).await;
+        if matches!(asked, Ok(Ok((200, _)))) && std::fs::write(&mark, "").is_err() {
+            tracing::warn!("cannot write {}", mark.display());
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    std::future::pending().await
+}
+
 /// The one that runs on our data already.
 fn found(dir: &Path) -> Option<Pid> {
     let id = std::fs::read_to_string(note(dir)).ok()?.trim().parse().ok()?;
@@ -138,10 +172,14 @@ fn found(dir: &Path) -> Option<Pid> {
 
 async fn spawn(part: &Part, dir: &Path) -> Result<Process, Failure> {
     let data = data(dir);
-    let initial = match data.join("member").is_dir() {
+    let initial = match known_mark(dir).is_file() {
         // what it has in its folder counts, not this
         true => Initial::Joins,
-        false => come_in(part, dir).await?,
+        false => {
+            // what a beginning left that did not come to its end would be taken for data
+            clear(&data)?;
+            come_in(part, dir).await?
+        }
     };
     let mut command = Command::new(PROGRAM);
     command.args(core::arguments(part, &data, listens(&part.host), initial));
@@ -176,9 +214,40 @@ async fn come_in(part: &Part, dir: &Path) -> Result<Initial, Failure> {
             dir.join("postgres").display()
         ))),
         Entry::Start(initial) => Ok(initial),
-        Entry::Add => super::reach::add_member(part, None).await,
-        Entry::Replace { id } => super::reach::add_member(part, Some(id)).await,
+        Entry::Add => add(part).await,
+        Entry::Replace { id } => {
+            tracing::warn!(
+                "this host's data of etcd are gone: the others are told to take a new member in its place"
+            );
+            change(part, "/v3/cluster/member/remove", &json!({ "ID": id.to_string() })).await?;
+            add(part).await
+        }
     }
+}
+
+/// Lets the others know of a new member on this host.
+async fn add(part: &Part) -> Result<Initial, Failure> {
+    let urls = json!({ "peerURLs": [Part::peer_url(&part.host)] });
+    change(part, "/v3/cluster/member/add", &urls).await?;
+    Ok(Initial::Joins)
+}
+
+/// Has the others change who is a member. It takes a majority of them.
+async fn change(part: &Part, path: &str, what: &serde_json::Value) -> Result<(), Failure> {
+    let mut said = String::from("no other host has a voice");
+    for endpoint in
+        part.endpoints().iter().filter(|endpoint| **endpoint != core::at(&part.host, core::CLIENT_PORT))
+    {
+        match timeout(CHANGE_TIME_MAX, http::post(endpoint, path, &what.to_string())).await {
+            Ok(Ok((200, _))) => return Ok(()),
+            Ok(Ok((status, text))) => said = format!("{endpoint} says {status}: {}", text.trim()),
+            Ok(Err(error)) => said = format!("{endpoint}: {error}"),
+            Err(_) => said = format!("{endpoint} does not answer"),
+        }
+    }
+    Err(Failure::failed(format!(
+        "the other members of etcd can't take this host in: {said}; start it again once a majority of them runs"
+    )))
 }
 
 /// The members as another one knows them; `None` where none answers.

@@ -9,7 +9,7 @@ use store::Primary;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::core::{Initial, Part};
+use super::core::Part;
 use super::lead;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -77,10 +77,4 @@ fn unheard() -> Failure {
         "no majority of the hosts that have a voice answers within {} s; see that `ondol up` runs on them",
         ANSWER_TIME_MAX.as_secs()
     ))
-}
-
-/// Lets the others know of this host's member; of the one before, whose data are gone, they forget.
-pub(crate) async fn add_member(part: &Part, lost: Option<u64>) -> Result<Initial, Failure> {
-    let _ = (part, lost);
-    Ok(Initial::Joins)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::part::reach::http;
 
 /// Asks the server that listens there; an error says why there is no good answer.
-pub(super) async fn ask(listen: &str, time: Duration) -> Result<(), String> {
+pub(super) async fn ask(listen: &str, time: Duration, verb: &str) -> Result<(), String> {
     let Some(address) = crate::house::addresses(listen).ok().and_then(|found| found.into_iter().next())
     else {
         return Err(format!("`{listen}` is not an address"));
@@ -17,7 +17,7 @@ pub(super) async fn ask(listen: &str, time: Duration) -> Result<(), String> {
     match tokio::time::timeout(time, http::get(&near(address).to_string(), "/api/health")).await {
         Err(_) => Err(format!("it does not answer within {} s", time.as_secs())),
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-            Err("nothing listens there; start it with `ondol serve`".into())
+            Err(format!("nothing listens there; start it with `{verb}`"))
         }
         Ok(Err(error)) => Err(error.to_string()),
         Ok(Ok((200, _))) => Ok(()),

@@ -35,7 +35,10 @@ async fn web(config: &Config, topology: &Topology) -> BTreeMap<String, Result<()
     let mut answers = BTreeMap::new();
     for (site, host) in topology.with(Role::Web) {
         let part = Part::new(&config.service, topology, site, host);
-        answers.insert(host.address.clone(), answer::ask(&part.asked(&config.listen), ANSWER_TIME_MAX).await);
+        answers.insert(
+            host.address.clone(),
+            answer::ask(&part.asked(&config.listen), ANSWER_TIME_MAX, "ondol up").await,
+        );
     }
     answers
 }
