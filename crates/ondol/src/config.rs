@@ -456,6 +456,16 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_continuity_shows_a_service_on_several_hosts() {
+        let page = include_str!("../../../docs/continuity.md");
+        let block =
+            page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+        let block = block.replace("{ file = \"db.secret\" }", "\"warm floor\"");
+        let config = Config::parse("docs/continuity.md", &block).expect("reads");
+        assert_eq!(config.topology.expect("sites").sites.len(), 3);
+    }
+
+    #[test]
     fn the_page_of_mail_shows_its_settings() {
         let page = include_str!("../../../docs/mail.md");
         let block =

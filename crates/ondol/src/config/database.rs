@@ -1,6 +1,7 @@
 //! `[database]`: what keeps the records, as it is written, and settled into the store's own words.
 
 use std::fmt;
+use std::time::Duration;
 
 use base::unit::Span;
 use base::word::nearest;
@@ -9,6 +10,8 @@ use serde::{Deserialize, Deserializer, de};
 use super::read::Reader;
 use super::secret::Written;
 
+/// How long reads and writes wait for a primary of several hosts, when nothing is said.
+const TAKEOVER_WAIT: Duration = Duration::from_secs(30);
 /// Where a server is when nothing is said.
 const HOST: &str = "127.0.0.1";
 
@@ -89,6 +92,15 @@ impl Section {
         config.write_tries_max = self.write_tries_max;
         config.log_poll_every = self.log_poll_every.0;
         config.index_wait_max = self.index_wait_max.0;
+        // longer than a takeover takes: nobody is to be refused over it
+        for (key, time) in [
+            ("outage_wait_max", &mut config.outage_wait_max),
+            ("connection_wait_max", &mut config.connection_wait_max),
+        ] {
+            if has_sites && !reader.says("database", key) {
+                *time = TAKEOVER_WAIT;
+            }
+        }
         if has_sites {
             self.engine = self.engine_of_sites(reader);
         } else if !self.clients.is_empty() {

@@ -2,11 +2,14 @@
 
 use std::io::{BufRead, IsTerminal, stdin};
 
-use cluster::View;
+use base::time::Clock;
+use cluster::{Error, View};
 
+use super::TAKEOVER_TIME_MAX;
 use crate::cli::say;
 use crate::failure::Failure;
 use crate::part::reach::Eyes;
+use crate::part::wish::{self, Wish};
 use crate::topology::core::{Role, Topology};
 
 pub(super) async fn run(
@@ -44,7 +47,34 @@ pub(super) async fn run(
     if !is_sure {
         ask(heir)?;
     }
-    Ok(())
+    let wish = Wish { of: sync.what.epoch, asked: Clock::System.now().0 };
+    match wish::put(&eyes.cluster, &eyes.layout, heir, wish, sync.modified).await {
+        Ok(()) => {}
+        Err(Error::Refused { .. }) => {
+            return Err(Failure::failed(
+                "something changed at this very moment, and nothing was done; look with `ondol status`",
+            ));
+        }
+        Err(error) => return Err(Failure::failed(format!("the word could not be put down: {error}"))),
+    }
+    wait(eyes, topology, heir).await
+}
+
+/// Waits until it is primary.
+async fn wait(eyes: Eyes, topology: &Topology, heir: &str) -> Result<(), Failure> {
+    let mut view = eyes.view.clone();
+    let leads = view.wait_for(|view| view.leader.as_ref().is_some_and(|leader| leader.what.host == heir));
+    match tokio::time::timeout(TAKEOVER_TIME_MAX, leads).await {
+        Ok(Ok(view)) => {
+            let epoch = view.leader.as_ref().map_or(0, |leader| leader.what.epoch);
+            let site = topology.find(heir).map_or("", |(site, _)| site.name.as_str());
+            say(&format!("{heir} of {site} is primary in epoch {epoch}."))
+        }
+        _ => Err(Failure::failed(format!(
+            "{heir} has not become primary within {} s; its log says why",
+            TAKEOVER_TIME_MAX.as_secs()
+        ))),
+    }
 }
 
 /// Who is to be primary: who was named, or the only one that is there.
