@@ -18,7 +18,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 15] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
@@ -63,6 +63,24 @@ const NEEDS: [Need; 12] = [
         probe: "test -x /usr/bin/memcached",
         package: "memcached",
         why: "keeps what was read lately; tests start their own",
+    },
+    Need {
+        name: "etcd",
+        probe: "command -v etcd",
+        package: "etcd-server",
+        why: "keeps what hosts agree on; tests start their own three members",
+    },
+    Need {
+        name: "etcdctl",
+        probe: "command -v etcdctl",
+        package: "etcd-client",
+        why: "reads and changes etcd from outside",
+    },
+    Need {
+        name: "setpriv",
+        probe: "setpriv --help | grep -q pdeathsig",
+        package: "util-linux",
+        why: "ends a database server when its keeper dies",
     },
     Need {
         name: "oathtool",
