@@ -297,7 +297,7 @@ fn on_database(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
         }
         Step::Promote { epoch } if is_running && node.db == Db::Replica => {
             (node.db, node.upstream) = (Db::Primary, None);
-            node.epoch = u8::try_from(*epoch).unwrap();
+            node.epoch = small(*epoch);
             (node.reign, node.line, node.base) = (Some(node.epoch), node.line + 1, node.log.length());
         }
         Step::Drain if scene.bug == Bug::HandsOverBeforeStop => {
@@ -320,39 +320,44 @@ fn on_store(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
     let is_mine = world.is_leader(i);
     match step {
         Step::Acquire { epoch, right } if world.leader.is_none() && is_as_read && world.leases[at] > 0 => {
-            let epoch = u8::try_from(*epoch).unwrap();
+            let epoch = small(*epoch);
             let position = world.nodes[at].log.length();
             world.leader = Some((i, epoch));
             world.sync = Sync { epoch, primary: i, eligible: 1 << i, position };
             (world.handover, world.nodes[at].wish) = (None, None);
             if *right == Right::AcceptedLoss {
-                // what the new primary lacks is given up, by a person's word
+                // What the new primary lacks is given up, by a person's word
                 world.acked &= world.nodes[at].log.writes();
                 world.seen &= world.nodes[at].log.writes();
             }
         }
         Step::Eligible { hosts, position } if is_mine && is_as_read => {
             world.sync.eligible = bits(hosts);
-            // the position alone would keep a candidate that lacks something from taking over
+            // The position alone would keep a candidate that lacks something from taking over
             let position = if scene.bug == Bug::AdmitsBeforeCaughtUp { 0 } else { *position };
-            world.sync.position = u8::try_from(position).unwrap();
+            world.sync.position = small(position);
         }
         Step::Record { epoch, is_rewindable } if is_mine => {
             let node = &world.nodes[at];
             let reign = Reign { host: i, line: node.line, base: node.base, is_rewindable: *is_rewindable };
-            world.reigns[usize::try_from(*epoch).unwrap()] = Some(reign);
+            world.reigns[usize::from(small(*epoch))] = Some(reign);
             world.nodes[at].base = 0;
         }
         Step::Release if is_mine => world.leader = None,
         Step::HandOver { to, position } if is_mine => {
             world.leader = None;
             world.sync.eligible |= 1 << index(to);
-            world.sync.position = u8::try_from(*position).unwrap();
+            world.sync.position = small(*position);
         }
         Step::Decline => world.handover = None,
         _ => return false,
     }
     true
+}
+
+/// Epochs and positions of the model are small.
+fn small(number: u64) -> u8 {
+    u8::try_from(number).expect("the model's numbers are small")
 }
 
 /// Whether the keeper of `i` can act.
