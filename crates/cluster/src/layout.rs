@@ -183,6 +183,9 @@ pub struct History {
     pub why: String,
     /// When, in milliseconds since 1970 UTC, for people: nothing is decided by it.
     pub at: i64,
+    /// Whether the reign's first checkpoint is done: before that nobody can be led back to it.
+    #[serde(default)]
+    pub is_written_down: bool,
 }
 
 /// That a person asked for another primary.
