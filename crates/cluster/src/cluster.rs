@@ -143,6 +143,30 @@ impl Cluster {
         }
     }
 
+    /// Has a member join that the others will reach at `peer_address` (`http://10.0.0.21:2380`); what etcd knows it by. It is
+    /// then to be started with etcd's `initial-cluster-state` as `existing`. One that joined already stays.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when etcd refuses (it wants its members to be well first), [`Error::Unavailable`],
+    /// [`Error::Unknown`].
+    pub async fn add_peer(&self, peer_address: &str) -> Result<u64, Error> {
+        match &self.0 {
+            Back::Etcd(client) => client.add_peer(peer_address).await,
+            Back::Memory(_) => Ok(0),
+        }
+    }
+
+    /// Has a member leave ([`Peer::id`]); one that has left already counts as gone.
+    ///
+    /// # Errors
+    /// Those of [`Cluster::add_peer`].
+    pub async fn remove_peer(&self, id: u64) -> Result<(), Error> {
+        match &self.0 {
+            Back::Etcd(client) => client.remove_peer(id).await,
+            Back::Memory(_) => Ok(()),
+        }
+    }
+
     /// What each configured member says of itself, in their order, or why it says nothing.
     pub async fn statuses(&self) -> Vec<Result<Status, Error>> {
         match &self.0 {

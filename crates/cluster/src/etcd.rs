@@ -129,6 +129,35 @@ impl Client {
         Ok(answer.peers())
     }
 
+    /// Has a member join that will be reached by the others at `peer_address`; one that has joined already stays. What etcd
+    /// knows it by.
+    pub(crate) async fn add_peer(&self, peer_address: &str) -> Result<u64, Error> {
+        if let Some(peer) = self.peer_at(peer_address).await? {
+            return Ok(peer.id);
+        }
+        let ask = body(&json!({ "peerURLs": [peer_address] }));
+        let round = self.round("/v3/cluster/member/add", &ask, |_| Verdict::Enough).await;
+        // whatever was answered, and by whomever it was done: this is what counts
+        match self.peer_at(peer_address).await? {
+            Some(peer) => Ok(peer.id),
+            None if round.answer.is_some() => Err(unknown(round)),
+            None => Err(failed(round, 0)),
+        }
+    }
+
+    /// Has a member leave; one that has left already counts as gone.
+    pub(crate) async fn remove_peer(&self, id: u64) -> Result<(), Error> {
+        let ask = body(&json!({ "ID": id.to_string() }));
+        let round = self.round("/v3/cluster/member/remove", &ask, |_| Verdict::Enough).await;
+        let is_gone = round.refusal.as_ref().is_some_and(|refusal| refusal.code == NOT_FOUND);
+        if round.answer.is_some() || is_gone { Ok(()) } else { Err(failed(round, 0)) }
+    }
+
+    async fn peer_at(&self, peer_address: &str) -> Result<Option<Peer>, Error> {
+        let is_it = |peer: &Peer| peer.peer_addresses.iter().any(|address| address == peer_address);
+        Ok(self.peers().await?.into_iter().find(is_it))
+    }
+
     /// What each configured member says of itself, or why it does not.
     pub(crate) async fn statuses(&self) -> Vec<Result<Status, Error>> {
         let ask = body(&json!({}));

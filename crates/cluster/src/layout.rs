@@ -65,6 +65,11 @@ impl Layout {
         self.key("handover")
     }
 
+    /// That a person accepts a loss: an [`Accept`].
+    pub fn accept(&self) -> String {
+        self.key("accept")
+    }
+
     fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -183,6 +188,9 @@ pub struct History {
     pub why: String,
     /// When, in milliseconds since 1970 UTC, for people: nothing is decided by it.
     pub at: i64,
+    /// Whether the reign's first checkpoint is done: before that nobody can be led back to it.
+    #[serde(default)]
+    pub is_written_down: bool,
 }
 
 /// That a person asked for another primary.
@@ -195,6 +203,17 @@ pub struct Handover {
     /// Written by the old primary once it takes no more writes: where the new one begins.
     #[serde(default)]
     pub position: Option<Position>,
+}
+
+/// That a person accepts that writes are lost, so that a host which may lack some becomes primary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accept {
+    /// Who is to be primary.
+    pub host: String,
+    /// The reign that is given up; it counts only while that is the last one.
+    pub of: u64,
+    /// When it was asked for, in milliseconds since 1970 UTC.
+    pub asked: i64,
 }
 
 #[cfg(test)]

@@ -267,10 +267,12 @@ impl Event {
 pub struct Peer {
     /// What etcd knows it by.
     pub id: u64,
-    /// Its name.
+    /// Its name; empty until it has been started for the first time.
     pub name: String,
     /// Where clients reach it, such as `http://10.0.0.21:2379`.
     pub addresses: Vec<String>,
+    /// Where the other members reach it, such as `http://10.0.0.21:2380`.
+    pub peer_addresses: Vec<String>,
 }
 
 /// What one member says of itself.

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cluster::{Cluster, Watch};
-use crate::layout::{Config, Handover, History, Layout, Leader, Member, Sync};
+use crate::layout::{Accept, Config, Handover, History, Layout, Leader, Member, Sync};
 use crate::txn::{Entry, LeaseId, Snapshot};
 
 /// A document, and when it was written.
@@ -41,6 +41,8 @@ pub struct View {
     pub history: BTreeMap<u64, History>,
     /// That a person asked for another primary.
     pub handover: Option<Written<Handover>>,
+    /// That a person accepts a loss.
+    pub accept: Option<Written<Accept>>,
     /// etcd's revision.
     pub revision: u64,
     /// It was so at this moment, or later; `None`: nothing was heard yet.
@@ -86,6 +88,7 @@ impl View {
             Some("leader") => put(&mut self.leader, entry),
             Some("sync") => put(&mut self.sync, entry),
             Some("handover") => put(&mut self.handover, entry),
+            Some("accept") => put(&mut self.accept, entry),
             _ => false,
         }
     }

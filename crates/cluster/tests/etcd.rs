@@ -251,6 +251,24 @@ async fn the_leader_of_etcd_is_moved_to_the_member_that_is_named() {
 }
 
 #[tokio::test]
+async fn a_member_that_lost_its_disk_leaves_and_another_joins_once() {
+    let (_turn, mut etcd) = start().await;
+    let cluster = cluster(etcd.addresses());
+    let gone = etcd.follower();
+    let id = cluster.statuses().await[gone].as_ref().unwrap().id;
+    etcd.kill(gone);
+    for _ in 0..2 {
+        eventually("it leaves", async || cluster.remove_peer(id).await.ok()).await;
+    }
+    let new = format!("http://127.0.0.1:{}", testbed::free_port());
+    let joined = eventually("it joins", async || cluster.add_peer(&new).await.ok()).await;
+    assert_eq!(cluster.add_peer(&new).await.unwrap(), joined);
+    let peers = cluster.peers().await.unwrap();
+    assert_eq!((peers.len(), peers.iter().filter(|peer| peer.id == joined).count()), (3, 1));
+    assert!(etcd.ctl(&["member", "list"]).contains(&format!("{joined:x}, unstarted")));
+}
+
+#[tokio::test]
 async fn the_view_tells_who_is_primary_at_once_and_knows_its_own_age() {
     let (_turn, mut etcd) = start().await;
     let cluster = cluster(etcd.addresses());

@@ -1,7 +1,10 @@
 //! What a database server of this host is seen to be, of either kind.
 //!
+//! What is told here was so at one moment of the past; a server that does not answer in time is told to be silent, never guessed at.
+//!
 //! Offsets: PostgreSQL's LSN in bytes; MariaDB's sequence number of the only domain's GTID, with timeline 0.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What the database server of this host is seen to be.
@@ -20,6 +23,8 @@ pub enum Observation {
     Silent {
         /// Its process.
         process: u32,
+        /// It says that it is on its way up, or down.
+        is_starting: bool,
         /// What was tried, and what came back.
         why: String,
     },
@@ -48,6 +53,8 @@ pub struct Stopped {
     /// The last checkpoint's place. After an orderly stop of a primary it is the last thing that was written: a replica
     /// has everything as soon as it has replayed **beyond** it (`replayed > checkpoint`).
     pub checkpoint: u64,
+    /// How far it certainly had come; a server that was killed may have come further.
+    pub reached: u64,
     /// How it ended.
     pub end: End,
 }
@@ -86,10 +93,12 @@ pub struct Running {
     pub stream: Option<Stream>,
     /// Replica: somebody has paused the replay.
     pub is_replay_paused: bool,
-    /// The hosts that each commit waits for, as the server has it now.
-    pub confirm: Vec<String>,
-    /// Commits that wait for them at this moment.
+    /// Primary: what every commit waits for, once that is proved; `None`: not proved yet, commits may wait for less.
+    pub confirm: Option<Bound>,
+    /// Commits that wait for a replica at this moment.
     pub waiting: u32,
+    /// Transactions of the service that were committed since the server's statistics began.
+    pub commits: u64,
     /// Who follows it.
     pub followers: Vec<Follower>,
     /// What is kept for hosts that are away.
@@ -105,6 +114,28 @@ pub enum Role {
     Primary,
     /// It follows, or would.
     Replica,
+}
+
+/// What a commit waits for before it is acknowledged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Confirm {
+    /// This host's disk.
+    #[default]
+    Here,
+    /// The disks of all these hosts too.
+    Hosts(BTreeSet<String>),
+    /// Something that never comes: nothing is acknowledged.
+    Nobody,
+}
+
+/// What binds every commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// What it waits for.
+    pub confirm: Confirm,
+    /// Every commit from here on does. A host that has flushed this far has every commit that was acknowledged before, too, and
+    /// is waited for from then on: only now may it be called eligible.
+    pub from: u64,
 }
 
 /// A replica's stream.
@@ -131,6 +162,8 @@ pub struct Follower {
     pub flushed: u64,
     /// What can be read there.
     pub replayed: u64,
+    /// How long ago it was last heard, as far as it was looked at.
+    pub silence: Duration,
 }
 
 /// What is kept for a host.

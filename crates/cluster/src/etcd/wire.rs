@@ -264,12 +264,18 @@ struct MemberAnswer {
     name: String,
     #[serde(default, rename = "clientURLs")]
     client_urls: Vec<String>,
+    #[serde(default, rename = "peerURLs")]
+    peer_urls: Vec<String>,
 }
 
 impl MembersAnswer {
     pub(super) fn peers(self) -> Vec<Peer> {
-        let peer =
-            |member: MemberAnswer| Peer { id: member.id, name: member.name, addresses: member.client_urls };
+        let peer = |member: MemberAnswer| Peer {
+            id: member.id,
+            name: member.name,
+            addresses: member.client_urls,
+            peer_addresses: member.peer_urls,
+        };
         self.members.into_iter().map(peer).collect()
     }
 }
