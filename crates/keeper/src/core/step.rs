@@ -91,7 +91,72 @@ pub enum Right {
     AcceptedLoss,
 }
 
+/// What sort of step it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepKind {
+    /// [`Step::Fence`].
+    Fence,
+    /// [`Step::Init`].
+    Init,
+    /// [`Step::Start`].
+    Start,
+    /// [`Step::Follow`].
+    Follow,
+    /// [`Step::Rewind`].
+    Rewind,
+    /// [`Step::Clone`].
+    Clone,
+    /// [`Step::Acks`].
+    Acks,
+    /// [`Step::Promote`].
+    Promote,
+    /// [`Step::Checkpoint`].
+    Checkpoint,
+    /// [`Step::Drain`].
+    Drain,
+    /// [`Step::Establish`].
+    Establish,
+    /// [`Step::Acquire`].
+    Acquire,
+    /// [`Step::Eligible`].
+    Eligible,
+    /// [`Step::Record`].
+    Record,
+    /// [`Step::Release`].
+    Release,
+    /// [`Step::HandOver`].
+    HandOver,
+    /// [`Step::Decline`].
+    Decline,
+    /// [`Step::MoveJudge`].
+    MoveJudge,
+}
+
 impl Step {
+    /// What sort of step it is.
+    pub fn kind(&self) -> StepKind {
+        match self {
+            Step::Fence => StepKind::Fence,
+            Step::Init => StepKind::Init,
+            Step::Start => StepKind::Start,
+            Step::Follow(_) => StepKind::Follow,
+            Step::Rewind(_) => StepKind::Rewind,
+            Step::Clone(_) => StepKind::Clone,
+            Step::Acks(_) => StepKind::Acks,
+            Step::Promote { .. } => StepKind::Promote,
+            Step::Checkpoint => StepKind::Checkpoint,
+            Step::Drain => StepKind::Drain,
+            Step::Establish => StepKind::Establish,
+            Step::Acquire { .. } => StepKind::Acquire,
+            Step::Eligible { .. } => StepKind::Eligible,
+            Step::Record { .. } => StepKind::Record,
+            Step::Release => StepKind::Release,
+            Step::HandOver { .. } => StepKind::HandOver,
+            Step::Decline => StepKind::Decline,
+            Step::MoveJudge { .. } => StepKind::MoveJudge,
+        }
+    }
+
     /// Whether it may be done now. What lets commits be answered asks for the lease's deadline right before it is done.
     pub fn may_run(&self, lease: Lease) -> bool {
         match self {
