@@ -30,9 +30,9 @@ class Api:
 class Client(threading.Thread):
     """Creates and updates in turn, until it is told to stop."""
 
-    def __init__(self, adapter, address, number, stop):
+    def __init__(self, adapter, address, number, run, stop):
         super().__init__(daemon=True)
-        self.adapter, self.number, self.stop = adapter, number, stop
+        self.adapter, self.number, self.name, self.stop = adapter, number, run, stop
         self.api = Api(address)
         self.made, self.counted, self.failed = [], 0, []
         self.longest, self.spans = 0., []
@@ -52,7 +52,7 @@ class Client(threading.Thread):
             time.sleep(.03)
 
     def create(self, turn):
-        key = f"{self.number}-{turn}"
+        key = f"{self.name} {self.number}-{turn}"
         status, body = self.api.ask("POST", "/api/collections/notes/records", {"key": key})
         self.made.append(key) if status == 200 else self.failed.append((now(), f"{status} {body}"))
 

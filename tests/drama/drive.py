@@ -49,7 +49,7 @@ def main():
 def drive(adapter, api, fault, name, kept, counts):
     adapter.wait(lambda: adapter.healthy()[0], 180, "all is well before the fault")
     stop = threading.Event()
-    clients = [Client(adapter, IP["w"], number, stop) for number in range(CLIENTS)]
+    clients = [Client(adapter, IP["w"], number, name, stop) for number in range(CLIENTS)]
     for client in clients:
         client.start()
     try:

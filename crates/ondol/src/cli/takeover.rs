@@ -5,6 +5,7 @@
 
 mod accept;
 mod planned;
+mod probe;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let eyes = Eyes::open(&Part::outside(&config.service, topology), &tasks);
         match args.accept_loss {
             true => accept::run(eyes, topology, to, args.yes).await,
-            false => planned::run(eyes, topology, to).await,
+            false => planned::run(eyes, &config, topology, to).await,
         }
     })
 }

@@ -62,7 +62,7 @@ async fn up(config: Config, part: Part) -> Result<(), Failure> {
     let stop = Stop::new();
     let soft = stop.soft.clone();
     tokio::select! {
-        () = running.run(stop, greet) => Ok(()),
+        done = running.run(stop, greet) => done,
         () = lifecycle::obey(signals, soft) => {
             Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off"))
         }

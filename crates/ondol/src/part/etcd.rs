@@ -5,9 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base::error::chain;
+use base::moment::Moment;
+use cluster::Cluster;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::Deserialize;
-use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -29,8 +31,6 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long another member may take to say who there is.
 const ASK_TIME_MAX: Duration = Duration::from_secs(1);
-/// How long the members may take to agree on another one.
-const CHANGE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// This host's member.
 pub(crate) struct Member {
@@ -67,16 +67,13 @@ impl Member {
 
     /// Waits for its end, and starts it again.
     async fn look_after(&mut self, pause: &mut Duration) {
-        let begun = base::moment::Moment::now();
+        let begun = Moment::now();
         tokio::select! {
             () = self.process.ended() => {}
             () = taken_in(&self.part, &self.dir) => {}
         }
-        *pause = if base::moment::Moment::now().since(begun) >= WELL_AFTER {
-            PAUSE_MIN
-        } else {
-            (*pause * 2).min(PAUSE_MAX)
-        };
+        *pause =
+            if Moment::now().since(begun) >= WELL_AFTER { PAUSE_MIN } else { (*pause * 2).min(PAUSE_MAX) };
         tracing::warn!("this host's etcd has ended; it is started again in {} ms", pause.as_millis());
         sleep(*pause).await;
         match spawn(&self.part, &self.dir).await {
@@ -214,40 +211,32 @@ async fn come_in(part: &Part, dir: &Path) -> Result<Initial, Failure> {
             dir.join("postgres").display()
         ))),
         Entry::Start(initial) => Ok(initial),
-        Entry::Add => add(part).await,
-        Entry::Replace { id } => {
+        Entry::Add => join(part, None).await,
+        Entry::Replace { id } => join(part, Some(id)).await,
+    }
+}
+
+/// Lets the others know of a new member on this host, and forget the one whose data are gone. It takes a majority of them.
+async fn join(part: &Part, lost: Option<u64>) -> Result<Initial, Failure> {
+    let own = core::at(&part.host, core::CLIENT_PORT);
+    let others = part.endpoints().into_iter().filter(|endpoint| *endpoint != own).collect();
+    let cluster = Cluster::etcd(cluster::Config::new(others));
+    let changed = async {
+        if let Some(id) = lost {
             tracing::warn!(
                 "this host's data of etcd are gone: the others are told to take a new member in its place"
             );
-            change(part, "/v3/cluster/member/remove", &json!({ "ID": id.to_string() })).await?;
-            add(part).await
+            cluster.remove_peer(id).await?;
         }
+        cluster.add_peer(&Part::peer_url(&part.host)).await
+    };
+    match changed.await {
+        Ok(_) => Ok(Initial::Joins),
+        Err(error) => Err(Failure::failed(format!(
+            "the other members of etcd can't take this host in: {}; start it again once a majority of them is well",
+            chain(&error)
+        ))),
     }
-}
-
-/// Lets the others know of a new member on this host.
-async fn add(part: &Part) -> Result<Initial, Failure> {
-    let urls = json!({ "peerURLs": [Part::peer_url(&part.host)] });
-    change(part, "/v3/cluster/member/add", &urls).await?;
-    Ok(Initial::Joins)
-}
-
-/// Has the others change who is a member. It takes a majority of them.
-async fn change(part: &Part, path: &str, what: &serde_json::Value) -> Result<(), Failure> {
-    let mut said = String::from("no other host has a voice");
-    for endpoint in
-        part.endpoints().iter().filter(|endpoint| **endpoint != core::at(&part.host, core::CLIENT_PORT))
-    {
-        match timeout(CHANGE_TIME_MAX, http::post(endpoint, path, &what.to_string())).await {
-            Ok(Ok((200, _))) => return Ok(()),
-            Ok(Ok((status, text))) => said = format!("{endpoint} says {status}: {}", text.trim()),
-            Ok(Err(error)) => said = format!("{endpoint}: {error}"),
-            Err(_) => said = format!("{endpoint} does not answer"),
-        }
-    }
-    Err(Failure::failed(format!(
-        "the other members of etcd can't take this host in: {said}; start it again once a majority of them runs"
-    )))
 }
 
 /// The members as another one knows them; `None` where none answers.
@@ -268,14 +257,14 @@ async fn known(part: &Part) -> Option<Vec<Known>> {
 #[derive(Deserialize)]
 struct Told {
     id: u64,
-    #[serde(default)]
-    name: String,
+    #[serde(rename = "clientURLs", default)]
+    clients: Vec<String>,
     #[serde(rename = "peerURLs", default)]
     urls: Vec<String>,
 }
 
 impl From<Told> for Known {
     fn from(told: Told) -> Known {
-        Known { id: told.id, name: told.name, urls: told.urls }
+        Known { id: told.id, has_begun: !told.clients.is_empty(), urls: told.urls }
     }
 }

@@ -18,12 +18,8 @@ use crate::topology::core::Topology;
 /// Where Debian keeps PostgreSQL's programs, a folder for each version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 
-/// A keeper that runs.
-pub(crate) struct Keeping {
-    pub(crate) handle: keeper::Handle,
-    /// Comes when it has ended, with why, if that was not asked for.
-    pub(crate) ended: oneshot::Receiver<Result<(), Failure>>,
-}
+/// Comes when a keeper has ended: with why, if that was not asked for.
+pub(crate) type Ended = oneshot::Receiver<Result<(), Failure>>;
 
 /// Starts it; it ends with `stop`, after it has given everything away.
 pub(crate) fn start(
@@ -31,7 +27,7 @@ pub(crate) fn start(
     topology: &Topology,
     part: &Part,
     stop: CancellationToken,
-) -> Result<Keeping, Failure> {
+) -> Result<Ended, Failure> {
     let settled = core::keeper(part, topology, &config.store.dir);
     let database = Postgres::new(database(config, topology, part)?).map_err(|error| failure(&error))?;
     let means = keeper::Means {
@@ -41,7 +37,6 @@ pub(crate) fn start(
         clock: Clock::System,
     };
     let service = keeper::Service::new(settled, means).map_err(|error| failure(&error))?;
-    let handle = service.handle();
     let (tell, ended) = oneshot::channel();
     let keep = move || {
         let done = service.run(&stop).map_err(|error| failure(&error));
@@ -52,7 +47,7 @@ pub(crate) fn start(
         .name("keeper".into())
         .spawn(keep)
         .map_err(|error| Failure::failed(format!("cannot start the keeper's thread: {error}")))?;
-    Ok(Keeping { handle, ended })
+    Ok(ended)
 }
 
 /// The database of this host, in the engine's words.

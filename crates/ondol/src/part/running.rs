@@ -8,6 +8,7 @@ use web::Stop;
 
 use super::core::Part;
 use super::etcd::Member;
+use super::keeping::{self, Ended};
 use super::reach::Eyes;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -22,6 +23,8 @@ pub(crate) struct Running {
     part: Part,
     tasks: TaskTracker,
     member: Option<Member>,
+    keeping: Option<Ended>,
+    keeper_stop: CancellationToken,
     eyes: Eyes,
 }
 
@@ -34,23 +37,47 @@ impl Running {
             false => None,
         };
         let eyes = Eyes::open(&part, &tasks);
-        Ok(Running { config, part, tasks, member, eyes })
+        let keeper_stop = CancellationToken::new();
+        let keeping = match &config.topology {
+            Some(topology) if part.has_database => {
+                Some(keeping::start(&config, topology, &part, keeper_stop.clone())?)
+            }
+            _ => None,
+        };
+        Ok(Running { config, part, tasks, member, keeping, keeper_stop, eyes })
     }
 
-    /// Runs until `stop`; `greet` is called each time the web service is ready.
-    pub(crate) async fn run(self, stop: Stop, greet: impl Fn(&House)) {
-        let Running { config, part, tasks, member, eyes } = self;
+    /// Runs until `stop`, or until the keeper ends by itself; `greet` is called when the web service is ready.
+    pub(crate) async fn run(self, stop: Stop, greet: impl Fn(&House)) -> Result<(), Failure> {
+        let Running { config, part, tasks, member, keeping, keeper_stop, eyes } = self;
         let etcd_stop = CancellationToken::new();
         let etcd = member.map(|member| tasks.spawn(member.run(etcd_stop.clone())));
+        let keeper = keeping.map(|ended| {
+            let soft = stop.soft.clone();
+            tasks.spawn(async move {
+                let done = ended.await;
+                // without its keeper this host is of no use: systemd begins it anew
+                soft.cancel();
+                done.unwrap_or_else(|_| {
+                    Err(Failure::failed("the keeper broke off; its last words are in the log"))
+                })
+            })
+        });
         if part.has_web {
             serve(config, &part, eyes, &stop, greet).await;
         }
         stop.soft.cancelled().await;
+        keeper_stop.cancel();
+        let kept = match keeper {
+            Some(keeper) => keeper.await.unwrap_or(Ok(())),
+            None => Ok(()),
+        };
         etcd_stop.cancel();
         if let Some(etcd) = etcd {
             // what it could say has been logged
             let _ = etcd.await;
         }
+        kept
     }
 }
 

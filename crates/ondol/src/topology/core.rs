@@ -9,6 +9,7 @@ mod words;
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use base::word::nearest;
 use serde::{Deserialize, Deserializer, de};
@@ -53,13 +54,16 @@ pub(crate) enum Confirm {
     Abroad,
 }
 
+/// After which `without = "go on"` goes on.
+pub(crate) const GO_ON_AFTER: Duration = Duration::from_secs(2);
+
 /// What becomes of writes when nobody is there to confirm them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Without {
     /// They wait.
-    #[default]
     Block,
     /// After a while they count on the primary's disk alone, with an alarm.
+    #[default]
     GoOn,
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +49,8 @@ pub(super) struct Place {
     /// Counts the losses. A connection that was made before the last one is not used again.
     era: AtomicU64,
     insists_on_sync: AtomicBool,
+    /// Others say where the primary is.
+    is_led: bool,
     tasks: TaskTracker,
     runtime: Handle,
 }
@@ -99,6 +102,7 @@ impl Place {
             epoch: AtomicI64::new(EPOCH),
             era: AtomicU64::new(0),
             insists_on_sync: AtomicBool::new(false),
+            is_led: config.primary.is_some(),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
         }
@@ -154,8 +158,7 @@ impl Place {
             Some(Err(_)) => return Err(fault::lost(&target.name, "no connection came about in time")),
             Some(Ok(connected)) => connected,
         };
-        let (client, driver) =
-            connected.map_err(|error| fit::no_connection(error, &self.server, &target.name))?;
+        let (client, driver) = connected.map_err(|error| self.no_connection(error, &target.name))?;
         let told = fit::Told {
             version: driver.parameter("server_version").unwrap_or_default(),
             encoding: driver.parameter("server_encoding").unwrap_or_default(),
@@ -163,6 +166,16 @@ impl Place {
         };
         fit::check(told, &self.server, &target.name)?;
         Ok(Made { client, driver, era, leaving: target.leaving.clone() })
+    }
+
+    /// Why no connection came about. A primary that is just becoming one lets nobody in yet.
+    fn no_connection(&self, error: tokio_postgres::Error, name: &str) -> Error {
+        match error.code() {
+            Some(code) if self.is_led && *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+                fault::lost(name, error)
+            }
+            _ => fit::no_connection(error, &self.server, name),
+        }
     }
 
     fn settings_for(&self, host: &str, port: u16) -> tokio_postgres::Config {

@@ -3,13 +3,13 @@
 use std::io::{BufRead, IsTerminal, stdin};
 
 use base::time::Clock;
-use cluster::{Error, View};
+use cluster::layout::Accept;
+use cluster::{Compare, Error, Txn, View};
 
 use super::TAKEOVER_TIME_MAX;
 use crate::cli::say;
 use crate::failure::Failure;
 use crate::part::reach::Eyes;
-use crate::part::wish::{self, Wish};
 use crate::topology::core::{Role, Topology};
 
 pub(super) async fn run(
@@ -47,8 +47,14 @@ pub(super) async fn run(
     if !is_sure {
         ask(heir)?;
     }
-    let wish = Wish { of: sync.what.epoch, asked: Clock::System.now().0 };
-    match wish::put(&eyes.cluster, &eyes.layout, heir, wish, sync.modified).await {
+    let accept = Accept { host: heir.to_owned(), of: sync.what.epoch, asked: Clock::System.now().0 };
+    let text = serde_json::to_string(&accept).expect("a document of ours is JSON");
+    // nobody has come to lead meanwhile, and it is the same reign
+    let txn = Txn::new()
+        .when(Compare::absent(eyes.layout.leader()))
+        .when(Compare::modified(eyes.layout.sync(), sync.modified))
+        .put(eyes.layout.accept(), text);
+    match eyes.cluster.txn(&txn).await.map(drop) {
         Ok(()) => {}
         Err(Error::Refused { .. }) => {
             return Err(Failure::failed(

@@ -1,13 +1,18 @@
 //! A planned takeover: asked for, watched, and the writers' pause told.
 
-use base::moment::Moment;
+use std::time::Duration;
+
 use base::time::Clock;
 use cluster::layout::{Handover, Role};
 use cluster::{Compare, Error, Txn, View};
+use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::TAKEOVER_TIME_MAX;
+use super::probe::Probe;
 use crate::cli::say;
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::part::reach::Eyes;
 use crate::topology::core::Topology;
@@ -18,7 +23,12 @@ enum End {
     Declined,
 }
 
-pub(super) async fn run(mut eyes: Eyes, topology: &Topology, to: Option<&str>) -> Result<(), Failure> {
+pub(super) async fn run(
+    mut eyes: Eyes,
+    config: &Config,
+    topology: &Topology,
+    to: Option<&str>,
+) -> Result<(), Failure> {
     let view = eyes.seen().await?;
     let Some(leader) = &view.leader else {
         return Err(Failure::failed(
@@ -29,26 +39,57 @@ pub(super) async fn run(mut eyes: Eyes, topology: &Topology, to: Option<&str>) -
     if to == Some(from.as_str()) {
         return say(&format!("{from} is primary already."));
     }
-    ask(&eyes, &view, to).await?;
-    say(&format!("asked {from} to hand over; it stops taking writes once the other is near"))?;
-    let mut pause = Pause::default();
-    let ended = timeout(TAKEOVER_TIME_MAX, follow(&mut eyes, &from, &mut pause)).await;
-    match ended {
-        Err(_) => Err(Failure::failed(format!(
-            "{from} has not handed over within {} s; `ondol status` says how it is. Nothing is lost",
-            TAKEOVER_TIME_MAX.as_secs()
-        ))),
-        Ok(End::Declined) => Err(Failure::failed(format!(
+    let mut config = config.clone();
+    config.store.primary = Some(eyes.primary.clone());
+    let probe = Probe::open(&config).await?;
+    let stop = CancellationToken::new();
+    let told = probe.told();
+    let asking = async {
+        let ended = ask_and_follow(&mut eyes, &view, &from, to).await;
+        if let Ok(End::Done { .. }) = ended {
+            written_again(told.clone()).await;
+        }
+        stop.cancel();
+        ended
+    };
+    let (written, ended) = tokio::join!(probe.run(&stop), asking);
+    let (longest, _) = *told.borrow();
+    probe.close().await;
+    match ended? {
+        End::Declined => Err(Failure::failed(format!(
             "{from} stays primary: it found nobody who follows it closely; `ondol status` says how the others are"
         ))),
-        Ok(End::Done { host, epoch }) => {
+        End::Done { host, epoch } => {
+            written?;
             let site = topology.find(&host).map_or("", |(site, _)| site.name.as_str());
+            let ms = longest.as_millis();
             say(&format!(
-                "{host} of {site} is primary in epoch {epoch}. Writers waited for about {} ms; nothing was lost.",
-                pause.ms()
+                "{host} of {site} is primary in epoch {epoch}. Writers waited {ms} ms; nothing was lost."
             ))
         }
     }
+}
+
+/// Asks, and waits for the end for a bounded time.
+async fn ask_and_follow(eyes: &mut Eyes, view: &View, from: &str, to: Option<&str>) -> Result<End, Failure> {
+    ask(eyes, view, to).await?;
+    say(&format!("asked {from} to hand over; it stops taking writes once the other is near"))?;
+    let late = |_| {
+        Failure::failed(format!(
+            "{from} has not handed over within {} s; `ondol status` says how it is. Nothing is lost",
+            TAKEOVER_TIME_MAX.as_secs()
+        ))
+    };
+    timeout(TAKEOVER_TIME_MAX, follow(eyes, from)).await.map_err(late)
+}
+
+/// Waits until a write has been answered that was begun after this.
+async fn written_again(mut told: watch::Receiver<(Duration, u64)>) {
+    let (_, before) = *told.borrow();
+    // the one that waits now may have begun before, and the one after it has not
+    let later = told.wait_for(|(_, count)| *count >= before + 2);
+    // a writer that failed is told of by its own answer
+    let _ = timeout(TAKEOVER_TIME_MAX, later).await;
 }
 
 /// Puts the word down, if the leader is still the one that was seen and nobody else has asked.
@@ -74,19 +115,15 @@ async fn ask(eyes: &Eyes, view: &View, to: Option<&str>) -> Result<(), Failure> 
 }
 
 /// Waits for the end.
-async fn follow(eyes: &mut Eyes, from: &str, pause: &mut Pause) -> End {
+async fn follow(eyes: &mut Eyes, from: &str) -> End {
     let mut was_asked = false;
     loop {
         let view = eyes.view.borrow_and_update().clone();
         was_asked |= view.handover.is_some();
-        if view.leader.as_ref().is_none_or(|leader| leader.what.host != from) {
-            pause.begins();
-        }
         if let Some(leader) = view.leader.as_ref().map(|leader| &leader.what) {
             let serves =
                 view.members.get(&leader.host).is_some_and(|member| member.what.role == Role::Primary);
             if leader.host != from && serves {
-                pause.ends();
                 return End::Done { host: leader.host.clone(), epoch: leader.epoch };
             }
             if leader.host == from && was_asked && view.handover.is_none() {
@@ -95,29 +132,5 @@ async fn follow(eyes: &mut Eyes, from: &str, pause: &mut Pause) -> End {
         }
         // the follower lives as long as we do
         let _ = eyes.view.changed().await;
-    }
-}
-
-/// For how long nobody took writes, as far as it can be seen from here.
-#[derive(Default)]
-struct Pause {
-    began: Option<Moment>,
-    ended: Option<Moment>,
-}
-
-impl Pause {
-    fn begins(&mut self) {
-        self.began.get_or_insert_with(Moment::now);
-    }
-
-    fn ends(&mut self) {
-        self.ended.get_or_insert_with(Moment::now);
-    }
-
-    fn ms(&self) -> u128 {
-        match (self.began, self.ended) {
-            (Some(began), Some(ended)) => ended.since(began).as_millis(),
-            _ => 0,
-        }
     }
 }

@@ -27,11 +27,11 @@ fn two_countries_and_a_witness() {
             oregon: 10.9.0.11 web and database
             tokyo: 192.0.2.5 witness
             primary at first: 10.0.0.21 of seoul
-            a write counts once it is on the disks of two sites; without the second, writes wait
+            a write counts once it is on the disks of two sites; without the second, writes wait 2 s and then go on, with an alarm
             if seoul's 10.0.0.11 goes: writes go on, nothing is lost; 2 of 3 web hosts answer
             if seoul's 10.0.0.12 goes: writes go on, nothing is lost; 2 of 3 web hosts answer
             if seoul's 10.0.0.21 goes: takeover to oregon (10.9.0.11) in about 4 s, nothing acknowledged is lost; a second loss before it is back would stop all writes
-            if oregon's 10.9.0.11 goes: writes wait until it is back, nothing is lost; reads go on; 2 of 3 web hosts answer; a second loss before it is back would stop all writes
+            if oregon's 10.9.0.11 goes: writes wait 2 s and then go on; from then to its return the loss of the primary too would lose writes; 2 of 3 web hosts answer; a second loss before it is back would stop all writes
             if tokyo's 192.0.2.5 goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
             if all of seoul goes: takeover to oregon (10.9.0.11) in about 4 s, nothing acknowledged is lost; 1 of 3 web hosts answer; a second loss before it is back would stop all writes"#]],
     );
@@ -44,9 +44,9 @@ fn one_site_without_a_word_about_when_a_write_counts() {
         expect![[r#"
             floor: a web and database, b web and database, c witness
             primary at first: a of floor
-            a write counts once it is on the disks of two machines of one site; without the second, writes wait
+            a write counts once it is on the disks of two machines of one site; without the second, writes wait 2 s and then go on, with an alarm
             if floor's a goes: takeover to floor (b) in about 4 s, nothing acknowledged is lost; 1 of 2 web hosts answer; a second loss before it is back would stop all writes
-            if floor's b goes: writes wait until it is back, nothing is lost; reads go on; 1 of 2 web hosts answer; a second loss before it is back would stop all writes
+            if floor's b goes: writes wait 2 s and then go on; from then to its return the loss of the primary too would lose writes; 1 of 2 web hosts answer; a second loss before it is back would stop all writes
             if floor's c goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
             if all of floor goes: no database is left: all stops until one is back; no web host is left to answer"#]],
     );
@@ -69,15 +69,15 @@ fn writes_that_count_on_one_disk_cost_a_question() {
 }
 
 #[test]
-fn writes_that_go_on_alone_are_told() {
+fn writes_that_wait_for_a_second_machine_are_told() {
     check(
-        "confirm = \"site\"\nwithout = \"go on\"\n[floor]\ndatabase = [\"10.0.0.21\", \"10.0.0.22\"]\nwitness = \"10.0.0.5\"\n",
+        "confirm = \"site\"\nwithout = \"block\"\n[floor]\ndatabase = [\"10.0.0.21\", \"10.0.0.22\"]\nwitness = \"10.0.0.5\"\n",
         expect![[r#"
             floor: 10.0.0.21 database, 10.0.0.22 database, 10.0.0.5 witness
             primary at first: 10.0.0.21 of floor
-            a write counts once it is on the disks of two machines of one site; without the second, writes wait 30 s and then go on, with an alarm
-            if floor's 10.0.0.21 goes: takeover to floor (10.0.0.22) in about 4 s, nothing acknowledged is lost; a second loss before it is back would stop all writes
-            if floor's 10.0.0.22 goes: writes wait 30 s and then go on; from then to its return the loss of the primary too would lose writes; a second loss before it is back would stop all writes
+            a write counts once it is on the disks of two machines of one site; without the second, writes wait
+            if floor's 10.0.0.21 goes: takeover to floor (10.0.0.22) in about 4 s, nothing acknowledged is lost, but writes wait until a second machine is there again; a second loss before it is back would stop all writes
+            if floor's 10.0.0.22 goes: writes wait until it is back, nothing is lost; reads go on; a second loss before it is back would stop all writes
             if floor's 10.0.0.5 goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
             if all of floor goes: no database is left: all stops until one is back"#]],
     );

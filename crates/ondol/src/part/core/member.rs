@@ -22,8 +22,8 @@ pub(crate) enum Initial {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) id: u64,
-    /// Empty until it has started once.
-    pub(crate) name: String,
+    /// It has told the others where its clients find it, as each does once it takes part.
+    pub(crate) has_begun: bool,
     pub(crate) urls: Vec<String>,
 }
 
@@ -44,9 +44,9 @@ pub(crate) fn initial(own_url: &str, others: Option<&[Known]>) -> Entry {
     let Some(others) = others else { return Entry::Start(Initial::New) };
     match others.iter().find(|known| known.urls.iter().any(|url| url == own_url)) {
         None => Entry::Add,
-        Some(known) if !known.name.is_empty() => Entry::Replace { id: known.id },
+        Some(known) if known.has_begun => Entry::Replace { id: known.id },
         // the others wait for this one to begin, or have begun without it
-        Some(_) => match others.iter().all(|known| known.name.is_empty()) {
+        Some(_) => match others.iter().all(|known| !known.has_begun) {
             true => Entry::Start(Initial::New),
             false => Entry::Start(Initial::Joins),
         },

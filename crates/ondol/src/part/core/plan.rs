@@ -8,7 +8,6 @@ use crate::topology::core::{Host, Role, Site, Topology};
 pub(crate) const CLIENT_PORT: u16 = 2379;
 pub(super) const PEER_PORT: u16 = 2380;
 /// Where a database is reached: PostgreSQL's usual port.
-#[expect(dead_code, reason = "the keeper that uses it comes next")]
 pub(crate) const DATABASE_PORT: u16 = 5432;
 /// Where a web host listens when nothing is said.
 const WEB_PORT: u16 = 8090;

@@ -55,20 +55,24 @@ fn a_member_of_etcd_is_told_all_it_needs() {
 
 #[test]
 fn a_member_without_data_comes_in_as_the_others_know_it() {
-    let known = |names: [&str; 2]| {
-        let member = |(n, name): (u64, &str)| Known {
+    let known = |begun: [bool; 2]| {
+        let member = |(n, has_begun): (u64, bool)| Known {
             id: n,
-            name: name.to_owned(),
+            has_begun,
             urls: vec![format!("http://10.77.0.{n}:2380")],
         };
-        (1..).zip(names).map(member).collect::<Vec<_>>()
+        (1..).zip(begun).map(member).collect::<Vec<_>>()
     };
     let own = "http://10.77.0.1:2380";
     assert_eq!(initial(own, None), Entry::Start(Initial::New), "it is the first");
-    assert_eq!(initial(own, Some(&known(["", ""]))), Entry::Start(Initial::New), "all begin");
-    assert_eq!(initial(own, Some(&known(["", "b"]))), Entry::Start(Initial::Joins), "the others have begun");
-    assert_eq!(initial(own, Some(&known(["a", "b"]))), Entry::Replace { id: 1 }, "its data are gone");
-    assert_eq!(initial("http://10.77.0.9:2380", Some(&known(["a", "b"]))), Entry::Add, "it is new to them");
+    assert_eq!(initial(own, Some(&known([false, false]))), Entry::Start(Initial::New), "all begin");
+    assert_eq!(
+        initial(own, Some(&known([false, true]))),
+        Entry::Start(Initial::Joins),
+        "the others have begun"
+    );
+    assert_eq!(initial(own, Some(&known([true, true]))), Entry::Replace { id: 1 }, "its data are gone");
+    assert_eq!(initial("http://10.77.0.9:2380", Some(&known([true, true]))), Entry::Add, "it is new to them");
 }
 
 #[test]

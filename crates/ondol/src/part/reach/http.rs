@@ -8,22 +8,9 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Asks `HOST:PORT` for a path: the status, and the body. It waits for as long as there is no answer.
 pub(crate) async fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
-    ask(address, &format!("GET {path}"), "").await
-}
-
-/// The same with JSON to take.
-pub(crate) async fn post(address: &str, path: &str, json: &str) -> std::io::Result<(u16, String)> {
-    ask(address, &format!("POST {path}"), json).await
-}
-
-async fn ask(address: &str, what: &str, json: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;
-    let length = json.len();
     // of the first version, so that the answer's end is the connection's
-    let request = format!(
-        "{what} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\n\r\n{json}"
-    );
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut read = Vec::new();
     // some servers keep the connection open all the same

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Confirm, Host, Lost, Outcome, Site, Topology, Without, Writes};
+use super::{Confirm, GO_ON_AFTER, Host, Lost, Outcome, Site, Topology, Without, Writes};
 
 /// What a takeover and a wait take, for the sentences.
 #[derive(Clone, Copy, Debug)]
@@ -74,8 +74,12 @@ fn writes(topology: &Topology, writes: Writes<'_>, times: Times) -> String {
         Writes::GoOn if topology.confirm == Confirm::Here => "writes go on".into(),
         Writes::GoOn => "writes go on, nothing is lost".into(),
         Writes::Move(site, host) => {
+            let then = match topology.without {
+                Without::Block => ", but writes wait until a second machine is there again",
+                Without::GoOn => "",
+            };
             format!(
-                "takeover to {} ({}) in about {seconds} s, nothing acknowledged is lost",
+                "takeover to {} ({}) in about {seconds} s, nothing acknowledged is lost{then}",
                 site.name, host.address
             )
         }
@@ -99,6 +103,6 @@ fn writes(topology: &Topology, writes: Writes<'_>, times: Times) -> String {
 
 impl Default for Times {
     fn default() -> Times {
-        Times { takeover: Duration::from_secs(4), go_on_after: Duration::from_secs(30) }
+        Times { takeover: Duration::from_secs(4), go_on_after: GO_ON_AFTER }
     }
 }
