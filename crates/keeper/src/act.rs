@@ -106,7 +106,11 @@ impl Keeper {
 
     async fn follow(&mut self, source: &Source) -> Result<(), Error> {
         let upstream = self.upstream(&source.host)?;
-        self.database.follow(Some(&upstream)).await?;
+        if let Err(error) = self.database.follow(Some(&upstream)).await {
+            // it is compared, and led back where needed, before it is asked to follow again
+            self.memory.is_former |= matches!(error, engine::Error::Uncompared { .. });
+            return Err(error.into());
+        }
         self.memory.upstream = Some(source.host.clone());
         self.database.door(Door::Open).await?;
         Ok(())
@@ -119,19 +123,21 @@ impl Keeper {
         let fit = self.database.rewind(&upstream).await;
         match fit {
             Ok(Fit::Follows | Fit::Diverged { .. }) => {}
-            // the way there may be open again in a moment
-            Err(error @ (engine::Error::Silent { .. } | engine::Error::Refused { .. })) => {
-                return Err(error.into());
-            }
             Ok(Fit::Unrelated { why }) => {
                 self.memory.failed_rewind = Some(source.epoch);
                 return Err(Error::Moved { what: format!("the database can't be rewound: {why}") });
             }
             Err(error) => {
-                self.memory.failed_rewind = Some(source.epoch);
+                // of other failures, such as a way that is closed, there may be an end
+                let is_final =
+                    matches!(error, engine::Error::Program { .. } | engine::Error::Unfinished { .. });
+                if is_final {
+                    self.memory.failed_rewind = Some(source.epoch);
+                }
                 return Err(error.into());
             }
         }
+        self.memory.is_former = false;
         self.is_leader_still(source).await?;
         self.set_lineage(source.epoch).await?;
         self.start(Some(source)).await
@@ -154,6 +160,7 @@ impl Keeper {
                 }
             }
         }
+        self.memory.is_former = false;
         self.is_leader_still(source).await?;
         self.set_lineage(source.epoch).await?;
         self.start(Some(source)).await
@@ -183,7 +190,7 @@ impl Keeper {
         self.memory.base = Some(Position { timeline: running.timeline, offset: running.received });
         self.set_lineage(epoch).await?;
         // from here on a lapse of the lease kills the database, wherever this is interrupted
-        self.memory.reign = Some(epoch);
+        (self.memory.reign, self.memory.is_former) = (Some(epoch), true);
         self.lease.set_at_stake(true);
         let lease = self.lease.clone();
         self.database.promote(move || lease.standing() == Lease::Held).await?;

@@ -28,6 +28,8 @@ pub(crate) struct Memory {
     pub(crate) acks: Acks,
     /// The reign for which a rewind has failed.
     pub(crate) failed_rewind: Option<Epoch>,
+    /// Whether the data were those of a primary since they last followed one.
+    pub(crate) is_former: bool,
     /// The newest reign that the data took part in.
     pub(crate) lineage: Option<Epoch>,
     /// How far the log had come at moments of the last while.
@@ -60,6 +62,7 @@ impl Memory {
             upstream: None,
             acks: Acks::Blocked,
             failed_rewind: None,
+            is_former: false,
             lineage,
             track: Track::new(track_marks_max),
             started_at: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::moment::Moment;
 use cluster::layout;
-use engine::{Confirm, Observation, Role, Running};
+use engine::{Confirm, End, Observation, Role, Running};
 
 use crate::config::Config;
 use crate::core::name::{Epoch, Host, System};
@@ -86,16 +86,18 @@ pub(crate) fn own(
         Observation::Silent { .. } => Own::Hung { lasting },
         Observation::Stopped(stopped) => {
             let failures = memory.has_died(config.limits.start_proven_after, now);
-            let is_clean = stopped.end == engine::End::Primary;
+            let is_clean = stopped.end == End::Primary;
             // a replica has everything once it has come beyond the last checkpoint of an orderly stop
             let position = if is_clean { stopped.checkpoint + 1 } else { stopped.reached };
-            let place = place(memory, &stopped.system_id, stopped.timeline, position);
+            // a copy that was a primary when it ended may have a log of its own
+            memory.is_former |= matches!(stopped.end, End::Primary | End::CrashedPrimary);
+            let place = place(memory, epoch, &stopped.system_id, stopped.timeline, position);
             Own::Stopped(Stopped { place, is_clean, lasting, failures })
         }
         Observation::Running(running) => {
-            let place = place(memory, &running.system_id, running.timeline, running.received);
+            let place = place(memory, epoch, &running.system_id, running.timeline, running.received);
             match running.role {
-                Role::Replica => Own::Replica(replica(config, running, place, epoch, memory, now)),
+                Role::Replica => Own::Replica(replica(config, running, place, memory, now)),
                 Role::Primary => Own::Primary(primary(config, running, place, memory, now)),
             }
         }
@@ -112,18 +114,18 @@ fn form(observed: &Observation) -> u8 {
     }
 }
 
-fn place(memory: &Memory, system: &str, timeline: u32, position: u64) -> Place {
-    Place { system: System::new(system), timeline, position, epoch: memory.lineage }
+fn place(memory: &Memory, leader: Option<Epoch>, system: &str, timeline: u32, position: u64) -> Place {
+    Place {
+        system: System::new(system),
+        timeline,
+        position,
+        epoch: memory.lineage,
+        is_former: memory.is_former,
+        has_failed_rewind: leader.is_some() && memory.failed_rewind == leader,
+    }
 }
 
-fn replica(
-    config: &Config,
-    running: &Running,
-    place: Place,
-    epoch: Option<Epoch>,
-    memory: &mut Memory,
-    now: Moment,
-) -> Replica {
+fn replica(config: &Config, running: &Running, place: Place, memory: &mut Memory, now: Moment) -> Replica {
     let is_streaming = is_streaming(config, running);
     Replica {
         place,
@@ -131,7 +133,6 @@ fn replica(
         is_streaming,
         lasting: memory.lasting(Topic::Stream, u8::from(is_streaming), now),
         unfit: None,
-        has_failed_rewind: epoch.is_some() && memory.failed_rewind == epoch,
     }
 }
 

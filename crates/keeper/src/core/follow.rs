@@ -32,9 +32,16 @@ pub(super) fn rule(view: &View, policy: &Policy) -> Option<Decision> {
         }
         Own::Hung { .. } => wait("waits for the database to answer"),
         Own::Primary(_) => act([Step::Fence], format!("stops the database: {} leads", leader.host)),
-        Own::Stopped(stopped) => rise(stopped, policy),
+        Own::Stopped(stopped) => match rise(stopped, policy) {
+            // what has to be taken back can be taken back before it is started
+            started if started.steps.is_empty() => started,
+            _ if stopped.place.is_former && is_open(store, leader) => {
+                join(store, leader, source, &stopped.place)
+            }
+            started => started,
+        },
         Own::Replica(replica) if replica.upstream.as_ref() != Some(&leader.host) => {
-            join(store, leader, source, &replica.place, replica.has_failed_rewind)
+            join(store, leader, source, &replica.place)
         }
         Own::Replica(replica) if replica.is_streaming => {
             wait(format!("follows {} in epoch {}", source.host, source.epoch))
@@ -51,17 +58,17 @@ fn former(view: &View, policy: &Policy, epoch: Epoch) -> Decision {
     }
 }
 
-fn join(store: &Store, leader: &Leader, source: Source, place: &Place, has_failed_rewind: bool) -> Decision {
+fn join(store: &Store, leader: &Leader, source: Source, place: &Place) -> Decision {
     let host = source.host.clone();
     match course(store, leader, place) {
         Course::Same => act([Step::Follow(source)], format!("follows {host} from here on")),
-        Course::Left if has_failed_rewind => copy(store, leader, source, "a rewind did not succeed"),
+        Course::Left if place.has_failed_rewind => copy(store, leader, source, "a rewind did not succeed"),
         Course::Left if !is_open(store, leader) => {
             wait(format!("waits until {host} has written everything down, to be rewound to it"))
         }
         Course::Left => act(
             [Step::Rewind(source)],
-            format!("takes back what {host} does not have: it was never acknowledged"),
+            format!("takes back what {host} does not have, if anything, and follows it"),
         ),
         Course::Unlike => copy(store, leader, source, "its log is of another reign"),
     }
@@ -74,7 +81,7 @@ fn mend(policy: &Policy, store: &Store, leader: &Leader, source: Source, replica
             copy(store, leader, source, "it has received nothing for too long")
         }
         Course::Same => wait(format!("waits to hear from {}", source.host)),
-        _ => join(store, leader, source, &replica.place, replica.has_failed_rewind),
+        _ => join(store, leader, source, &replica.place),
     }
 }
 
@@ -108,5 +115,5 @@ fn course(store: &Store, leader: &Leader, place: &Place) -> Course {
             return Course::Left;
         }
     }
-    Course::Same
+    if place.is_former { Course::Left } else { Course::Same }
 }

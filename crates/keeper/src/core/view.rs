@@ -159,6 +159,10 @@ pub struct Place {
     pub position: Position,
     /// The newest reign that this copy has taken part in, as primary or as its replica.
     pub epoch: Option<Epoch>,
+    /// Whether it was a primary since it last followed one: its log may have gone another way.
+    pub is_former: bool,
+    /// Whether a rewind for the present reign has failed already.
+    pub has_failed_rewind: bool,
 }
 
 /// A database that does not run.
@@ -187,8 +191,6 @@ pub struct Replica {
     pub lasting: Duration,
     /// Why it must not become primary (too little room, another version, …).
     pub unfit: Option<String>,
-    /// Whether a rewind for the present reign has failed already.
-    pub has_failed_rewind: bool,
 }
 
 /// A database that runs as primary.

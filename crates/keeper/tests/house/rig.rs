@@ -33,6 +33,8 @@ pub(crate) struct Rig {
 struct Played {
     part: Part,
     process: Option<Child>,
+    /// The run before this one, as it called itself.
+    former: Option<String>,
 }
 
 impl Drop for Played {
@@ -65,7 +67,7 @@ impl Rig {
             fs::create_dir(&folder).unwrap();
             fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
             let part = Part { host, ports, folder, etcd: addresses.clone(), dies_after: None };
-            Played { part, process: None }
+            Played { part, process: None, former: None }
         });
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -89,8 +91,11 @@ impl Rig {
 
     /// A keeper that dies after its first step of that name.
     pub(crate) fn start_to_die(&mut self, host: usize, dies_after: Option<&'static str>) {
+        let former =
+            self.view().and_then(|view| Some(view.members.get(HOSTS[host])?.what.incarnation.clone()));
         let played = &mut self.hosts[host];
         played.kill();
+        played.former = former.or_else(|| played.former.take());
         played.part.dies_after = dies_after;
         let log = File::options().create(true).append(true).open(log_of(&played.part.folder)).unwrap();
         let mut command = play(&played.part);
@@ -181,6 +186,11 @@ impl Rig {
             let is_well = |host: &str| {
                 let member = &view.members.get(host)?.what;
                 let is_leader = leader.host == host;
+                let former =
+                    self.hosts.iter().find(|played| HOSTS[played.part.host] == host)?.former.as_ref();
+                if former == Some(&member.incarnation) {
+                    return None;
+                }
                 Some(member.is_healthy && (member.role == Role::Primary) == is_leader)
             };
             let sync = &view.sync.as_ref()?.what;

@@ -214,6 +214,8 @@ fn own(scene: &Scene, world: &World, i: u8, time: Duration) -> Own {
         timeline: node.line.into(),
         position: node.log.length().into(),
         epoch: Some(node.epoch.into()),
+        is_former: node.is_former,
+        has_failed_rewind: false,
     };
     match node.db {
         Db::Absent => Own::Absent,
@@ -225,7 +227,6 @@ fn own(scene: &Scene, world: &World, i: u8, time: Duration) -> Own {
             is_streaming: world.is_streaming(1 - i),
             lasting: time,
             unfit: None,
-            has_failed_rewind: false,
         }),
         Db::Primary => {
             let lie = scene.bug == Bug::AdmitsBeforeCaughtUp;
@@ -274,13 +275,15 @@ fn on_database(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
         Step::Start if matches!(node.db, Db::Stopped { .. }) => {
             (node.db, node.upstream) = (Db::Replica, None)
         }
-        Step::Follow(_) if node.db == Db::Replica => node.upstream = Some(1 - i),
-        Step::Rewind(_) if node.db == Db::Replica && has_source => {
+        Step::Follow(_) if node.db == Db::Replica && !node.is_former => node.upstream = Some(1 - i),
+        Step::Rewind(_) if node.db != Db::Absent && node.db != Db::Primary && has_source => {
+            (node.db, node.is_former) = (Db::Replica, false);
             (node.log, node.upstream) = (node.log.common(&source.log), Some(1 - i));
             (node.line, node.epoch) = (source.line, source.epoch);
         }
         Step::Clone(_) if has_source => {
             (node.db, node.upstream, node.log) = (Db::Replica, Some(1 - i), source.log);
+            node.is_former = false;
             (node.line, node.epoch) = (source.line, source.epoch);
         }
         Step::Acks(acks) if is_running => {
@@ -296,7 +299,7 @@ fn on_database(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
             }
         }
         Step::Promote { epoch } if is_running && node.db == Db::Replica => {
-            (node.db, node.upstream) = (Db::Primary, None);
+            (node.db, node.upstream, node.is_former) = (Db::Primary, None, true);
             node.epoch = small(*epoch);
             (node.reign, node.line, node.base) = (Some(node.epoch), node.line + 1, node.log.length());
         }

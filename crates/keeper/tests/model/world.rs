@@ -151,6 +151,8 @@ pub(crate) struct Node {
     pub(crate) line: u8,
     /// The newest reign that this copy took part in.
     pub(crate) epoch: u8,
+    /// Whether it was a primary since it last followed one.
+    pub(crate) is_former: bool,
     pub(crate) upstream: Option<u8>,
     pub(crate) acks: Acks,
     /// Commits that wait for the other's confirmation, one bit each.
@@ -210,6 +212,7 @@ impl World {
             log: Log::default(),
             line: 2,
             epoch: 1,
+            is_former: db == Db::Primary,
             upstream: (db == Db::Replica).then_some(0),
             acks: if db == Db::Primary { Acks::Other } else { Acks::Alone },
             waiting: 0,
