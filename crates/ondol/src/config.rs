@@ -4,6 +4,7 @@
 //! Everything wrong is reported at once, each fault with its line and the nearest right word. What a room can be told
 //! stands in its `Config` and nowhere else: the list of right words is asked from there (see `base::word`).
 
+mod balancer;
 mod cache;
 mod database;
 mod mail;
@@ -35,7 +36,7 @@ pub const DIR: &str = "data";
 pub const PUBLIC: &str = "public";
 
 /// The rooms that have a table of their own.
-const ROOMS: [&str; 11] = [
+const ROOMS: [&str; 12] = [
     "log",
     "metrics",
     "web",
@@ -47,6 +48,7 @@ const ROOMS: [&str; 11] = [
     "identity",
     sign_in::ROOM,
     "mail",
+    balancer::ROOM,
 ];
 
 /// Everything that one process needs to know.
@@ -83,6 +85,8 @@ pub struct Config {
     pub(crate) topology: Option<Topology>,
     /// Networks from which others than the hosts may come to their databases.
     pub(crate) clients: Vec<String>,
+    /// The web servers that this process stands in front of; with them it opens no database.
+    pub balancer: Option<::balancer::Config>,
     /// What could be better in the service file though nothing is wrong in it, with lines.
     pub advice: Vec<String>,
 }
@@ -142,6 +146,7 @@ impl Config {
             mail: None,
             topology: None,
             clients: Vec::new(),
+            balancer: None,
             advice: Vec::new(),
         }
     }
@@ -190,6 +195,7 @@ impl Config {
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
         config.cache = reader.room::<cache::Section>("cache").settle(&mut reader, is_embedded);
         config.mail = reader.room::<mail::Section>("mail").settle(&mut reader, &config.url);
+        config.balancer = balancer::read(&mut reader);
         config.advice = reader.finish()?;
         Ok(config)
     }

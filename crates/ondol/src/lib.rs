@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `cli` (the verbs), `config` (the service file: every room's settings), `topology` (its
 //! sites and hosts, and what each loss costs), `part` (what one of several hosts runs), `house` (all wiring, in
-//! the order in which things are opened), `lifecycle` (signals and the clean stop), `log`, `failure` (what is said on
+//! the order in which things are opened), `balancing` (a process that only stands in front of web servers),
+//! `lifecycle` (signals and the clean stop), `log`, `failure` (what is said on
 //! stderr, and the exit code).
 //!
 //! To serve from a program of your own: `House::open(Config::new("./data")).await?.run(stop).await`.
@@ -10,6 +11,7 @@
 //! To add a verb: a variant of `cli::Verb`, a file under `cli/` with its `run`, and a test in `tests/command`.
 //! To add a setting: a field of the room's own `Config`; the service file learns it from there.
 
+mod balancing;
 pub mod cli;
 pub mod config;
 mod failure;

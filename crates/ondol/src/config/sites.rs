@@ -4,8 +4,7 @@ use super::read::Reader;
 use crate::topology::core::{self, ALL, Confirm, ROLES, Setting, Topology, Without, Written, WrittenSite};
 
 /// Names that no site may have beside those of the rooms: rooms that are to come.
-pub(super) const RESERVED: [&str; 7] =
-    ["balancer", "backup", "console", "dns", "keeper", "site", "workspace"];
+pub(super) const RESERVED: [&str; 6] = ["backup", "console", "dns", "keeper", "site", "workspace"];
 
 /// Whether a word is that of a role.
 pub(super) fn is_role(word: &str) -> bool {

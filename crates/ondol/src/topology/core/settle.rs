@@ -136,7 +136,7 @@ fn is_built(role: Role) -> bool {
 
 fn not_yet(role: Role) -> String {
     let instead = match role {
-        Role::Balancer => "put one of your own before the web hosts for now",
+        Role::Balancer => "run `ondol serve` with [balancer] there, and a service file of its own, for now",
         Role::Cache => "name the memcached that you run in [cache] memcached for now",
         _ => "make backups with the database's own tools for now",
     };
