@@ -106,21 +106,27 @@ impl Place {
         Ok(Some(all.into_iter().find(|what| word(*what) == text).unwrap_or(Unfinished::Clone)))
     }
 
-    /// The data are about to be a primary's.
-    pub(crate) fn lead(&self) -> Result<(), Error> {
-        self.write(&self.folder.join(LED), "")
+    /// The data are about to be a primary's; `token` is what that reign will be known by.
+    pub(crate) fn lead(&self, token: &str) -> Result<(), Error> {
+        let before = self.reigns()?;
+        self.write(&self.folder.join(LED), &(before.join("\n") + "\n" + token))
     }
 
-    /// They were found to fit to another's.
+    /// They were found to fit to another's, or are a primary's no more.
     pub(crate) fn fit(&self) -> Result<(), Error> {
         let mark = self.folder.join(LED);
         gone(fs::remove_file(&mark)).map_err(Error::disk(&mark))?;
         sync_folder(&self.folder)
     }
 
-    /// Whether they were a primary's, and were not compared since.
-    pub(crate) fn has_led(&self) -> bool {
-        self.folder.join(LED).exists()
+    /// What the reigns of these data are known by, since they were compared last; the newest is the last.
+    pub(crate) fn reigns(&self) -> Result<Vec<String>, Error> {
+        let mark = self.folder.join(LED);
+        match fs::read_to_string(&mark) {
+            Ok(text) => Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Error::disk(&mark)(error)),
+        }
     }
 
     /// Where the server writes before its own log is open, and its last words.

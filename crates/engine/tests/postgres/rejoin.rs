@@ -116,7 +116,18 @@ async fn two_that_were_primary_on_one_timeline_never_follow_each_other_and_one_w
     assert!(matches!(refused, Error::Uncompared { .. }), "{refused}");
     new.hands.checkpoint().await.unwrap();
     let fit = old.hands.compare(&new.upstream()).await.unwrap();
-    assert!(matches!(&fit, Fit::Unrelated { why } if why.contains("wrote timeline 3 itself")), "{fit:?}");
+    assert!(
+        matches!(&fit, Fit::Unrelated { why } if why.contains("wrote timeline 3 as a primary")),
+        "{fit:?}"
+    );
+    // nor when the new one has gone on to the next timeline
+    new.fence().await;
+    new.hands.start(None, &Confirm::Here, Door::Open).await.unwrap();
+    new.running(|_| true).await;
+    new.hands.promote(|| true).await.unwrap();
+    new.hands.checkpoint().await.unwrap();
+    let fit = old.hands.compare(&new.upstream()).await.unwrap();
+    assert!(matches!(&fit, Fit::Unrelated { why } if why.contains("(on 4)")), "{fit:?}");
     for file in fs::read_dir(old.folder.join("data/pg_wal")).unwrap().flatten() {
         if file.file_type().unwrap().is_file() {
             fs::remove_file(file.path()).unwrap();
