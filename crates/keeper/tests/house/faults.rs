@@ -54,6 +54,23 @@ fn a_primary_whose_keeper_is_stopped_acknowledges_nothing_that_is_lost() {
 }
 
 #[test]
+fn a_primary_that_does_not_reach_the_store_is_dead_before_another_leads() {
+    let mut rig = Rig::well();
+    let writer = Writer::new(rig.ports);
+    rig.cut_from_store();
+    let is_open = rig.wait("the lease ends", |view| match &view.leader {
+        Some(leader) if leader.what.host == HOSTS[0] => None,
+        _ => Some(rig.is_open(0)),
+    });
+    assert!(!is_open, "the database of a host that may have lost its lease still listens");
+    rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
+    writer.wait_acknowledged(5);
+    rig.mend_way_to_store();
+    assert_eq!(rig.wait_well().0, 1);
+    writer.end(1);
+}
+
+#[test]
 fn a_planned_change_loses_nothing_and_back_again() {
     let rig = Rig::well();
     let writer = Writer::new(rig.ports);
