@@ -1,7 +1,7 @@
 //! Hands on the database server of this host: what it is seen to be, and what can be done to it.
 //!
 //! Map, in reading order: `observation` (what is seen), `error`, `account` (as whom a server runs), `program` (programs that
-//! are run, and their ends), `inhabitant` (who works in a server's folder), `postgres` (PostgreSQL: `config` and `settings`,
+//! are run, and their ends), `inhabitant` (who works in a server's folder), `guard` (a sibling that kills at a deadline), `postgres` (PostgreSQL: `config` and `settings`,
 //! `place` its folder, `link` a connection, `look` what it says, `control` what its files say, `init`, `life`, `change`,
 //! `reign`, `rewind`, `audit`, `clone`).
 //!
@@ -10,6 +10,7 @@
 
 mod account;
 mod error;
+pub mod guard;
 mod inhabitant;
 mod observation;
 pub mod postgres;

@@ -23,7 +23,7 @@ use crate::account::Account;
 use crate::error::Error;
 
 /// How much of what a program says is kept for telling.
-const SAID_BYTES_MAX: usize = 4096;
+pub(crate) const SAID_BYTES_MAX: usize = 4096;
 
 /// A program and its arguments.
 #[derive(Clone, Debug)]
@@ -140,7 +140,7 @@ impl Program {
         Err(Error::Program { program, said })
     }
 
-    /// Starts it, to go on by itself; what it says is added to `log`.
+    /// Starts it, to go on by itself; what it says is added to `log`, until it writes files of its own.
     pub(crate) async fn start(self, log: File) -> Result<Process, Error> {
         let (begun, start) = oneshot::channel();
         let (died, death) = watch::channel(None);
@@ -235,7 +235,7 @@ fn listen(stderr: impl Read, mut hear: impl FnMut(&str)) -> String {
 }
 
 /// The end of a text.
-fn tail(text: &str) -> String {
+pub(crate) fn tail(text: &str) -> String {
     let from = text.len().saturating_sub(SAID_BYTES_MAX);
     let from = (from..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     text[from..].to_owned()
