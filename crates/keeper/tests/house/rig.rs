@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base::moment::Moment;
-use cluster::layout::{Handover, Role};
+use cluster::layout::{Accept, Handover, Role};
 use cluster::{Cluster, Compare, Layout, Txn, View};
 use tempfile::TempDir;
 use testbed::{Cutter, Etcd, Options};
@@ -234,6 +234,13 @@ impl Rig {
         self.runtime
             .block_on(self.cluster.txn(&Txn::new().when(Compare::absent(&key)).put(key, text)))
             .unwrap();
+    }
+
+    /// Accepts the loss of what `host` lacks of a reign, as `ondol takeover --accept-loss` does.
+    pub(crate) fn accept_loss(&self, host: usize, of: u64) {
+        let text = serde_json::to_string(&Accept { host: HOSTS[host].to_owned(), of, asked: 0 }).unwrap();
+        let txn = Txn::new().when(Compare::absent(self.layout.leader())).put(self.layout.accept(), text);
+        self.runtime.block_on(self.cluster.txn(&txn)).unwrap();
     }
 
     /// The end of what both keepers said.
