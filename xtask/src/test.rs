@@ -18,7 +18,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 15] = [
+const NEEDS: [Need; 16] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
@@ -81,6 +81,12 @@ const NEEDS: [Need; 15] = [
         probe: "setpriv --help | grep -q pdeathsig",
         package: "util-linux",
         why: "ends a database server when its keeper dies",
+    },
+    Need {
+        name: "nginx",
+        probe: "test -x /usr/sbin/nginx",
+        package: "nginx-light",
+        why: "serves behind the balancer; tests start their own",
     },
     Need {
         name: "oathtool",

@@ -2,7 +2,7 @@
 //!
 //! So its end is known at once, and no runtime's thread waits. Linux sends the signal at the parent's death when the *thread*
 //! that forked ends, and this thread ends after the program. `setpriv` sets that signal without looking whether the
-//! parent died in between; what could be left by that is a replica, because nothing here starts as anything else.
+//! parent died before that, so that a line of shell looks after it.
 //!
 //! Invariant: no secret is an argument or in the environment.
 
@@ -24,6 +24,9 @@ use crate::error::Error;
 
 /// How much of what a program says is kept for telling.
 pub(crate) const SAID_BYTES_MAX: usize = 4096;
+
+/// Becomes the program, unless the parent (`$0`) has died meanwhile.
+const IF_PARENT_LIVES: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
 
 /// A program and its arguments.
 #[derive(Clone, Debug)]
@@ -74,12 +77,14 @@ impl Program {
 
     fn command(&self) -> Command {
         let mut command = Command::new("setpriv");
-        command
-            .args(self.account.options())
-            .arg("--pdeathsig=KILL")
-            .arg("--")
-            .arg(&self.path)
-            .args(&self.args);
+        command.args(self.account.options()).args([
+            "--pdeathsig=KILL",
+            "--",
+            "/bin/sh",
+            "-c",
+            IF_PARENT_LIVES,
+        ]);
+        command.arg(std::process::id().to_string()).arg(&self.path).args(&self.args);
         command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin");
         command.current_dir(&self.folder).process_group(0);
         command

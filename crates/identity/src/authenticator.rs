@@ -6,6 +6,7 @@
 //! Whoever has one is asked for it, whatever the collection asks for, and no other way stands in for it; but a passkey
 //! that its owner has unlocked is two things at once, and enters alone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base::chance;
@@ -17,8 +18,9 @@ use records::{Error, Principal};
 use serde_json::{Value, json};
 use store::Tx;
 
+use crate::audit::{self, Entry, Event};
 use crate::mailed::INVALID;
-use crate::mfa::{self, Way};
+use crate::mfa::{self, Passed};
 use crate::own;
 use crate::service::Identity;
 use crate::tally::{Tally, UsedUp, What};
@@ -43,7 +45,7 @@ pub(crate) struct Enrolment {
 #[derive(Debug)]
 pub(crate) enum Found {
     /// It was good: the account enters; this way was the first one.
-    Account(Principal, Way),
+    Account(Principal, Passed),
     /// The code, or the half sign-in, was not.
     Wrong,
     /// Too many wrong ones were tried.
@@ -96,6 +98,7 @@ pub(crate) async fn confirm(
     identity: &Identity,
     account: &Principal,
     given: &str,
+    from: IpAddr,
 ) -> Result<Vec<String>, Error> {
     let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| chance::word(RECOVERY_LENGTH)).collect();
     let hashes: Vec<String> = codes.iter().map(|code| totp::recovery_hash(&id(account), code)).collect();
@@ -112,6 +115,8 @@ pub(crate) async fn confirm(
             }
             after.0.extend(own::object(json!({ "confirmed": true, "recovery": hashes })));
             let totps = own::collection(inside.records(), TOTPS)?;
+            let entry = Entry::new(Event::FactorAdded, &of).from(from).with("way", "totp");
+            audit::write(tx, &inside, &entry).await?;
             inside.records().update_own(tx, &totps, &before, after).await.map(|_| None)
         })
     });
@@ -127,6 +132,7 @@ pub(crate) async fn disable(
     account: &Principal,
     password: &str,
     given: &str,
+    from: IpAddr,
 ) -> Result<(), Error> {
     prove_password(identity, account, password).await?;
     let (inside, of, given) = (identity.clone(), account.clone(), totp::meant(given));
@@ -138,6 +144,8 @@ pub(crate) async fn disable(
             }
             let totps = own::collection(inside.records(), TOTPS)?;
             tx.delete(&totps.table(), &id(&of)).await?;
+            let entry = Entry::new(Event::FactorRemoved, &of).from(from).with("way", "totp");
+            audit::write(tx, &inside, &entry).await?;
             Ok::<_, Error>(None)
         })
     });
@@ -173,6 +181,7 @@ pub(crate) async fn complete(
     accounts: &Arc<Collection>,
     half: &str,
     given: &str,
+    from: IpAddr,
 ) -> Result<Found, Error> {
     let (inside, accounts, half, given) =
         (identity.clone(), accounts.clone(), half.to_owned(), totp::meant(given));
@@ -188,7 +197,11 @@ pub(crate) async fn complete(
                     mfa::end_half(tx, &inside, &half).await?;
                     Ok(Found::Account(account, first))
                 }
-                Judged::Good { .. } | Judged::Wrong => Ok(Found::Wrong),
+                Judged::Good { .. } | Judged::Wrong => {
+                    let entry = Entry::new(Event::SignInRefused, &account).from(from).with("way", "totp");
+                    audit::write(tx, &inside, &entry).await?;
+                    Ok(Found::Wrong)
+                }
                 Judged::TooOften(used_up) => Ok(Found::TooOften(used_up)),
             }
         })

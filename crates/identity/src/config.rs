@@ -47,6 +47,8 @@ pub struct Config {
     pub code_tries_max: u32,
     /// Mails that may be asked for to one address in `address_window`.
     pub mails_per_address_max: u32,
+    /// Mails that tell one address of changes in that time.
+    pub notices_per_address_max: u32,
     /// Wrong codes that may be tried for one address in `address_window`.
     pub wrong_words_per_address_max: u32,
     /// The time in which those are counted.
@@ -73,6 +75,14 @@ pub struct Config {
     pub origins_max: usize,
     /// How long a place is known without being seen again.
     pub origins_kept: Span,
+    /// Refused sign-ins of one name that are written into the audit list in `address_window`.
+    pub audit_refusals_per_account_max: u32,
+    /// The same from one network.
+    pub audit_refusals_per_network_max: u32,
+    /// How long the audit list says what happened.
+    pub audit_kept: Span,
+    /// Lines of the audit list; of more the oldest go.
+    pub audit_lines_max: u64,
     /// Between two clearings of what has expired.
     pub sweep_every: Span,
     /// Passkeys of one account.
@@ -130,6 +140,7 @@ impl Default for Config {
             feed_stale_after: seconds(10),
             code_tries_max: 5,
             mails_per_address_max: 10,
+            notices_per_address_max: 20,
             wrong_words_per_address_max: 10,
             address_window: seconds(3600),
             mails_waiting_max: 10_000,
@@ -143,6 +154,10 @@ impl Default for Config {
             mails_failed_kept: seconds(30 * 86_400),
             origins_max: 5,
             origins_kept: seconds(180 * 86_400),
+            audit_refusals_per_account_max: 10,
+            audit_refusals_per_network_max: 100,
+            audit_kept: seconds(365 * 86_400),
+            audit_lines_max: 200_000,
             sweep_every: seconds(600),
             passkeys_max: 20,
             relying_party: None,

@@ -4,7 +4,7 @@
 //! (pure: mailed codes), `totp` (pure: authenticators' codes), `letter` (pure: mails'
 //! templates), `cache` (what was proved a moment ago), `config` and `options` (what the service and a collection say),
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `own` (the collections that are kept for all
-//! this), `tally` (how often something was done about an address), `post` (mails that wait), `mailed` (what is asked for by
+//! this), `tally` (how often something was done about an address), `audit` (what is noted of all this), `notice` (who is told of it by mail), `post` (mails that wait), `mailed` (what is asked for by
 //! mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for pages), `authenticator` (the way for which none
 //! stands in), `origin` (from where), `sweep` (what expires),
 //! `endpoint` (one endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page
@@ -27,6 +27,7 @@
 //! Invariant: no code and no mailed token lies in the database: they are made of the account's keys when they are sent, and
 //! again when they come back.
 
+mod audit;
 mod authenticator;
 mod cache;
 mod callback;
@@ -42,6 +43,7 @@ mod letter;
 mod linking;
 mod mailed;
 mod mfa;
+mod notice;
 pub mod oauth1;
 mod oauth2;
 mod oidc;
@@ -73,4 +75,4 @@ pub use passkey::RelyingParty;
 pub use post::Outgoing;
 pub use second::Second;
 pub use service::{Identity, Listeners};
-pub use session::{Actor, Beginning, Proven};
+pub use session::{Actor, Beginning, Proven, Via};

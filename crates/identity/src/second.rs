@@ -8,6 +8,7 @@ use records::{Context, Error, Principal, Request};
 
 use crate::mailed::{self, Asked, Code, Found, Wish};
 use crate::mfa::{self, Step, Way};
+use crate::origin::Place;
 use crate::post::Kind;
 use crate::service::Identity;
 use crate::{authenticator, options};
@@ -41,7 +42,7 @@ impl Identity {
             return Ok(Second::Enough);
         }
         if authenticator::is_enrolled(self, account).await? {
-            return Ok(match mfa::step(self, account, Way::Password, "").await? {
+            return Ok(match mfa::step(self, account, &Way::Password.into(), "").await? {
                 Step::Half(half) => Second::Authenticator { half },
                 _ => Second::NotOffered,
             });
@@ -51,7 +52,7 @@ impl Identity {
         if !has_otp || self.post().is_none() || to.is_empty() {
             return Ok(Second::NotOffered);
         }
-        let Step::Half(half) = mfa::step(self, account, Way::Password, "").await? else {
+        let Step::Half(half) = mfa::step(self, account, &Way::Password.into(), "").await? else {
             return Ok(Second::NotOffered);
         };
         let (collection, account) = (account.collection.clone(), Some(Principal::clone(account)));
@@ -70,18 +71,23 @@ impl Identity {
         half: &str,
         otp_id: &str,
         code: &str,
+        place: &Place,
     ) -> Result<Option<(Arc<Principal>, Vec<Way>)>, Error> {
         if otp_id.is_empty() {
-            return match authenticator::complete(self, accounts, half, code).await? {
+            return match authenticator::complete(self, accounts, half, code, place.address).await? {
                 authenticator::Found::Account(account, first) => {
-                    Ok(Some((account.into(), vec![first, Way::Totp])))
+                    Ok(Some((account.into(), vec![first.way, Way::Totp])))
                 }
                 authenticator::Found::Wrong => Ok(None),
                 authenticator::Found::TooOften(_) => Err(too_often()),
             };
         }
-        let code =
-            Code { accounts: accounts.clone(), otp_id: otp_id.to_owned(), given: code.trim().to_owned() };
+        let code = Code {
+            accounts: accounts.clone(),
+            otp_id: otp_id.to_owned(),
+            given: code.trim().to_owned(),
+            from: place.address,
+        };
         let account = match mailed::redeem(self, code).await? {
             Found::Account(account) => Arc::new(account),
             Found::Wrong => return Ok(None),
@@ -90,8 +96,8 @@ impl Identity {
         if half.is_empty() {
             return Ok(None);
         }
-        match mfa::step(self, &account, Way::Otp, half).await? {
-            Step::Enter(first) => Ok(Some((account, vec![first, Way::Otp]))),
+        match mfa::step(self, &account, &Way::Otp.into(), half).await? {
+            Step::Enter(first) => Ok(Some((account, vec![first.way, Way::Otp]))),
             _ => Ok(None),
         }
     }

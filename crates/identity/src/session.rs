@@ -1,11 +1,12 @@
 //! Sessions: an account that has signed in somewhere, until it signs out, is put out, or does not come again.
 //!
 //! Map, in reading order: `token` (pure: the tokens' form and signature), `key` (pure: the keys that sign them), `keyring` (the
-//! keys as this web server knows them), `sign_in` (a session begins, is renewed, ends), `prove` (whose a token is),
+//! keys as this web server knows them), `sign_in` (a session begins and is renewed), `end` (and ends), `prove` (whose a token is),
 //! `feed` (the change log is followed, so that an end is heard of everywhere).
 //!
 //! Invariant: a session ends on every web server with the deletion of its record, and all of an account's with a new token key.
 
+mod end;
 mod feed;
 mod key;
 mod keyring;
@@ -17,6 +18,6 @@ pub(crate) use key::Turns;
 pub(crate) use keyring::Keyring;
 pub(crate) use prove::Check;
 pub use prove::Proven;
-pub use sign_in::{Actor, Beginning};
+pub use sign_in::{Actor, Beginning, Via};
 #[cfg(test)]
 pub(crate) use token::Claims;

@@ -5,11 +5,12 @@
 //! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
 //! inside it), `once` (writes that are asked for again),
 //! `cascade` (what goes with a deleted record), `ways` (the last way in stays), `batch` (several writes or none), `account` (what sign-in
-//! asks), `own` (records that the house itself writes), `upkeep` (the collections as this process knows
+//! asks), `own` (records that the house itself writes), `audit` (what is noted of sign-in), `upkeep` (the collections as this process knows
 //! them), `collections` (their making and changing), `declare` (their
 //! indexes and views), `bulk` (many rows at once).
 
 mod account;
+mod audit;
 mod batch;
 mod bulk;
 mod cascade;
@@ -30,7 +31,7 @@ pub use bulk::Fate;
 pub use once::Repeat;
 pub use reads::Moment;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use base::time::Clock;
@@ -38,6 +39,7 @@ use serde_json::{Map, Value};
 use store::files::Arrived;
 use store::{Row, Store};
 
+use crate::audit::Witness;
 use crate::core::catalog::Catalog;
 use crate::core::collection::Collection;
 use crate::core::value::{self, Values};
@@ -58,6 +60,7 @@ struct Inner {
     clock: Clock,
     limits: Limits,
     passwords: Passwords,
+    witness: OnceLock<Arc<dyn Witness>>,
     catalog: ArcSwap<Catalog>,
     reads: Reads,
     /// How often changes of collections had been told of when the catalog was read; never replaced by less.
@@ -180,8 +183,17 @@ impl Records {
         let catalog = ArcSwap::from_pointee(Catalog::default());
         let changing = tokio::sync::Mutex::new(());
         let reads = Reads::open(&store, cache).await?;
-        let inner =
-            Inner { store, clock, limits, passwords, catalog, reads, read_at: Mutex::new(None), changing };
+        let inner = Inner {
+            store,
+            clock,
+            limits,
+            passwords,
+            witness: OnceLock::new(),
+            catalog,
+            reads,
+            read_at: Mutex::new(None),
+            changing,
+        };
         let records = Records { inner: Arc::new(inner) };
         records.prepare().await?;
         Ok(records)

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use base::error::{Fault, Fields, Kind};
+use identity::Place;
 use identity::token::Purpose;
 use maud::{Markup, html};
 
@@ -24,6 +25,7 @@ pub(crate) enum Mailed {
     Verification,
     PasswordReset,
     EmailChange,
+    EmailUndo,
 }
 
 /// What a page tells.
@@ -38,7 +40,8 @@ enum Told<'a> {
 
 impl Mailed {
     /// All of them, for the routes.
-    pub(crate) const ALL: [Mailed; 3] = [Mailed::Verification, Mailed::PasswordReset, Mailed::EmailChange];
+    pub(crate) const ALL: [Mailed; 4] =
+        [Mailed::Verification, Mailed::PasswordReset, Mailed::EmailChange, Mailed::EmailUndo];
 
     /// The page's path.
     pub(crate) fn path(self) -> &'static str {
@@ -46,6 +49,7 @@ impl Mailed {
             Mailed::Verification => "/auth/confirm-verification",
             Mailed::PasswordReset => "/auth/confirm-password-reset",
             Mailed::EmailChange => "/auth/confirm-email-change",
+            Mailed::EmailUndo => "/auth/confirm-email-undo",
         }
     }
 
@@ -55,6 +59,7 @@ impl Mailed {
             Mailed::Verification => ["*:confirmVerification", "*:auth"],
             Mailed::PasswordReset => ["*:confirmPasswordReset", "*:auth"],
             Mailed::EmailChange => ["*:confirmEmailChange", "*:auth"],
+            Mailed::EmailUndo => ["*:confirmEmailUndo", "*:auth"],
         }
     }
 
@@ -63,6 +68,7 @@ impl Mailed {
             Mailed::Verification => Purpose::Verification,
             Mailed::PasswordReset => Purpose::PasswordReset,
             Mailed::EmailChange => Purpose::EmailChange,
+            Mailed::EmailUndo => Purpose::EmailUndo,
         }
     }
 
@@ -84,7 +90,7 @@ impl Mailed {
         Outside(form): Outside,
     ) -> Result<Response, Refusal> {
         shared.limiter.check(&self.labels(), visitor.address)?;
-        match self.do_it(&shared, &form).await {
+        match self.do_it(&shared, &form, &visitor.place()).await {
             Ok(()) => Ok(self.answer(&shared, &visitor, StatusCode::OK, &Told::Done)),
             Err(error) if error.kind() == Kind::Invalid => {
                 self.asked(&shared, &visitor, form.get("token"), &Fields(error.data())).await
@@ -93,14 +99,16 @@ impl Mailed {
         }
     }
 
-    async fn do_it(self, shared: &Inner, form: &Form) -> Result<(), records::Error> {
+    async fn do_it(self, shared: &Inner, form: &Form, place: &Place) -> Result<(), records::Error> {
         let (identity, token, password) = (&shared.identity, form.get("token"), form.get("password"));
         match self {
             Mailed::Verification => identity.confirm_verification(token, None).await,
             Mailed::PasswordReset => {
-                identity.confirm_password_reset(token, None, password, form.get("passwordConfirm")).await
+                let again = form.get("passwordConfirm");
+                identity.confirm_password_reset(token, None, password, again, place).await
             }
-            Mailed::EmailChange => identity.confirm_email_change(token, None, password).await,
+            Mailed::EmailChange => identity.confirm_email_change(token, None, password, place).await,
+            Mailed::EmailUndo => identity.confirm_email_undo(token, None, place).await,
         }
     }
 
@@ -133,6 +141,7 @@ impl Mailed {
             Mailed::Verification => (words.verify, words.verify_lead, words.verify_do, words.verify_done),
             Mailed::PasswordReset => (words.reset, words.reset_lead, words.reset_do, words.reset_done),
             Mailed::EmailChange => (words.change, words.change_lead, words.change_do, words.change_done),
+            Mailed::EmailUndo => (words.undo, words.undo_lead, words.undo_do, words.undo_done),
         };
         let content = html! {
             @match told {
@@ -168,6 +177,7 @@ impl Mailed {
         html! {
             @match self {
                 Mailed::Verification => {}
+                Mailed::EmailUndo => { (fault("email")) }
                 Mailed::PasswordReset => {
                     (field("password", words.password, "password", "new-password", "")) (fault("password"))
                     (field("passwordConfirm", words.password_again, "password", "new-password", ""))
@@ -197,7 +207,7 @@ mod tests {
             {
                 assert!(text.contains("value=\"t.o.k\"") && text.contains("popong.com"), "{text}");
                 let is_told = text.contains(&look.lang.fault(&faults.0["password"]));
-                assert_eq!(is_told, page != Mailed::Verification);
+                assert_eq!(is_told, matches!(page, Mailed::PasswordReset | Mailed::EmailChange));
             }
         }
     }

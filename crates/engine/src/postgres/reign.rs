@@ -4,7 +4,8 @@
 //! the other, of which the second never heard of the first, give their timelines one number, and `pg_rewind` takes one for
 //! the other. So each reign writes a word of its own into a table, which followers then have, and keeps it in its folder.
 //!
-//! What is not found out by it: a third server that followed the first of them, and then follows the second.
+//! A third server that followed the first of them is found out when it is to follow the second, unless it got the timeline
+//! and not yet the word.
 
 use base::moment::Moment;
 use tokio::time::sleep;
@@ -18,6 +19,8 @@ use crate::postgres::{Postgres, Upstream};
 
 /// How long a reign's word is.
 const WORD_LENGTH: usize = 20;
+/// In place of a word of ours: a timeline of these data is another one than what the primary knows by that number.
+const ANOTHERS: &str = "another's";
 /// The timeline of a primary.
 const TIMELINE: &str = "('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int";
 
@@ -91,13 +94,38 @@ impl Postgres {
         link.ask("write its reign down", &text, limits.answer_time_max).await.map(drop)
     }
 
-    /// Data that were a primary's are compared before they follow.
+    /// Data that were a primary's are compared before they follow, and so are those whose past another host knows otherwise.
     pub(super) async fn may_follow(&self, upstream: Option<&Upstream>) -> Result<(), Error> {
         let Some(upstream) = upstream else { return Ok(()) };
-        if self.reigns().await?.is_empty() {
+        let uncompared = || Err(Error::Uncompared { upstream: upstream.host.clone() });
+        if !self.reigns().await?.is_empty() {
+            return uncompared();
+        }
+        if self.alive().is_none() || self.agrees_with(upstream).await? {
             return Ok(());
         }
-        Err(Error::Uncompared { upstream: upstream.host.clone() })
+        let place = self.place.clone();
+        let doubt = move || place.lead(ANOTHERS);
+        on_disk("noting that its past is another one", self.config.limits.disk_time_max, doubt).await?;
+        uncompared()
+    }
+
+    /// Whether no timeline of this running server is known to another host by another word. One that is not reached says
+    /// nothing against it: it can't be followed either.
+    async fn agrees_with(&self, upstream: &Upstream) -> Result<bool, Error> {
+        let limit = self.config.limits.answer_time_max;
+        let question = "SELECT timeline, word FROM ondol.reign";
+        let theirs = match self.reach(upstream).await {
+            Ok((link, until)) => link.ask("say its reigns", question, until.left()).await,
+            Err(error) => Err(error),
+        };
+        let Ok(theirs) = theirs else { return Ok(true) };
+        let ours = self.link().await?.ask("say its reigns", question, limit).await?;
+        let word = |timeline: Option<&str>| {
+            let mut rows = theirs.iter().flatten();
+            rows.find(|row| row.get(0) == timeline).and_then(|row| row.get(1))
+        };
+        Ok(ours.iter().flatten().all(|row| word(row.get(0)).is_none_or(|theirs| Some(theirs) == row.get(1))))
     }
 
     /// Whether another host, that is on timeline `theirs`, had what this one wrote as a primary on `ours`; true if it wrote

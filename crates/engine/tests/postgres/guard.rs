@@ -70,6 +70,31 @@ async fn a_server_does_not_outlive_its_keeper_even_without_a_guard() {
 }
 
 #[tokio::test]
+async fn a_server_does_not_outlive_a_keeper_that_dies_while_it_is_started() {
+    let _turn = turn().await;
+    let host = initialised().await;
+    let config = host.hands.config();
+    for _ in 0..10 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_engine-hold"));
+        command.arg("leave").arg(&host.folder).arg(&config.programs).arg(config.port.to_string());
+        assert!(command.status().unwrap().success());
+        let begin = Instant::now();
+        while !about(&host).is_empty() {
+            assert!(begin.elapsed() < WAIT_MAX, "it outlived its keeper: {:?}", about(&host));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// The processes that have the host's folder in their arguments: those that are about to become its server, too.
+fn about(host: &Host) -> Vec<String> {
+    let folder = host.folder.display().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
+    lines.filter(|line| line.contains(&folder)).collect()
+}
+
+#[tokio::test]
 async fn a_guard_kills_the_server_of_a_keeper_that_stands_still_and_not_of_one_that_goes_on() {
     let _turn = turn().await;
     let host = initialised().await;

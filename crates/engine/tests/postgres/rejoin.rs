@@ -142,6 +142,37 @@ async fn two_that_were_primary_on_one_timeline_never_follow_each_other_and_one_w
 }
 
 #[tokio::test]
+async fn one_that_followed_a_primary_does_not_go_over_to_another_on_a_timeline_of_the_same_number() {
+    let _turn = turn().await;
+    let (first, second) = pair().await;
+    let third = Host::replica_of(&first, "daegu-1").await;
+    second.hands.follow(None).await.unwrap();
+    second.running(|running| running.stream.is_none()).await;
+    // the first one begins a timeline that the third follows, and the second one that nobody does
+    first.fence().await;
+    first.hands.start(None, &Confirm::Here, Door::Open).await.unwrap();
+    first.running(|_| true).await;
+    first.hands.promote(|| true).await.unwrap();
+    first.sql("INSERT INTO bill VALUES (2)").await;
+    third.has(first.running(|_| true).await.received).await;
+    second.hands.promote(|| true).await.unwrap();
+    second.hands.checkpoint().await.unwrap();
+    let timelines = [&first, &second, &third].map(|host| host.running(|_| true));
+    for timeline in timelines {
+        assert_eq!(timeline.await.timeline, 3);
+    }
+    third.hands.follow(Some(&first.upstream())).await.unwrap();
+    let refused = third.hands.follow(Some(&second.upstream())).await.unwrap_err();
+    assert!(matches!(refused, Error::Uncompared { .. }), "{refused}");
+    third.hands.stop(soon()).await.unwrap();
+    let fit = third.hands.compare(&second.upstream()).await.unwrap();
+    assert!(matches!(fit, Fit::Unrelated { .. }), "{fit:?}");
+    for host in [&first, &second] {
+        host.fence().await;
+    }
+}
+
+#[tokio::test]
 async fn a_crashed_primary_that_comes_back_shows_a_write_that_nobody_confirmed_to_no_client_before_it_is_confirmed()
  {
     let _turn = turn().await;

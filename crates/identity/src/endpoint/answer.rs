@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use web::Problem;
 
 use super::ask::Ask;
-use crate::mfa::{self, Step, Way};
+use crate::authenticator;
+use crate::mfa::{self, Passed, Step, Way};
 use crate::service::Identity;
-use crate::session::Beginning;
-use crate::{authenticator, origin};
+use crate::session::{Beginning, Via};
 
 /// An account has passed one way to sign in. It enters when that is enough, or when it was the second way; else it is told
 /// under which id the second way is awaited (401).
@@ -25,7 +25,13 @@ pub(super) async fn enter(
     account: Arc<Principal>,
     way: Way,
 ) -> Result<Response, Problem> {
-    enter_with(identity, ask, account, way, None).await
+    enter_with(identity, ask, account, way.into(), None).await
+}
+
+/// The ways that an account has passed, and the provider's session that it came through.
+pub(super) struct Ways {
+    pub(super) passed: Vec<Way>,
+    pub(super) via: Option<Via>,
 }
 
 /// The same with what a provider said.
@@ -33,14 +39,17 @@ pub(super) async fn enter_with(
     identity: &Identity,
     ask: Ask,
     account: Arc<Principal>,
-    way: Way,
+    passed: Passed,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
+    let way = passed.way;
     may_enter(identity, &ask, &account).await?;
-    let mut ways = vec![way];
+    let mut ways = Ways { passed: vec![way], via: passed.via.clone() };
     if !way.is_two() && mfa::is_asked(identity, &ask.request, &account).await? {
-        match mfa::step(identity, &account, way, &ask.half).await? {
-            Step::Enter(first) => ways.insert(0, first),
+        match mfa::step(identity, &account, &passed, &ask.half).await? {
+            Step::Enter(first) => {
+                ways = Ways { passed: vec![first.way, way], via: first.via.or(ways.via) };
+            }
             Step::Half(id) => {
                 let mut body = json!({ "mfaId": id });
                 if authenticator::is_enrolled(identity, &account).await? {
@@ -65,12 +74,12 @@ pub(super) async fn admit(
     identity: &Identity,
     ask: Ask,
     account: Arc<Principal>,
-    ways: Vec<Way>,
+    ways: Ways,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
     may_enter(identity, &ask, &account).await?;
-    origin::note(identity, &account, &ask.place).await?;
-    let beginning = Beginning { ways, place: ask.place.clone(), actor: None };
+    let Ways { passed, via } = ways;
+    let beginning = Beginning { ways: passed, place: ask.place.clone(), actor: None, via };
     let token = identity.begin_session(&account, &beginning).await?;
     show(identity, ask, account, token, meta).await
 }

@@ -11,9 +11,10 @@ use web::Problem;
 
 use super::answer::enter_with;
 use super::ask::{Ask, count};
+use crate::audit::{self, Entry, Event, Whose};
 use crate::external::account::{Arrival, Outcome};
 use crate::external::{Arrived, Return};
-use crate::mfa::Way;
+use crate::mfa::{Passed, Way};
 use crate::provider::Provider;
 use crate::refusal::Refusal;
 use crate::service::Identity;
@@ -40,7 +41,10 @@ pub(super) async fn sign_in(
     let (provider, back) = read(&body, providers)?;
     let arrived = match identity.arrive(&ask.collection, provider, &back).await? {
         Ok(arrived) => arrived,
-        Err(refusal) => return Err(refused(&ask.collection.name, back.provider, refusal)),
+        Err(refusal) => {
+            identity.note_refusal(&ask.collection, back.provider, &refusal, &ask.place).await;
+            return Err(refused(&ask.collection.name, back.provider, refusal));
+        }
     };
     let wanted = match body.get("createData") {
         Some(Value::Object(wanted)) => wanted.clone(),
@@ -52,10 +56,14 @@ pub(super) async fn sign_in(
     match identity.admit(&arrival).await? {
         Outcome::Account { account, is_new } => {
             ask.request.body = body;
-            enter_with(&identity, ask, account, Way::OAuth2, Some(meta(&arrived, is_new))).await
+            let passed = Passed { way: Way::OAuth2, via: Some(arrived.via.clone()) };
+            enter_with(&identity, ask, account, passed, Some(meta(&arrived, is_new))).await
         }
         Outcome::Refused(why) => {
             tracing::info!(provider = arrived.provider.name, why = why.code(), "a sign-in was not let in");
+            let entry = Entry::new(Event::SignInRefused, Whose::default()).with("way", Way::OAuth2.word());
+            let entry = entry.with("provider", &*arrived.provider.name).with("why", why.code());
+            audit::refused(&identity, &ask.collection, "", ask.place.address, entry).await;
             let fields = Fields::one("provider", why.code(), why.sentence());
             Err(Problem::new(StatusCode::CONFLICT, why.sentence()).with(fields))
         }

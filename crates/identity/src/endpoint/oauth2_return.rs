@@ -11,7 +11,7 @@ use web::Problem;
 use web::request::Path;
 
 use super::ask::auth_collection;
-use super::browser;
+use super::{ask, browser};
 use crate::detour::come_back::{Back, Told};
 use crate::detour::page::{self, Note};
 use crate::refusal::Refusal;
@@ -38,6 +38,8 @@ pub(super) async fn arrive(
     let told = identity.come_back(&back).await?;
     let note = match told {
         None => {
+            let stray = Refusal::Mismatch("a browser came back that had not begun here, or too late");
+            identity.note_refusal(&collection, &provider.name, &stray, &ask::place(&head)).await;
             tracing::warn!(
                 provider = provider.name,
                 "a browser came back that had not begun here, or too late"
@@ -52,6 +54,7 @@ pub(super) async fn arrive(
         Some(Told { state, code: Err(refusal) }) => {
             let cause = chain(&refusal);
             tracing::warn!(provider = provider.name, cause, "a sign-in through a provider was refused");
+            identity.note_refusal(&collection, &provider.name, &refusal, &ask::place(&head)).await;
             let told = json!({ "state": state, "code": "", "error": error(&refusal) });
             identity.hand(&state, told).await?;
             match refusal.kind() {

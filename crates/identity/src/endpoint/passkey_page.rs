@@ -19,7 +19,8 @@ pub(super) async fn show(
     let (head, _) = request.into_parts();
     let query = web::request::query(head.uri.query());
     let name = query.get("collection").and_then(Value::as_str).unwrap_or("users");
-    let (collection, site) = (auth_collection(&identity, name)?, passkey::site(&identity)?);
+    let collection = auth_collection(&identity, name)?;
+    let site = passkey::site(&identity, &collection)?;
     let text = page::show(browser::language(&head), site, &collection.name);
     Ok(browser::under(web::reply::html(text), &page::policy()))
 }

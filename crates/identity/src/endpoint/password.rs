@@ -45,7 +45,11 @@ pub(super) async fn sign_in(
     let fits = identity.records().verify_password(account.as_ref(), &given.password).await?;
     match account {
         Some(account) if fits => enter(&identity, ask, account.into(), Way::Password).await,
-        _ => Err(Problem::invalid("Failed to authenticate.")),
+        account => {
+            let (way, named) = (Way::Password, &given.identity);
+            identity.note_refused(&ask.collection, way, named, account.as_ref(), &ask.place).await;
+            Err(Problem::invalid("Failed to authenticate."))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use axum::http::Request;
 use axum::response::Response;
 use web::Problem;
 
-use super::answer::admit;
+use super::answer::{Ways, admit};
 use super::given::Given;
 use super::mailing;
 use crate::authenticator::{self, Found};
@@ -22,9 +22,10 @@ pub(super) async fn sign_in(
     let mut given = Given::of(&ask.request.body);
     let code = given.text("code");
     given.done()?;
-    match authenticator::complete(&identity, &ask.collection, &ask.half, &code).await? {
+    match authenticator::complete(&identity, &ask.collection, &ask.half, &code, ask.place.address).await? {
         Found::Account(account, first) => {
-            admit(&identity, ask, account.into(), vec![first, Way::Totp], None).await
+            let ways = Ways { passed: vec![first.way, Way::Totp], via: first.via };
+            admit(&identity, ask, account.into(), ways, None).await
         }
         Found::Wrong => Err(Problem::invalid("Invalid or expired MFA session or code.")),
         Found::TooOften(used_up) => Err(Problem::too_often(used_up.seconds)),

@@ -21,6 +21,6 @@ pub(super) async fn disable(
     let mut given = Given::of(&ask.request.body);
     let (password, code) = (given.long("password"), given.text("code"));
     given.done()?;
-    authenticator::disable(&identity, &account, &password, &code).await?;
+    authenticator::disable(&identity, &account, &password, &code, ask.place.address).await?;
     Ok(web::reply::no_content())
 }

@@ -153,7 +153,7 @@ impl Identity {
         mut before: Vec<Step>,
     ) -> Result<(), Error> {
         before.push(self.identity(arrival, &account.row.id)?);
-        let request = house(self.records(), "POST", &Map::new())?;
+        let request = self.asking(arrival)?;
         self.records().batch(&request, before).await.map(drop)
     }
 
@@ -173,6 +173,7 @@ impl Identity {
             }
         }
         self.link(arrival, &account, steps).await?;
+        self.void_password(&account).await?;
         let row = records.find(&account.collection, &account.row.id).await?.ok_or_else(Error::missing)?;
         Ok(Arc::new(Principal { collection: account.collection, row }))
     }
@@ -187,7 +188,8 @@ impl Identity {
         };
         values.insert("id".into(), id.clone().into());
         let password = base::chance::word(PASSWORD_LENGTH);
-        if values.get("password").and_then(Value::as_str).is_none_or(str::is_empty) {
+        let is_ours = values.get("password").and_then(Value::as_str).is_none_or(str::is_empty);
+        if is_ours {
             values.insert("password".into(), password.clone().into());
             values.insert("passwordConfirm".into(), password.into());
         }
@@ -208,14 +210,32 @@ impl Identity {
             steps.push(step(name, Act::Update(id.clone(), draft(json!({ "verified": true })))));
         }
         steps.push(self.identity(arrival, &id)?);
-        let request = house(records, "POST", &Map::new())?;
-        records.batch(&request, steps).await?;
+        records.batch(&self.asking(arrival)?, steps).await?;
         let made = records.find(arrival.collection, &id).await?.ok_or_else(Error::missing)?;
         let mut account = Principal { collection: arrival.collection.clone(), row: made };
+        if is_ours {
+            self.void_password(&account).await?;
+        }
         self.add_picture(&account, profile).await;
         account.row = records.find(arrival.collection, &id).await?.ok_or_else(Error::missing)?;
         let account = Arc::new(account);
         Ok(Outcome::Account { account, is_new: true })
+    }
+
+    /// A password that nobody knows is none: the account does not count as one that gets in by it.
+    async fn void_password(&self, account: &Principal) -> Result<(), Error> {
+        let (inside, of) = (self.clone(), account.clone());
+        let voided = self.records().store().write(move |tx| {
+            Box::pin(async move {
+                let table = of.collection.table();
+                let row = tx.get(&table, &of.row.id).await?.ok_or_else(Error::missing)?;
+                let before = inside.records().values(&of.collection, &row);
+                let mut after = before.clone();
+                after.0.insert("password".into(), records::NO_PASSWORD.into());
+                inside.records().update_own(tx, &of.collection, &before, after).await.map(drop)
+            })
+        });
+        voided.await
     }
 
     /// What the collection's settings want of a profile, where the client has not said it itself.
@@ -253,6 +273,12 @@ impl Identity {
             "issuer": provider.issuer(),
         });
         Ok(step(&self.identities()?.name, Act::Create(draft(values))))
+    }
+
+    /// The house asks, for whoever arrives from there.
+    fn asking(&self, arrival: &Arrival<'_>) -> Result<Request, Error> {
+        let house = house(self.records(), "POST", &Map::new())?;
+        Ok(Request { from: arrival.request.from, ..house })
     }
 
     fn identities(&self) -> Result<Arc<Collection>, Error> {

@@ -11,8 +11,11 @@ use super::challenge::{CHANCE_BYTES, Challenger, Purpose, TIME_MAX_MS};
 use super::client_data::ClientData;
 use super::credential::Credential;
 use super::flaw::Flaw;
+use super::kept::Kept;
 use super::{FLOW, RelyingParty, ceremony, kept};
+use crate::audit::{self, Entry, Event};
 use crate::flow;
+use crate::origin::Place;
 use crate::service::Identity;
 
 /// A new challenge of a collection; `None` when it has no secret.
@@ -32,6 +35,7 @@ pub(crate) async fn register(
     account: &Arc<Principal>,
     credential: &Value,
     name: &str,
+    place: &Place,
 ) -> Result<Result<Arc<Row>, Flaw>, Error> {
     let credential = Credential::of(credential);
     let purpose = Purpose::Register(&account.row.id);
@@ -40,7 +44,7 @@ pub(crate) async fn register(
         Err(flaw) => Err(flaw),
     };
     match judged {
-        Ok(new) => kept::add(identity, account, &new, name).await.map(Ok),
+        Ok(new) => kept::add(identity, account, &new, name, place.address).await.map(Ok),
         Err(flaw) => Ok(Err(flaw)),
     }
 }
@@ -51,6 +55,7 @@ pub(crate) async fn sign_in(
     site: &RelyingParty,
     accounts: &Arc<Collection>,
     credential: &Value,
+    place: &Place,
 ) -> Result<Result<Arc<Principal>, Flaw>, Error> {
     let credential = Credential::of(credential);
     let id = match credential.id() {
@@ -68,13 +73,25 @@ pub(crate) async fn sign_in(
         Ok(used) => used,
         Err(flaw) => {
             if flaw == Flaw::Counter {
-                let (account, collection) = (&kept.account.row.id, &accounts.name);
-                tracing::warn!(account, collection, "a passkey's counter went back: there may be two of it");
+                doubled(identity, &kept, place).await;
             }
             return Ok(Err(flaw));
         }
     };
-    Ok(kept::note(identity, &kept, used).await?.map(|()| kept.account))
+    let noted = kept::note(identity, &kept, used).await?;
+    if matches!(noted, Err(Flaw::Counter)) {
+        doubled(identity, &kept, place).await;
+    }
+    Ok(noted.map(|()| kept.account))
+}
+
+/// Tells that a passkey's counter went back: the log, the audit list, and by it the owner.
+async fn doubled(identity: &Identity, kept: &Kept, place: &Place) {
+    let (account, collection) = (&kept.account.row.id, &kept.account.collection);
+    let name = &collection.name;
+    tracing::warn!(account, collection = name, "a passkey's counter went back: there may be two of it");
+    let entry = Entry::new(Event::PasskeyDoubled, &*kept.account).with("way", "passkey");
+    audit::refused(identity, collection, account, place.address, entry).await;
 }
 
 /// Uses up the challenge that a credential says to answer, if it is ours for this; it is good once, whatever comes of it.

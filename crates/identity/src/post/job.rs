@@ -26,6 +26,12 @@ pub(crate) enum Kind {
     Otp,
     /// A sign-in from a new place.
     AuthAlert,
+    /// How the account signs in was changed.
+    Notice,
+    /// To the address that the account had: it has another one, and here it can be taken back.
+    EmailChanged,
+    /// The same where it can't: a superuser has changed it.
+    OldAddress,
 }
 
 /// What is to be told to whom.
@@ -63,8 +69,16 @@ pub(super) struct Taken {
 }
 
 impl Kind {
-    const ALL: [Kind; 5] =
-        [Kind::Verification, Kind::PasswordReset, Kind::EmailChange, Kind::Otp, Kind::AuthAlert];
+    const ALL: [Kind; 8] = [
+        Kind::Verification,
+        Kind::PasswordReset,
+        Kind::EmailChange,
+        Kind::Otp,
+        Kind::AuthAlert,
+        Kind::Notice,
+        Kind::EmailChanged,
+        Kind::OldAddress,
+    ];
 
     /// Its word in the record.
     pub(crate) fn word(self) -> &'static str {
@@ -74,7 +88,15 @@ impl Kind {
             Kind::EmailChange => "emailChange",
             Kind::Otp => "otp",
             Kind::AuthAlert => "authAlert",
+            Kind::Notice => "notice",
+            Kind::EmailChanged => "emailChanged",
+            Kind::OldAddress => "oldAddress",
         }
+    }
+
+    /// Whether it goes to another address than the account's.
+    pub(crate) fn is_elsewhere(self) -> bool {
+        matches!(self, Kind::EmailChange | Kind::EmailChanged | Kind::OldAddress)
     }
 
     /// The purpose of the token in such a mail, if there is one in it.
@@ -83,7 +105,7 @@ impl Kind {
             Kind::Verification => Some(Purpose::Verification),
             Kind::PasswordReset => Some(Purpose::PasswordReset),
             Kind::EmailChange => Some(Purpose::EmailChange),
-            Kind::Otp | Kind::AuthAlert => None,
+            _ => None,
         }
     }
 }

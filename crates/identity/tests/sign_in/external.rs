@@ -8,8 +8,12 @@ mod browser;
 mod detour;
 #[path = "external/house.rs"]
 mod house;
+#[path = "external/known.rs"]
+mod known;
 #[path = "external/linking.rs"]
 mod linking;
+#[path = "external/logout.rs"]
+mod logout;
 #[path = "external/oauth2.rs"]
 mod oauth2;
 #[path = "external/oidc.rs"]

@@ -3,6 +3,7 @@
 //! Map: `house` (what the tests stand on), `mailing` (the same with mail), then what they are about.
 
 mod accounts;
+mod audit;
 mod authenticator;
 mod codes;
 mod external;
@@ -10,6 +11,7 @@ mod house;
 mod keys;
 mod mailed;
 mod mailing;
+mod notices;
 mod openid2;
 mod passkeys;
 mod password;

@@ -12,7 +12,7 @@ mod view;
 
 pub use defaults::first_collections;
 pub use own::{
-    AUTH_ORIGINS, EXTERNAL_AUTHS, FLOWS, KEYS, MAILS, MFAS, OTPS, PASSKEYS, SESSIONS, TALLIES, TOTPS,
+    AUDIT, AUTH_ORIGINS, EXTERNAL_AUTHS, FLOWS, KEYS, MAILS, MFAS, OTPS, PASSKEYS, SESSIONS, TALLIES, TOTPS,
     own_collections, with_own_fields,
 };
 pub use plan::plan;

@@ -36,10 +36,15 @@ pub const FLOWS: &str = "_flows";
 pub const SESSIONS: &str = "_sessions";
 /// The keys that sign tokens, their private part sealed.
 pub const KEYS: &str = "_keys";
+/// What happened to accounts: who signed in, and what of that was changed by whom.
+pub const AUDIT: &str = "_audit";
 
 /// Whoever an account's row is about, may see it.
 const OWNER: &str =
     "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
+/// The same of what outlives the account.
+const SUBJECT: &str =
+    "@request.auth.id != '' && account = @request.auth.id && accountCollection = @request.auth.collectionId";
 /// Longest text that holds a flow's state, in characters.
 const DATA_MAX: u64 = 100_000;
 /// What of a passkey only the program writes.
@@ -58,11 +63,11 @@ const PASSKEY_FIXED: [&str; 10] = [
 
 /// All of them, as they are made.
 pub fn own_collections(now: &str) -> Vec<Collection> {
-    let mfas = of_account(MFAS, &[text("method")], now);
+    let mfas = of_account(MFAS, &[text("method"), json("via").hidden()], now);
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
     let guards = [auth_origins(now), totps(now), external_auths(now), passkeys(now)];
     let known = [mfas, otps].into_iter().chain(guards).chain([sessions(now)]);
-    let all = known.chain([flows(now), mails(now), tallies(now), keys(now)]);
+    let all = known.chain([flows(now), mails(now), tallies(now), keys(now), audit(now)]);
     all.map(Collection::settled).collect()
 }
 
@@ -91,10 +96,25 @@ fn external_auths(now: &str) -> Collection {
 fn sessions(now: &str) -> Collection {
     let how = [json("methods"), text("userAgent"), text("address"), text("actor").hidden()];
     let times = [date("lastSeen"), date("idleEnds"), date("ends")];
-    let mut sessions = of_account(SESSIONS, &[&how[..], &times].concat(), now);
+    let via = [text("provider"), text("providerId").hidden(), text("providerSession").hidden()];
+    let mut sessions = of_account(SESSIONS, &[&how[..], &times, &via].concat(), now);
     sessions.rules.delete = sessions.rules.view.clone();
     add_index(&mut sessions, Repeats::Yes, &["idleEnds"]);
+    add_index(&mut sessions, Repeats::Yes, &["provider", "providerId"]);
+    add_index(&mut sessions, Repeats::Yes, &["provider", "providerSession"]);
     sessions
+}
+
+/// Written by the house only. It stays when the account goes, so it names the account otherwise than what goes with it.
+fn audit(now: &str) -> Collection {
+    let whom = [text("accountCollection"), text("account"), text("actorCollection"), text("actor").hidden()];
+    let what = [text("event").required(), text("address"), json("detail")];
+    let mut audit = make(AUDIT, &[&what[..], &whom].concat(), now);
+    let subject = Some(SUBJECT.to_owned());
+    audit.rules = Rules { list: subject.clone(), view: subject, ..Rules::default() };
+    add_index(&mut audit, Repeats::Yes, &["accountCollection", "account", "created"]);
+    add_index(&mut audit, Repeats::Yes, &["created"]);
+    audit
 }
 
 /// Their order is their number, so that of two web servers that make the next one at once, one does.
