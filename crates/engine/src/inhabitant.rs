@@ -1,12 +1,15 @@
 //! Who works in a server's folder: its processes, whoever started them, and also after the first of them is gone.
 //!
-//! Each process of a PostgreSQL server leads a session of its own, so that there is no group to kill; but all of them work in
+//! Only servers count, not a person's shell that looks around there. Each process of a PostgreSQL server leads a session of its own, so that there is no group to kill; but all of them work in
 //! the data's folder.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+/// The programs that are servers.
+const SERVERS: [&str; 1] = ["postgres"];
 
 /// The processes that work in `folder` or below it. Only /proc is read, never a disk.
 pub(crate) fn of(folder: &Path) -> Vec<u32> {
@@ -32,5 +35,11 @@ pub(crate) fn kill(folder: &Path) -> usize {
 }
 
 fn works_in(process: u32, folder: &Path) -> bool {
-    fs::read_link(format!("/proc/{process}/cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+    let link = |name: &str| fs::read_link(format!("/proc/{process}/{name}"));
+    let is_server = |program: PathBuf| {
+        // one that was replaced while it ran has ` (deleted)` after its name
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        SERVERS.contains(&name.trim_end_matches(" (deleted)"))
+    };
+    link("cwd").is_ok_and(|cwd| cwd.starts_with(folder)) && link("exe").is_ok_and(is_server)
 }

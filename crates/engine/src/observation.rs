@@ -85,7 +85,7 @@ pub struct Running {
     pub role: Role,
     /// The timeline that it writes or follows.
     pub timeline: u32,
-    /// Primary: what it has handed out for writing (insert). Replica: what it has received and synced.
+    /// Primary: what it has written. Replica: what it has received and synced.
     pub received: u64,
     /// Primary: what it has synced. Replica: what can be read.
     pub replayed: u64,

@@ -16,6 +16,7 @@ mod link;
 mod look;
 mod lsn;
 mod place;
+mod reign;
 mod rewind;
 mod settings;
 mod slot;

@@ -2,7 +2,7 @@
 //!
 //! So its end is known at once, and no runtime's thread waits. Linux sends the signal at the parent's death when the *thread*
 //! that forked ends, and this thread ends after the program. `setpriv` sets that signal without looking whether the
-//! parent died in between; what could be left by that is a replica, because nothing here starts as anything else.
+//! parent died before that, so that a line of shell looks after it.
 //!
 //! Invariant: no secret is an argument or in the environment.
 
@@ -23,7 +23,10 @@ use crate::account::Account;
 use crate::error::Error;
 
 /// How much of what a program says is kept for telling.
-const SAID_BYTES_MAX: usize = 4096;
+pub(crate) const SAID_BYTES_MAX: usize = 4096;
+
+/// Becomes the program, unless the parent (`$0`) has died meanwhile.
+const IF_PARENT_LIVES: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
 
 /// A program and its arguments.
 #[derive(Clone, Debug)]
@@ -74,12 +77,14 @@ impl Program {
 
     fn command(&self) -> Command {
         let mut command = Command::new("setpriv");
-        command
-            .args(self.account.options())
-            .arg("--pdeathsig=KILL")
-            .arg("--")
-            .arg(&self.path)
-            .args(&self.args);
+        command.args(self.account.options()).args([
+            "--pdeathsig=KILL",
+            "--",
+            "/bin/sh",
+            "-c",
+            IF_PARENT_LIVES,
+        ]);
+        command.arg(std::process::id().to_string()).arg(&self.path).args(&self.args);
         command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin");
         command.current_dir(&self.folder).process_group(0);
         command
@@ -140,7 +145,7 @@ impl Program {
         Err(Error::Program { program, said })
     }
 
-    /// Starts it, to go on by itself; what it says is added to `log`.
+    /// Starts it, to go on by itself; what it says is added to `log`, until it writes files of its own.
     pub(crate) async fn start(self, log: File) -> Result<Process, Error> {
         let (begun, start) = oneshot::channel();
         let (died, death) = watch::channel(None);
@@ -235,7 +240,7 @@ fn listen(stderr: impl Read, mut hear: impl FnMut(&str)) -> String {
 }
 
 /// The end of a text.
-fn tail(text: &str) -> String {
+pub(crate) fn tail(text: &str) -> String {
     let from = text.len().saturating_sub(SAID_BYTES_MAX);
     let from = (from..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     text[from..].to_owned()

@@ -6,6 +6,8 @@
 
 #[path = "postgres/follow.rs"]
 mod follow;
+#[path = "postgres/guard.rs"]
+mod guard;
 #[path = "postgres/host.rs"]
 mod host;
 #[path = "postgres/life.rs"]

@@ -62,7 +62,10 @@ impl Keeper {
             Step::Release => agreement.release(lease).await,
             Step::HandOver { to, position } => agreement.hand_over(lease, read, to, at(*position)).await,
             Step::Decline => agreement.decline(read).await,
-            Step::MoveJudge { to } => Ok(agreement.cluster.move_leader(*to).await?),
+            Step::MoveJudge { to } => {
+                self.courthouse.forget();
+                Ok(agreement.cluster.move_leader(*to).await?)
+            }
             _ => Err(moved("a step of the database was taken for one of the store")),
         }
     }
@@ -90,7 +93,8 @@ impl Keeper {
 
     fn has_stopped(&mut self) {
         self.memory.has_stopped();
-        self.lease.set_at_stake(false);
+        // that the guard rests is a courtesy: what is stopped can't be killed
+        let _ = self.lease.set_at_stake(false);
     }
 
     async fn start(&mut self, upstream: Option<&Source>) -> Result<(), Error> {
@@ -191,7 +195,7 @@ impl Keeper {
         self.set_lineage(epoch).await?;
         // from here on a lapse of the lease kills the database, wherever this is interrupted
         (self.memory.reign, self.memory.is_former) = (Some(epoch), true);
-        self.lease.set_at_stake(true);
+        self.lease.set_at_stake(true)?;
         let lease = self.lease.clone();
         self.database.promote(move || lease.standing() == Lease::Held).await?;
         if self.lease.standing() == Lease::Doubted {
@@ -229,7 +233,7 @@ impl Keeper {
 
     pub(crate) async fn set_lineage(&mut self, epoch: Epoch) -> Result<(), Error> {
         if self.memory.lineage != Some(epoch) {
-            lineage::write(&self.config.folder, epoch).await?;
+            lineage::write(&self.config.folder, epoch, self.config.limits.file_time_max).await?;
             self.memory.lineage = Some(epoch);
         }
         Ok(())

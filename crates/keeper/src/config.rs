@@ -28,8 +28,19 @@ pub struct Config {
     pub terms: Terms,
     /// Limits of time.
     pub limits: Limits,
+    /// What guards the database when this keeper can't; `None`: nothing does.
+    pub guard: Option<GuardProgram>,
     /// In tests: the keeper ends, as if it had died, right after it has first done such a step.
     pub dies_after: Option<StepKind>,
+}
+
+/// A program that runs [`engine::guard::watch_over`] on the folder that is its last argument, with its standard input.
+#[derive(Clone, Debug)]
+pub struct GuardProgram {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments before the folder.
+    pub args: Vec<String>,
 }
 
 /// Where a database is reached.
@@ -58,12 +69,16 @@ pub struct Limits {
     pub drain_time_max: Duration,
     /// How long a kill may take.
     pub fence_time_max: Duration,
+    /// How long a small file may take to be read or written.
+    pub file_time_max: Duration,
     /// A death so soon after a start counts as a failure of that start.
     pub start_proven_after: Duration,
     /// From one look at what is kept for absent replicas to the next.
     pub slots_every: Duration,
     /// From one look at where etcd's leader is to the next.
     pub judge_every: Duration,
+    /// From one write to the database's disk, to see whether it takes it, to the next.
+    pub disk_every: Duration,
     /// How long a stop may wait to give everything away.
     pub leave_time_max: Duration,
     /// How long a start waits for an earlier lease of this host to end.
@@ -82,9 +97,11 @@ impl Default for Limits {
             stream_silence_max: Duration::from_millis(2500),
             drain_time_max: Duration::from_secs(10),
             fence_time_max: Duration::from_millis(500),
+            file_time_max: Duration::from_secs(2),
             start_proven_after: Duration::from_secs(10),
             slots_every: Duration::from_secs(10),
             judge_every: Duration::from_secs(5),
+            disk_every: Duration::from_secs(2),
             leave_time_max: Duration::from_secs(15),
             former_time_max: Duration::from_secs(15),
             track_marks_max: 1200,

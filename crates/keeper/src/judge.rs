@@ -32,6 +32,11 @@ impl Courthouse {
         self.seen.borrow().clone()
     }
 
+    /// It has been moved: what was seen is old.
+    pub(crate) fn forget(&self) {
+        *self.seen.borrow_mut() = None;
+    }
+
     /// Looks, now and then: run this beside everything else.
     pub(crate) async fn watch(&self, lease: &Lease, limits: Limits) {
         loop {

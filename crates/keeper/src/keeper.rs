@@ -19,11 +19,12 @@ use crate::core::decide::{Decision, decide};
 use crate::core::exposure::Exposure;
 use crate::core::name::Epoch;
 use crate::core::view::{Lease as Standing, Own, View, Wish};
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::herald::Herald;
 use crate::judge::Courthouse;
 use crate::lease::Lease;
-use crate::memory::Memory;
+use crate::memory::{Memory, Topic};
 use crate::report::{Report, State};
 use crate::sight;
 
@@ -35,6 +36,7 @@ pub(crate) struct Keeper {
     pub(crate) lease: Rc<Lease>,
     pub(crate) herald: Rc<Herald>,
     pub(crate) courthouse: Rc<Courthouse>,
+    pub(crate) disk: Rc<Disk>,
     pub(crate) memory: Memory,
     pub(crate) report: watch::Sender<Report>,
     pub(crate) wish: watch::Receiver<Option<Wish>>,
@@ -181,13 +183,21 @@ impl Keeper {
         let lease = self.lease.id();
         let epoch = read.as_ref().and_then(|read| read.leader.as_ref()).map(|leader| leader.what.epoch);
         let own = sight::own(&self.config, &observed, epoch, memory, now);
+        // a primary that can't write is as good as one that is silent
+        let ailing = memory.lasting(Topic::Disk, u8::from(self.disk.fault().is_some()), now);
+        let own = match own {
+            Own::Primary(_) if self.disk.fault().is_some() => Own::Hung { lasting: ailing },
+            own => own,
+        };
         let mut store = read.as_ref().map(|read| sight::store(read, lease, memory, now));
         if let Some(store) = &mut store {
             let leads = store.leader.as_ref().is_some_and(|leader| leader.is_mine);
             self.lease.set_leads(leads);
             store.judge = self.courthouse.seen();
         }
-        self.lease.set_at_stake(self.memory.reign.is_some());
+        if let Err(error) = self.lease.set_at_stake(self.memory.reign.is_some()) {
+            tracing::warn!("no guard: {}", base::error::chain(&error));
+        }
         let asked = read.as_ref().and_then(|read| sight::wish(&self.config.host, read));
         let wish = asked.or_else(|| self.wish.borrow_and_update().clone());
         let view = View {
@@ -259,7 +269,7 @@ impl Keeper {
                 _ => None,
             };
             if let Observation::Running(running) = &seen.observed {
-                report.troubles.clone_from(&running.troubles);
+                report.troubles = running.troubles.iter().cloned().chain(self.disk.fault()).collect();
             }
             if let Some(store) = store {
                 report.leader = store.leader.as_ref().map(|leader| (leader.host.clone(), leader.epoch));
@@ -309,8 +319,10 @@ impl Keeper {
             Role::Primary => layout::Role::Primary,
             Role::Replica => layout::Role::Replica,
         };
-        let (troubles, version) = (running.troubles.clone(), running.version.clone());
-        layout::Member { role, replayed: at(running.replayed), is_healthy: true, troubles, version, ..member }
+        let version = running.version.clone();
+        let troubles = running.troubles.iter().cloned().chain(self.disk.fault()).collect();
+        let is_healthy = self.disk.fault().is_none();
+        layout::Member { role, replayed: at(running.replayed), is_healthy, troubles, version, ..member }
     }
 }
 

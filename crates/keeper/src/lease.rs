@@ -14,6 +14,8 @@ use tokio::time::sleep;
 use crate::config::Limits;
 use crate::core::deadline::Terms;
 use crate::core::view;
+use crate::error::Error;
+use crate::sentry::Sentry;
 
 /// The longest that a sleep may be wrong by after the machine was suspended: sleeps count on another clock than deadlines.
 const SLICE: Duration = Duration::from_millis(50);
@@ -31,12 +33,19 @@ pub(crate) struct Lease {
     leads: Cell<bool>,
     /// Whether the database may be a primary, which its end would have to stop.
     is_at_stake: Cell<bool>,
+    sentry: Sentry,
     /// Something about it changed that the keeper should look at.
     pub(crate) changed: Notify,
 }
 
 impl Lease {
-    pub(crate) fn new(cluster: Cluster, layout: &Layout, terms: Terms, limits: Limits) -> Lease {
+    pub(crate) fn new(
+        cluster: Cluster,
+        layout: &Layout,
+        terms: Terms,
+        limits: Limits,
+        sentry: Sentry,
+    ) -> Lease {
         Lease {
             cluster,
             leader_key: layout.leader(),
@@ -46,6 +55,7 @@ impl Lease {
             deadline: Cell::new(None),
             leads: Cell::new(false),
             is_at_stake: Cell::new(false),
+            sentry,
             changed: Notify::new(),
         }
     }
@@ -76,8 +86,27 @@ impl Lease {
     }
 
     /// From here on the database may be a primary, or can't be one.
-    pub(crate) fn set_at_stake(&self, is_at_stake: bool) {
-        self.is_at_stake.set(is_at_stake);
+    ///
+    /// # Errors
+    /// When no guard can be kept beside a primary.
+    pub(crate) fn set_at_stake(&self, is_at_stake: bool) -> Result<(), Error> {
+        let was_at_stake = self.is_at_stake.replace(is_at_stake);
+        match self.deadline.get() {
+            Some(deadline) if is_at_stake => self.sentry.hold(deadline)?,
+            _ if was_at_stake && !is_at_stake => self.sentry.rest(),
+            _ => self.sentry.post()?,
+        }
+        Ok(())
+    }
+
+    /// A renewal is confirmed: the guard is told first, so that it never kills one that is trusted here.
+    fn trust_until(&self, deadline: Moment) {
+        if self.is_at_stake.get()
+            && let Err(error) = self.sentry.hold(deadline)
+        {
+            tracing::warn!("the guard is not told of a renewal: {}", base::error::chain(&error));
+        }
+        self.deadline.set(Some(deadline));
     }
 
     /// Waits until it is not certain any more while the database may be a primary.
@@ -113,7 +142,7 @@ impl Lease {
         let proof = if self.leads.get() { &proof[..] } else { &[] };
         match self.cluster.renew(id, proof).await {
             Ok(ttl) => {
-                self.deadline.set(Some(self.terms.deadline(sent, ttl)));
+                self.trust_until(self.terms.deadline(sent, ttl));
                 Ok(())
             }
             Err(error @ cluster::Error::Refused { .. }) => {
@@ -136,7 +165,7 @@ impl Lease {
     async fn grant(&self, sent: Moment) -> Result<(), cluster::Error> {
         let lease = self.cluster.grant(self.terms.ttl).await?;
         self.id.set(Some(lease.id));
-        self.deadline.set(Some(self.terms.deadline(sent, lease.ttl)));
+        self.trust_until(self.terms.deadline(sent, lease.ttl));
         self.changed.notify_one();
         Ok(())
     }

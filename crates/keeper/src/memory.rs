@@ -46,6 +46,8 @@ pub(crate) enum Topic {
     Leader,
     /// What the database is.
     Own,
+    /// Whether its disk takes writes.
+    Disk,
     /// Whether the replica here receives.
     Stream,
     /// Whether that one receives.

@@ -16,6 +16,7 @@ use crate::agree::Agreement;
 use crate::config::Config;
 use crate::core::name::{Epoch, Host};
 use crate::core::view::Wish;
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::herald::Herald;
 use crate::judge::Courthouse;
@@ -24,6 +25,7 @@ use crate::lease::Lease;
 use crate::lineage;
 use crate::memory::Memory;
 use crate::report::Report;
+use crate::sentry::Sentry;
 
 /// How many characters tell one run of a keeper from another.
 const INCARNATION_LENGTH: usize = 12;
@@ -121,16 +123,22 @@ impl Service {
             alone = herald.wait_alone(&config.host, limits) => alone?,
             () = stop.cancelled() => return Ok(()),
         }
-        let lease = Rc::new(Lease::new(cluster.clone(), &layout, config.terms, limits));
+        let sentry = Sentry::new(config.guard.clone(), self.means.database.config().folder.join("data"));
+        let lease = Rc::new(Lease::new(cluster.clone(), &layout, config.terms, limits, sentry));
         let here = config.policy.sites.get(&config.host).cloned();
         let courthouse = Rc::new(Courthouse::new(cluster.clone(), config.voters.clone(), here));
+        let disk = Rc::new(Disk::new(self.means.database.clone()));
         let mut keeper = Keeper {
             database: self.means.database.clone(),
             agreement: self.agreement(),
             lease: lease.clone(),
             herald: herald.clone(),
             courthouse: courthouse.clone(),
-            memory: Memory::new(lineage::read(&config.folder).await?, limits.track_marks_max),
+            disk: disk.clone(),
+            memory: Memory::new(
+                lineage::read(&config.folder, limits.file_time_max).await?,
+                limits.track_marks_max,
+            ),
             report: self.report.clone(),
             wish: self.wish.subscribe(),
             incarnation: chance::word(INCARNATION_LENGTH),
@@ -149,6 +157,7 @@ impl Service {
             () = lease.keep() => Ok(()),
             () = herald.run(&lease, limits) => Ok(()),
             () = courthouse.watch(&lease, limits) => Ok(()),
+            () = disk.watch(limits) => Ok(()),
             () = listen(&cluster, &layout, &wake) => Ok(()),
         };
         if !matches!(done, Err(Error::Died)) {

@@ -2,6 +2,7 @@
 
 mod check;
 mod export;
+mod guard;
 mod import;
 mod moving;
 mod place;
@@ -29,6 +30,9 @@ struct Cli {
     verb: Verb,
 }
 
+/// The verb by which the keeper starts its guard.
+pub(crate) const GUARD: &str = "guard";
+
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Serve on this box: data, files, accounts and the console.
@@ -45,6 +49,9 @@ enum Verb {
     Check(check::Args),
     /// Move the records to another database while they are used.
     Move(moving::Args),
+    /// Watch over a database for its keeper.
+    #[command(name = GUARD, hide = true)]
+    Guard(guard::Args),
     /// Let another host be primary.
     Takeover(takeover::Args),
     /// How it is: the database, the collections, the indexes, the web server.
@@ -66,6 +73,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Verb::Export(args) => export::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Move(args) => moving::run(&args),
+        Verb::Guard(args) => guard::run(&args),
         Verb::Takeover(args) => takeover::run(&args),
         Verb::Status(args) => status::run(&args),
     };

@@ -14,7 +14,7 @@ use crate::postgres::{Postgres, Upstream, life, lsn, slot};
 use crate::program::Process;
 
 /// How often it is looked whether something has come about.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(10);
+pub(super) const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(10);
 /// Read by a new session: the settings that the postmaster gave it.
 const GENERATION: &str = "SELECT current_setting('ondol.generation')";
 
@@ -34,52 +34,6 @@ impl Postgres {
     /// [`Error::NotRunning`], and those of changing the settings.
     pub async fn door(&self, door: Door) -> Result<(), Error> {
         self.change(|state| state.door = door).await.map(drop)
-    }
-
-    /// Data that were a primary's are compared before they follow: two that were primary on one timeline can't be told
-    /// apart once one follows the other.
-    pub(super) async fn may_follow(&self, upstream: Option<&Upstream>) -> Result<(), Error> {
-        let Some(upstream) = upstream else { return Ok(()) };
-        let place = self.place.clone();
-        let look = move || Ok(place.has_led());
-        if on_disk("looking at the data", self.config.limits.disk_time_max, look).await? {
-            return Err(Error::Uncompared { upstream: upstream.host.clone() });
-        }
-        Ok(())
-    }
-
-    /// Makes it primary, if `may` still says so right before the order is given; waits until it is one. One that is primary
-    /// already is left so.
-    ///
-    /// # Errors
-    /// [`Error::NotAllowed`] when `may` says no; [`Error::Slow`], after which it may yet become primary.
-    pub async fn promote(&self, may: impl FnOnce() -> bool) -> Result<(), Error> {
-        let limits = self.config.limits;
-        let link = self.link().await?;
-        let follows = async || {
-            let cell =
-                link.cell("say whether it follows", "SELECT pg_is_in_recovery()", limits.answer_time_max);
-            Ok::<bool, Error>(cell.await? == "t")
-        };
-        if !follows().await? {
-            return Ok(());
-        }
-        let ready = "SELECT pg_wal_replay_resume() WHERE pg_is_wal_replay_paused()";
-        link.ask("go on replaying", ready, limits.answer_time_max).await?;
-        let place = self.place.clone();
-        on_disk("noting that it leads", limits.disk_time_max, move || place.lead()).await?;
-        if !may() {
-            return Err(Error::NotAllowed);
-        }
-        link.cell("be promoted", "SELECT pg_promote(false)", limits.answer_time_max).await?;
-        let until = Moment::now().after(limits.promote_time_max);
-        while follows().await? {
-            if until.left().is_zero() {
-                return Err(Error::Slow { what: "promoting".to_owned(), limit: limits.promote_time_max });
-            }
-            sleep(LOOK_EVERY).await;
-        }
-        Ok(())
     }
 
     /// Has commits wait for `confirm`. On a primary: gives back once that binds **every** commit, with the place from which on it
@@ -214,7 +168,7 @@ impl Postgres {
     }
 
     /// A new session.
-    async fn link(&self) -> Result<Link, Error> {
+    pub(super) async fn link(&self) -> Result<Link, Error> {
         if self.alive().is_none() {
             return Err(Error::NotRunning);
         }

@@ -11,7 +11,7 @@ use crate::observation::{Observation, Unfinished};
 use crate::postgres::Postgres;
 use crate::postgres::place::on_disk;
 use crate::postgres::settings::{REPLICATOR, SUPERUSER, State};
-use crate::postgres::{control, life};
+use crate::postgres::{control, life, reign};
 use crate::program::Said;
 
 /// What a rewind reads from another server (PostgreSQL, "pg_rewind", Notes).
@@ -109,7 +109,9 @@ impl Postgres {
         let config = &self.config;
         let (replication, secret) = (literal(config.replication.reveal()), literal(config.secret.reveal()));
         let (user, database) = (name(&config.user), name(&config.database));
-        let mut lines = vec![format!("CREATE ROLE {REPLICATOR} LOGIN REPLICATION PASSWORD {replication};")];
+        let mut lines = reign::tables();
+        lines.push(format!("CREATE ROLE {REPLICATOR} LOGIN REPLICATION PASSWORD {replication};"));
+        lines.push(reign::readers());
         lines.extend(
             REWIND_READS.map(|what| format!("GRANT EXECUTE ON FUNCTION pg_catalog.{what} TO {REPLICATOR};")),
         );

@@ -161,6 +161,17 @@ impl Postgres {
         }
     }
 
+    /// Writes to the disk that the data lie on, and waits until that is there: a server may answer from memory while its disk
+    /// hangs.
+    ///
+    /// # Errors
+    /// [`Error::Slow`] and [`Error::Disk`]: what it still acknowledges is in no danger, but it will not get far.
+    pub async fn probe_disk(&self) -> Result<(), Error> {
+        let place = self.place.clone();
+        let probe = move || place.write(&place.folder.join("probe"), "");
+        on_disk("writing to the database's disk", self.config.limits.disk_time_max, probe).await
+    }
+
     /// Waits for the death of the server that was started last; for ever, when none was, or when its death was seen by
     /// [`Postgres::observe`] already.
     pub async fn died(&self) -> Death {
@@ -171,6 +182,15 @@ impl Postgres {
             return death.clone().expect("it was waited for");
         }
         std::future::pending().await
+    }
+
+    /// The end of what it wrote to its logs: why it died, or did not start.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn last_words(&self) -> Result<String, Error> {
+        let place = self.place.clone();
+        on_disk("reading the logs", self.config.limits.disk_time_max, move || place.last_words()).await
     }
 
     /// Stops it in order ("fast"): open transactions are rolled back, replicas that are connected are sent everything.

@@ -11,7 +11,8 @@ use crate::observation::{Follower, Role, Running, Slot, Stream};
 use crate::postgres::{lsn, slot};
 
 /// The question. Names are read before places, and our own place before those of the followers: so a follower that is said to
-/// have flushed a place has done so under these names.
+/// have flushed a place has done so under these names. (What is handed out for writing lies a page's head further after a
+/// switch of segments, where no replica comes before something is written.)
 pub(crate) const QUESTION: &str = "\
 SELECT pg_is_in_recovery() AS follows,
     (SELECT system_identifier FROM pg_control_system()) AS system_id,
@@ -22,7 +23,7 @@ SELECT pg_is_in_recovery() AS follows,
         (SELECT min_recovery_end_timeline FROM pg_control_recovery()))
     ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int END AS timeline,
     CASE WHEN pg_is_in_recovery() THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
-    ELSE pg_current_wal_insert_lsn() END AS received,
+    ELSE pg_current_wal_lsn() END AS received,
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END AS replayed,
     CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS paused,
     (SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep') AS waiting,

@@ -3,7 +3,7 @@
 //! A disk may hang. Whatever touches it is done by a thread that can be left alone, and is waited for with a limit.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::account::Account;
 use crate::error::Error;
 use crate::observation::Unfinished;
+use crate::program::SAID_BYTES_MAX;
 
 /// A log that is longer when the server starts is put aside, in place of the one before.
 const LOG_BYTES_MAX: u64 = 16 << 20;
@@ -106,21 +107,40 @@ impl Place {
         Ok(Some(all.into_iter().find(|what| word(*what) == text).unwrap_or(Unfinished::Clone)))
     }
 
-    /// The data are about to be a primary's.
-    pub(crate) fn lead(&self) -> Result<(), Error> {
-        self.write(&self.folder.join(LED), "")
+    /// The data are about to be a primary's; `token` is what that reign will be known by.
+    pub(crate) fn lead(&self, token: &str) -> Result<(), Error> {
+        let before = self.reigns()?;
+        self.write(&self.folder.join(LED), &(before.join("\n") + "\n" + token))
     }
 
-    /// They were found to fit to another's.
+    /// They were found to fit to another's, or are a primary's no more.
     pub(crate) fn fit(&self) -> Result<(), Error> {
         let mark = self.folder.join(LED);
         gone(fs::remove_file(&mark)).map_err(Error::disk(&mark))?;
         sync_folder(&self.folder)
     }
 
-    /// Whether they were a primary's, and were not compared since.
-    pub(crate) fn has_led(&self) -> bool {
-        self.folder.join(LED).exists()
+    /// What the reigns of these data are known by, since they were compared last; the newest is the last.
+    pub(crate) fn reigns(&self) -> Result<Vec<String>, Error> {
+        let mark = self.folder.join(LED);
+        match fs::read_to_string(&mark) {
+            Ok(text) => Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Error::disk(&mark)(error)),
+        }
+    }
+
+    /// The end of what was written to the logs lately: to its own, and to what it writes to before that is open.
+    pub(crate) fn last_words(&self) -> Result<String, Error> {
+        let folder = self.folder.join("log");
+        let entries = fs::read_dir(&folder).map_err(Error::disk(&folder))?.flatten();
+        let mut logs: Vec<_> = entries
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        logs.sort();
+        let newest = logs.iter().skip(logs.len().saturating_sub(2));
+        let words: Result<Vec<String>, Error> = newest.map(|(_, path)| end_of(path)).collect();
+        Ok(words?.join("\n"))
     }
 
     /// Where the server writes before its own log is open, and its last words.
@@ -157,6 +177,18 @@ pub(crate) async fn on_disk<T: Send + 'static>(
         // it was given up by a runtime that ends
         Ok(Err(_)) | Err(_) => Err(slow()),
     }
+}
+
+fn end_of(path: &Path) -> Result<String, Error> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let begin = file.metadata()?.len().saturating_sub(SAID_BYTES_MAX as u64);
+        file.seek(SeekFrom::Start(begin))?;
+        let mut bytes = Vec::new();
+        file.take(SAID_BYTES_MAX as u64).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    };
+    read().map_err(Error::disk(path))
 }
 
 fn gone(removed: io::Result<()>) -> io::Result<()> {

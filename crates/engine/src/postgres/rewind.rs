@@ -40,12 +40,13 @@ impl Postgres {
         self.is_ready_to_work().await?;
         let theirs = self.timeline_of(upstream).await?;
         let ours = self.recover().await?;
-        let place = self.place.clone();
         let limit = self.config.limits.disk_time_max;
-        let has_led = on_disk("looking at the data", limit, move || Ok(place.has_led())).await?;
-        if has_led && theirs <= ours {
+        if !self.is_known_to(upstream, ours, theirs).await? {
             // pg_rewind would take one for the other
-            let why = format!("this host wrote timeline {ours} itself, and {} is on {theirs}", upstream.host);
+            let why = format!(
+                "this host wrote timeline {ours} as a primary, and {} (on {theirs}) knows nothing of that",
+                upstream.host
+            );
             return Ok(Fit::Unrelated { why });
         }
         let fit = match self.pg_rewind(upstream, &["--dry-run"]).await {

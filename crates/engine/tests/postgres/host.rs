@@ -167,6 +167,16 @@ pub(crate) fn kill(signal: &str, process: u32) {
     assert!(done.unwrap().success());
 }
 
+/// Its processes, by the folder that they work in.
+pub(crate) fn working(host: &Host) -> Vec<u32> {
+    let data = host.folder.join("data");
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == data))
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
 async fn connect(settings: &tokio_postgres::Config) -> Result<Client, tokio_postgres::Error> {
     let (client, driver) = settings.connect(NoTls).await?;
     #[expect(clippy::disallowed_methods, reason = "it ends with the client")]

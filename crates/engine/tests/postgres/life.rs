@@ -8,7 +8,7 @@ use engine::postgres::{Config, Door, Postgres};
 use engine::{Confirm, End, Error, Observation, Role};
 use tokio::time::timeout;
 
-use crate::host::{Host, SECRETS, WAIT_MAX, kill, soon, turn};
+use crate::host::{Host, SECRETS, WAIT_MAX, kill, soon, turn, working};
 
 #[tokio::test]
 async fn new_data_are_made_once_and_a_server_begins_as_a_replica() {
@@ -141,6 +141,33 @@ async fn a_server_that_hangs_is_silent_and_one_that_is_killed_is_known_at_once_t
 }
 
 #[tokio::test]
+async fn a_server_that_can_not_start_says_why_at_its_death() {
+    let _turn = turn().await;
+    let host = Host::with("seoul-1", |config| {
+        config.settings.insert("shared_buffers".to_owned(), "nonsense".to_owned());
+    });
+    let told = host.hands.init().await.unwrap_err();
+    assert!(told.to_string().contains("shared_buffers"), "{told}");
+    let host = Host::new("seoul-1");
+    host.hands.init().await.unwrap();
+    host.hands.probe_disk().await.unwrap();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", host.upstream().port)).unwrap();
+    host.hands.start(None, &Confirm::Here, Door::Closed).await.unwrap();
+    timeout(WAIT_MAX, host.hands.died()).await.unwrap();
+    while !host.hands.last_words().await.unwrap().contains("Address already in use") {
+        // its logger outlives it for a moment
+        host.hands.observe().await.unwrap();
+    }
+    // somebody else's port: a fence can't be certain
+    let mut config = host.hands.config().clone();
+    config.limits.kill_time_max = Duration::from_millis(100);
+    let told = Postgres::new(config).unwrap().fence(Moment::now()).await.unwrap_err();
+    assert!(matches!(told, Error::Alive { .. }), "{told}");
+    drop(taken);
+    host.fence().await;
+}
+
+#[tokio::test]
 async fn a_backend_that_crashes_takes_the_server_down_and_it_does_not_come_back_by_itself() {
     let _turn = turn().await;
     let host = Host::primary("seoul-1").await;
@@ -212,16 +239,6 @@ async fn nothing_is_acknowledged_after_a_fence() {
     let bills = host.bills().await;
     assert!(acknowledged.iter().all(|(id, _)| bills.contains(id)), "{acknowledged:?} {fenced:?}");
     host.fence().await;
-}
-
-/// Its processes, by the folder that they work in.
-fn working(host: &Host) -> Vec<u32> {
-    let data = host.folder.join("data");
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    processes
-        .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == data))
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
 }
 
 fn inhabitants(host: &Host) -> usize {

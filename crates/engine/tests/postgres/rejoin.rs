@@ -116,7 +116,18 @@ async fn two_that_were_primary_on_one_timeline_never_follow_each_other_and_one_w
     assert!(matches!(refused, Error::Uncompared { .. }), "{refused}");
     new.hands.checkpoint().await.unwrap();
     let fit = old.hands.compare(&new.upstream()).await.unwrap();
-    assert!(matches!(&fit, Fit::Unrelated { why } if why.contains("wrote timeline 3 itself")), "{fit:?}");
+    assert!(
+        matches!(&fit, Fit::Unrelated { why } if why.contains("wrote timeline 3 as a primary")),
+        "{fit:?}"
+    );
+    // nor when the new one has gone on to the next timeline
+    new.fence().await;
+    new.hands.start(None, &Confirm::Here, Door::Open).await.unwrap();
+    new.running(|_| true).await;
+    new.hands.promote(|| true).await.unwrap();
+    new.hands.checkpoint().await.unwrap();
+    let fit = old.hands.compare(&new.upstream()).await.unwrap();
+    assert!(matches!(&fit, Fit::Unrelated { why } if why.contains("(on 4)")), "{fit:?}");
     for file in fs::read_dir(old.folder.join("data/pg_wal")).unwrap().flatten() {
         if file.file_type().unwrap().is_file() {
             fs::remove_file(file.path()).unwrap();
@@ -128,6 +139,37 @@ async fn two_that_were_primary_on_one_timeline_never_follow_each_other_and_one_w
     new.fence().await;
     let silent = old.hands.compare(&new.upstream()).await.unwrap_err();
     assert!(matches!(silent, Error::Silent { .. }), "{silent}");
+}
+
+#[tokio::test]
+async fn one_that_followed_a_primary_does_not_go_over_to_another_on_a_timeline_of_the_same_number() {
+    let _turn = turn().await;
+    let (first, second) = pair().await;
+    let third = Host::replica_of(&first, "daegu-1").await;
+    second.hands.follow(None).await.unwrap();
+    second.running(|running| running.stream.is_none()).await;
+    // the first one begins a timeline that the third follows, and the second one that nobody does
+    first.fence().await;
+    first.hands.start(None, &Confirm::Here, Door::Open).await.unwrap();
+    first.running(|_| true).await;
+    first.hands.promote(|| true).await.unwrap();
+    first.sql("INSERT INTO bill VALUES (2)").await;
+    third.has(first.running(|_| true).await.received).await;
+    second.hands.promote(|| true).await.unwrap();
+    second.hands.checkpoint().await.unwrap();
+    let timelines = [&first, &second, &third].map(|host| host.running(|_| true));
+    for timeline in timelines {
+        assert_eq!(timeline.await.timeline, 3);
+    }
+    third.hands.follow(Some(&first.upstream())).await.unwrap();
+    let refused = third.hands.follow(Some(&second.upstream())).await.unwrap_err();
+    assert!(matches!(refused, Error::Uncompared { .. }), "{refused}");
+    third.hands.stop(soon()).await.unwrap();
+    let fit = third.hands.compare(&second.upstream()).await.unwrap();
+    assert!(matches!(fit, Fit::Unrelated { .. }), "{fit:?}");
+    for host in [&first, &second] {
+        host.fence().await;
+    }
 }
 
 #[tokio::test]

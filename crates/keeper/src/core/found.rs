@@ -39,6 +39,9 @@ fn establish(view: &View, store: &Store, policy: &Policy) -> Decision {
     let is_allowed = matches!(view.wish, Some(Wish::AcceptLoss { .. }));
     match &view.own {
         Own::Absent => act([Step::Init], "makes the first database"),
+        Own::Hung { lasting } if *lasting >= policy.patience.hung => {
+            act([Step::Fence], "stops the database: it has been silent for too long")
+        }
         Own::Hung { .. } => wait("waits for the first database to answer"),
         Own::Primary(_) => act([Step::Fence], "stops a database that takes writes before its first epoch"),
         own if !is_allowed && own.place().is_some_and(|place| place.timeline > UNBORN) => wait(

@@ -1,5 +1,7 @@
 //! Being primary: what holds the leader key must have a database that serves, recorded, written down, and judged from afar.
 
+use std::collections::BTreeSet;
+
 use super::decide::{Decision, act, wait};
 use super::policy::{Policy, Without};
 use super::step::Step;
@@ -74,15 +76,17 @@ pub(super) fn promote(view: &View, policy: &Policy) -> Option<Decision> {
 }
 
 /// The steps from the leader key to a primary. Commits wait at first if somebody is there who can confirm soon, or if
-/// writes must not go on without.
+/// writes must not go on without. The primary before this one is not counted on: it is what was just lost.
 pub(super) fn ascend(view: &View, policy: &Policy, epoch: u64) -> Vec<Step> {
-    let nobody = std::collections::BTreeSet::new();
     let is_hopeful = view.store.as_ref().is_some_and(|store| {
-        let there = store.members.iter().filter(|(host, member)| **host != view.me && member.is_healthy);
+        let lost = store.sync.as_ref().map(|sync| &sync.primary);
+        let there = store.members.iter().filter(|(host, member)| {
+            **host != view.me && Some(*host) != lost && member.is_healthy && member.is_replica
+        });
         policy.is_enough(&view.me, &there.map(|(host, _)| host.clone()).collect())
     });
     let acks = match policy.without {
-        _ if policy.is_enough(&view.me, &nobody) => Acks::Alone,
+        _ if policy.is_enough(&view.me, &BTreeSet::new()) => Acks::Alone,
         Without::GoOn { .. } if !is_hopeful => Acks::Alone,
         _ => Acks::Blocked,
     };

@@ -1,5 +1,7 @@
 //! Faults, one at a time, and how the house comes through.
 
+use cluster::layout::Role;
+
 use crate::client::Writer;
 use crate::play::HOSTS;
 use crate::rig::Rig;
@@ -49,6 +51,23 @@ fn a_primary_whose_keeper_is_stopped_acknowledges_nothing_that_is_lost() {
     rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
     writer.wait_acknowledged(5);
     rig.signal(0, "CONT");
+    assert_eq!(rig.wait_well().0, 1);
+    writer.end(1);
+}
+
+#[test]
+fn a_primary_that_does_not_reach_the_store_is_dead_before_another_leads() {
+    let mut rig = Rig::well();
+    let writer = Writer::new(rig.ports);
+    rig.cut_from_store();
+    let is_open = rig.wait("the lease ends", |view| match &view.leader {
+        Some(leader) if leader.what.host == HOSTS[0] => None,
+        _ => Some(rig.is_open(0)),
+    });
+    assert!(!is_open, "the database of a host that may have lost its lease still listens");
+    rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
+    writer.wait_acknowledged(5);
+    rig.mend_way_to_store();
     assert_eq!(rig.wait_well().0, 1);
     writer.end(1);
 }
@@ -115,4 +134,27 @@ fn a_second_keeper_of_the_same_name_refuses_to_start() {
     let ended = rig.double(1);
     assert!(ended.contains("Duplicate"), "{ended}");
     assert_eq!(rig.wait_well(), (0, 1), "the first one is not disturbed");
+}
+
+#[test]
+fn a_replica_that_lacks_writes_takes_over_by_a_persons_word_only() {
+    let mut rig = Rig::well();
+    let writer = Writer::new(rig.ports);
+    rig.kill(1);
+    rig.wait("the primary goes on alone", |view| {
+        (view.sync.as_ref()?.what.eligible.len() == 1).then_some(())
+    });
+    writer.wait_acknowledged(5);
+    rig.kill(0);
+    rig.start(1);
+    rig.wait("the replica is there and nobody leads", |view| {
+        let is_up = view.members.get(HOSTS[1])?.what.role == Role::Replica;
+        (is_up && view.leader.is_none()).then_some(())
+    });
+    rig.accept_loss(1, 1);
+    rig.wait("it leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
+    writer.wait_acknowledged(5);
+    rig.start(0);
+    assert_eq!(rig.wait_well(), (1, 2), "the old primary comes back without what was given up");
+    assert!(rig.view().unwrap().accept.is_none(), "the word counts once");
 }

@@ -13,11 +13,13 @@ use keeper::core::deadline::Terms;
 use keeper::core::name::{Host, Site};
 use keeper::core::policy::{Confirm, Patience, Policy, Without};
 use keeper::core::step::StepKind;
-use keeper::{Address, Config, Limits, Means, Service};
+use keeper::{Address, Config, GuardProgram, Limits, Means, Service};
 use tokio_util::sync::CancellationToken;
 
 /// The test that plays a host.
 pub(crate) const NAME: &str = "play::a_host_is_played_where_one_is_asked_for";
+/// The test that plays the guard beside it.
+const GUARD: &str = "play::a_guard_is_played_where_one_is_asked_for";
 /// The variable with the part to be played: see [`Part`].
 pub(crate) const PART: &str = "KEEPER_TEST_PART";
 pub(crate) const SECRET: &str = "geheim";
@@ -93,6 +95,15 @@ fn a_host_is_played_where_one_is_asked_for() {
     println!("the keeper ended: {ended:?}");
 }
 
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it is played for the host that started this process only")]
+fn a_guard_is_played_where_one_is_asked_for() {
+    let folder = PathBuf::from(std::env::args().next_back().unwrap());
+    if std::env::var(PART).is_ok() && folder.is_absolute() {
+        engine::guard::watch_over(folder, std::io::stdin());
+    }
+}
+
 /// As a service manager would have it.
 fn end_on_terminate(stop: CancellationToken) {
     std::thread::spawn(move || {
@@ -125,6 +136,10 @@ fn config(part: &Part) -> Config {
         folder: part.folder.join("keeper"),
         terms: Terms::default(),
         limits: Limits::default(),
+        guard: Some(GuardProgram {
+            program: std::env::current_exe().unwrap(),
+            args: ["--exact", GUARD, "--nocapture"].map(str::to_owned).into(),
+        }),
         dies_after,
     }
 }

@@ -8,10 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base::moment::Moment;
-use cluster::layout::{Handover, Role};
+use cluster::layout::{Accept, Handover, Role};
 use cluster::{Cluster, Compare, Layout, Txn, View};
 use tempfile::TempDir;
-use testbed::{Etcd, Options};
+use testbed::{Cutter, Etcd, Options};
 use tokio::runtime::Runtime;
 
 use crate::play::{HOSTS, NAME, PART, Part};
@@ -25,6 +25,8 @@ pub(crate) struct Rig {
     cluster: Cluster,
     layout: Layout,
     runtime: Runtime,
+    /// The ways of the first host to the members of etcd.
+    ways: Vec<Cutter>,
     _etcd: Etcd,
     _folder: TempDir,
     _turn: MutexGuard<'static, ()>,
@@ -61,19 +63,28 @@ impl Rig {
         let addresses: Vec<String> = etcd.addresses();
         let folder = tempfile::Builder::new().prefix("keeper-").tempdir_in(memory()).unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let port = |at: &String| at.rsplit_once(':').unwrap().1.parse().unwrap();
+        let ways: Vec<Cutter> = addresses.iter().map(|at| Cutter::before(port(at))).collect();
+        let cut: Vec<String> = ways.iter().map(|way| format!("127.0.0.1:{}", way.port())).collect();
         let ports = [testbed::free_port(), testbed::free_port()];
         let hosts = [0, 1].map(|host| {
             let folder = folder.path().join(HOSTS[host]);
             fs::create_dir(&folder).unwrap();
             fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
-            let part = Part { host, ports, folder, etcd: addresses.clone(), dies_after: None };
+            let part = Part {
+                host,
+                ports,
+                folder,
+                etcd: if host == 0 { cut.clone() } else { addresses.clone() },
+                dies_after: None,
+            };
             Played { part, process: None, former: None }
         });
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let cluster = Cluster::etcd(cluster::Config::new(addresses));
         let layout = Layout::new("test");
-        Rig { hosts, ports, cluster, layout, runtime, _etcd: etcd, _folder: folder, _turn: turn }
+        Rig { hosts, ports, cluster, layout, runtime, ways, _etcd: etcd, _folder: folder, _turn: turn }
     }
 
     /// Both hosts, and everything well.
@@ -138,6 +149,21 @@ impl Rig {
     pub(crate) fn signal(&self, host: usize, signal: &str) {
         let process = self.hosts[host].process.as_ref().unwrap().id();
         send(signal, process);
+    }
+
+    /// The first host's messages to the store and back are lost.
+    pub(crate) fn cut_from_store(&mut self) {
+        self.ways.iter_mut().for_each(Cutter::hang);
+    }
+
+    /// They pass again.
+    pub(crate) fn mend_way_to_store(&mut self) {
+        self.ways.iter_mut().for_each(Cutter::pass);
+    }
+
+    /// Whether a host's database can be connected to.
+    pub(crate) fn is_open(&self, host: usize) -> bool {
+        std::net::TcpStream::connect(("127.0.0.1", self.ports[host])).is_ok()
     }
 
     /// The postmaster is killed.
@@ -208,6 +234,13 @@ impl Rig {
         self.runtime
             .block_on(self.cluster.txn(&Txn::new().when(Compare::absent(&key)).put(key, text)))
             .unwrap();
+    }
+
+    /// Accepts the loss of what `host` lacks of a reign, as `ondol takeover --accept-loss` does.
+    pub(crate) fn accept_loss(&self, host: usize, of: u64) {
+        let text = serde_json::to_string(&Accept { host: HOSTS[host].to_owned(), of, asked: 0 }).unwrap();
+        let txn = Txn::new().when(Compare::absent(self.layout.leader())).put(self.layout.accept(), text);
+        self.runtime.block_on(self.cluster.txn(&txn)).unwrap();
     }
 
     /// The end of what both keepers said.

@@ -107,7 +107,7 @@ fn verbs(arguments: &[OsString]) -> Vec<String> {
             None => break,
         }
     }
-    command.get_subcommands().map(|c| c.get_name().to_owned()).collect()
+    command.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name().to_owned()).collect()
 }
 
 /// The command as far as it was right: `ondol superuser`.

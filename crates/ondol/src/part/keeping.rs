@@ -28,7 +28,10 @@ pub(crate) fn start(
     part: &Part,
     stop: CancellationToken,
 ) -> Result<Ended, Failure> {
-    let settled = core::keeper(part, topology, &config.store.dir);
+    let mut settled = core::keeper(part, topology, &config.store.dir);
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::failed(format!("cannot find this program itself: {error}")))?;
+    settled.guard = Some(keeper::GuardProgram { program, args: vec![crate::cli::GUARD.to_owned()] });
     let database = Postgres::new(database(config, topology, part)?).map_err(|error| failure(&error))?;
     let means = keeper::Means {
         // its own: what the web service asks must not stand before it

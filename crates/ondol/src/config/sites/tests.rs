@@ -115,7 +115,7 @@ fn what_is_not_built_is_refused_by_name() {
         "[seoul]\nbalancer = \"203.0.113.10\"\ncache = \"10.0.0.14\"\nall = \"10.0.0.21\"\nbackup = \"10.0.0.30\"\n\
          [oregon]\nall = \"10.9.0.21\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
         expect![[r#"
-            ondol.toml:2: the role `balancer` is not built yet; put one of your own before the web hosts for now, and take this line out
+            ondol.toml:2: the role `balancer` is not built yet; run `ondol serve` with [balancer] there, and a service file of its own, for now, and take this line out
             ondol.toml:3: the role `cache` is not built yet; name the memcached that you run in [cache] memcached for now, and take this line out
             ondol.toml:5: the role `backup` is not built yet; make backups with the database's own tools for now, and take this line out"#]],
     );

@@ -46,6 +46,8 @@ pub(crate) fn keeper(part: &Part, topology: &Topology, dir: &Path) -> keeper::Co
         folder: dir.join("keeper"),
         terms: Terms { ttl: part.timers.lease, ..Terms::default() },
         limits: keeper::Limits::default(),
+        // where this program lies is not for the core to know
+        guard: None,
         dies_after: None,
     }
 }
