@@ -18,7 +18,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 13] = [
+const NEEDS: [Need; 19] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
@@ -65,10 +65,41 @@ const NEEDS: [Need; 13] = [
         why: "keeps what was read lately; tests start their own",
     },
     Need {
+        name: "etcd",
+        probe: "command -v etcd",
+        package: "etcd-server",
+        why: "keeps what hosts agree on; tests start their own three members",
+    },
+    Need {
+        name: "etcdctl",
+        probe: "command -v etcdctl",
+        package: "etcd-client",
+        why: "reads and changes etcd from outside",
+    },
+    Need {
+        name: "setpriv",
+        probe: "setpriv --help | grep -q pdeathsig",
+        package: "util-linux",
+        why: "ends a database server when its keeper dies",
+    },
+    Need {
         name: "nginx",
         probe: "test -x /usr/sbin/nginx",
         package: "nginx-light",
         why: "serves behind the balancer; tests start their own",
+    },
+    Need {
+        name: "nft",
+        probe: "command -v nft",
+        package: "nftables",
+        why: "cuts sites off in the drama of several hosts",
+    },
+    Need { name: "ip", probe: "command -v ip", package: "iproute2", why: "makes the networks of that drama" },
+    Need {
+        name: "psycopg2",
+        probe: "/usr/bin/python3 -c 'import psycopg2'",
+        package: "python3-psycopg2",
+        why: "writes in that drama",
     },
     Need {
         name: "oathtool",

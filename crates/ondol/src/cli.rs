@@ -2,6 +2,7 @@
 
 mod check;
 mod export;
+mod guard;
 mod import;
 mod moving;
 mod place;
@@ -9,6 +10,8 @@ mod progress;
 mod serve;
 mod status;
 mod superuser;
+mod takeover;
+mod up;
 mod wrong;
 
 use std::ffi::OsString;
@@ -27,10 +30,15 @@ struct Cli {
     verb: Verb,
 }
 
+/// The verb by which the keeper starts its guard.
+pub(crate) const GUARD: &str = "guard";
+
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Serve on this box: data, files, accounts and the console.
     Serve(serve::Args),
+    /// Run this host's part of a service on several hosts.
+    Up(up::Args),
     /// Who may do everything: create, upsert, update, delete, list.
     Superuser(superuser::Args),
     /// Bring a data file into a collection: JSON, JSON Lines or CSV.
@@ -41,6 +49,11 @@ enum Verb {
     Check(check::Args),
     /// Move the records to another database while they are used.
     Move(moving::Args),
+    /// Watch over a database for its keeper.
+    #[command(name = GUARD, hide = true)]
+    Guard(guard::Args),
+    /// Let another host be primary.
+    Takeover(takeover::Args),
     /// How it is: the database, the collections, the indexes, the web server.
     Status(status::Args),
 }
@@ -54,11 +67,14 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let done = match cli.verb {
         Verb::Serve(args) => serve::run(&args),
+        Verb::Up(args) => up::run(&args),
         Verb::Superuser(args) => superuser::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Move(args) => moving::run(&args),
+        Verb::Guard(args) => guard::run(&args),
+        Verb::Takeover(args) => takeover::run(&args),
         Verb::Status(args) => status::run(&args),
     };
     match done {

@@ -12,6 +12,7 @@ mod public;
 mod read;
 mod secret;
 mod sign_in;
+mod sites;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ use records::Limits;
 use serde::Deserialize;
 
 use crate::failure::Failure;
+use crate::topology::core::{Confirm, Topology, Without};
 pub(crate) use database::Kept;
 use read::Reader;
 
@@ -32,6 +34,22 @@ pub const LISTEN: &str = "127.0.0.1:8090";
 pub const DIR: &str = "data";
 /// Where the team's own pages lie when nothing is said.
 pub const PUBLIC: &str = "public";
+
+/// The rooms that have a table of their own.
+const ROOMS: [&str; 12] = [
+    "log",
+    "metrics",
+    "web",
+    "records",
+    "database",
+    "store",
+    "cache",
+    "api",
+    "identity",
+    sign_in::ROOM,
+    "mail",
+    balancer::ROOM,
+];
 
 /// Everything that one process needs to know.
 #[derive(Clone, Debug)]
@@ -63,6 +81,10 @@ pub struct Config {
     pub cache: Option<::cache::Config>,
     /// The server that takes its mails; `None` when it sends none.
     pub mail: Option<::mail::Config>,
+    /// Who stands where; `None` when the file names no sites.
+    pub(crate) topology: Option<Topology>,
+    /// Networks from which others than the hosts may come to their databases.
+    pub(crate) clients: Vec<String>,
     /// The web servers that this process stands in front of; with them it opens no database.
     pub balancer: Option<::balancer::Config>,
     /// What could be better in the service file though nothing is wrong in it, with lines.
@@ -122,6 +144,8 @@ impl Config {
             store: store::Config::new(dir),
             cache: Some(::cache::Config::in_process(cache::BYTES_MAX)),
             mail: None,
+            topology: None,
+            clients: Vec::new(),
             balancer: None,
             advice: Vec::new(),
         }
@@ -145,23 +169,12 @@ impl Config {
     /// Reads the text of a service file that is called `name`.
     pub fn parse(name: &str, text: &str) -> Result<Config, Failure> {
         let mut reader = Reader::new(name, text);
-        let top: Top = reader.top(&[
-            "log",
-            "metrics",
-            "web",
-            "records",
-            "database",
-            "store",
-            "cache",
-            "api",
-            "identity",
-            sign_in::ROOM,
-            "mail",
-            balancer::ROOM,
-        ]);
+        let sites = reader.sites(&ROOMS, &sites::RESERVED, sites::is_role);
+        let top: Top = reader.top(&ROOMS);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
         config.url = public::url(&mut reader, &top.url, &top.service);
         config.service = top.service;
+        config.topology = sites::settle(&mut reader, sites, top.confirm, top.without);
         if !top.listen.is_empty() {
             config.listen = top.listen;
         }
@@ -176,7 +189,9 @@ impl Config {
         config.identity = reader.room("identity");
         config.identity.providers = sign_in::read(&mut reader, config.identity.may_ask_loopback);
         reader.room::<StoreSection>("store").settle(&mut config.store);
-        reader.room::<database::Section>("database").settle(&mut reader, &mut config.store);
+        let has_sites = config.topology.is_some();
+        let database = reader.room::<database::Section>("database");
+        config.clients = database.settle(&mut reader, has_sites, &mut config.store);
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
         config.cache = reader.room::<cache::Section>("cache").settle(&mut reader, is_embedded);
         config.mail = reader.room::<mail::Section>("mail").settle(&mut reader, &config.url);
@@ -195,6 +210,8 @@ struct Top {
     listen: String,
     dir: String,
     public: String,
+    confirm: Option<Confirm>,
+    without: Option<Without>,
 }
 
 /// `[metrics]` as written.
@@ -294,10 +311,8 @@ mod tests {
     #[test]
     fn a_word_that_is_near_to_nothing_gets_the_list() {
         check(
-            "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
-            expect![[r#"
-                ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [sign-in], [mail], [balancer]"#]],
+            "[log]\nxyzzy = 1\n",
+            expect![["ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form"]],
         );
     }
 
@@ -439,10 +454,21 @@ mod tests {
             keys::<identity::Config>(),
         ];
         for word in words.into_iter().flatten() {
-            let is_shown =
-                block.lines().any(|line| line.split('=').next().is_some_and(|key| key.trim() == *word));
+            let is_shown = block.lines().any(|line| {
+                line.trim_start_matches("# ").split('=').next().is_some_and(|key| key.trim() == *word)
+            });
             assert!(is_shown, "{word} is missing in docs/command.md");
         }
+    }
+
+    #[test]
+    fn the_page_of_continuity_shows_a_service_on_several_hosts() {
+        let page = include_str!("../../../docs/continuity.md");
+        let block =
+            page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+        let block = block.replace("{ file = \"db.secret\" }", "\"warm floor\"");
+        let config = Config::parse("docs/continuity.md", &block).expect("reads");
+        assert_eq!(config.topology.expect("sites").sites.len(), 3);
     }
 
     #[test]

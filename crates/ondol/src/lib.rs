@@ -1,6 +1,7 @@
 //! Ondol, the command, and its library face for those who build on it in Rust.
 //!
-//! Map, in reading order: `cli` (the verbs), `config` (the service file: every room's settings), `house` (all wiring, in
+//! Map, in reading order: `cli` (the verbs), `config` (the service file: every room's settings), `topology` (its
+//! sites and hosts, and what each loss costs), `part` (what one of several hosts runs), `house` (all wiring, in
 //! the order in which things are opened), `balancing` (a process that only stands in front of web servers),
 //! `lifecycle` (signals and the clean stop), `log`, `failure` (what is said on
 //! stderr, and the exit code).
@@ -17,6 +18,8 @@ mod failure;
 mod house;
 mod lifecycle;
 mod log;
+mod part;
+mod topology;
 
 pub use config::Config;
 pub use failure::Failure;

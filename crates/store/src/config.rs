@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use base::secret::Secret;
+use tokio::sync::watch;
 
 /// What keeps the records.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +68,15 @@ impl Engine {
     }
 }
 
+/// Where the primary is, as those say who agree on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Primary {
+    /// Its host and port; `None` while nobody is it, or nobody has said so lately: then nothing is read or written.
+    pub address: Option<(String, u16)>,
+    /// Its reign; strictly increasing. It stands in the change log.
+    pub epoch: i64,
+}
+
 /// Where the data lies, and the store's named limits.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -74,6 +84,9 @@ pub struct Config {
     pub dir: PathBuf,
     /// What keeps the records.
     pub engine: Engine,
+    /// Where the primary is now, where that may change; host and port of `engine` then say nothing. At each change what
+    /// was connected before is dropped at once, and what waits for an answer finds it out anew.
+    pub primary: Option<watch::Receiver<Primary>>,
     /// Connections for reading in place.
     pub readers: usize,
     /// Steps of the database's machine that a read may take in place before it moves to the slow lane.
@@ -116,6 +129,7 @@ impl Config {
         Config {
             dir: dir.into(),
             engine: Engine::Sqlite,
+            primary: None,
             readers: 4,
             read_steps_max: 50_000,
             slow_reads_max: 2,

@@ -35,7 +35,7 @@ mod store;
 mod tx;
 
 pub use change::{Change, ChangeKind, Position, Tail};
-pub use config::{Config, Engine, Server};
+pub use config::{Config, Engine, Primary, Server};
 pub use conn::Conn;
 pub use error::{Cause, Error};
 pub use news::{News, Touched};

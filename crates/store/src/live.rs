@@ -69,6 +69,12 @@ impl Live {
         });
     }
 
+    /// Forgets what was told, and goes back to a position.
+    pub(crate) fn restart(&self, position: i64) {
+        *self.ring() = Ring::default();
+        self.news.send_modify(|news| news.position = position);
+    }
+
     /// Tells that nothing more will come.
     pub(crate) fn close(&self) {
         self.news.send_modify(|news| news.is_closed = true);

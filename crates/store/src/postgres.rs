@@ -20,6 +20,7 @@ mod value;
 mod wire;
 
 pub(crate) use link::Link;
+pub(crate) use place::EPOCH;
 pub(crate) use pool::Pool;
 
 #[cfg(test)]

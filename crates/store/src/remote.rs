@@ -24,6 +24,7 @@ mod write;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base::error::chain;
 use base::time::Clock;
@@ -47,8 +48,8 @@ use tx::Chore;
 use words::{Kind, text};
 
 /// Pause before a read whose server has gone is tried again; it doubles up to [`PAUSE_MAX`].
-const PAUSE_MIN: std::time::Duration = std::time::Duration::from_millis(10);
-const PAUSE_MAX: std::time::Duration = std::time::Duration::from_millis(320);
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_millis(320);
 /// How often a question is said, each time by what is known of the tables then.
 const PRINTS_MAX: u32 = 3;
 
@@ -184,11 +185,19 @@ impl Remote {
         loop {
             match ask().await {
                 Err(Error::Lost { .. }) if Instant::now() + pause < until && !self.is_closed() => {
-                    sleep(pause).await;
+                    self.rest(pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
                 answer => return answer,
             }
+        }
+    }
+
+    /// Pauses; not after another server has become the one to ask.
+    async fn rest(&self, pause: Duration) {
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = self.pool.left() => {}
         }
     }
 

@@ -1,10 +1,10 @@
-//! True servers for tests and benches: PostgreSQL, MariaDB and memcached from Debian's packages, each on a loopback port
-//! and in a temporary folder of its own, and a proxy that breaks connections at a chosen moment.
+//! True servers for tests and benches: PostgreSQL, MariaDB, memcached and etcd from Debian's packages, each on a loopback
+//! port and in a temporary folder of its own, and a proxy that breaks connections at a chosen moment.
 //!
 //! Map, in reading order: `program` (where a program lies, as whom it runs), `port` (free ones), `folder` (where
 //! data lies), `server` (one server
-//! process: started, waited for, stopped, killed, frozen, ended with the test), `postgres`, `mariadb`, `memcached` (what
-//! each of them wants to be told), `database` (a fresh one, dropped at the end), `chosen` (the engine
+//! process: started, waited for, stopped, killed, frozen, ended with the test), `postgres`, `mariadb`, `memcached`, `etcd`
+//! (what each of them wants to be told), `database` (a fresh one, dropped at the end), `chosen` (the engine
 //! of this run), `cutter` (the proxy), `peer` (those who play the other side of a sign-in) and `http` (asking them).
 //! To add a server: a file beside `memcached`, its programs' packages in it, and a line in xtask's list of needs.
 //!
@@ -18,6 +18,7 @@
 mod chosen;
 mod cutter;
 mod database;
+mod etcd;
 mod folder;
 pub mod http;
 mod mariadb;
@@ -34,6 +35,7 @@ use std::sync::OnceLock;
 pub use chosen::{VARIABLE, chosen};
 pub use cutter::{Cut, Cutter, Direction};
 pub use database::Database;
+pub use etcd::Etcd;
 pub use mariadb::MariaDb;
 pub use memcached::Memcached;
 pub use options::{Options, Sync};

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::database::{Admin, Database};
 use crate::folder;
@@ -12,6 +14,9 @@ use crate::server::{Kind, Server};
 use crate::{PASSWORD, USER};
 
 const PACKAGE: &str = "postgresql";
+/// How long a replica may take to confirm, on a busy machine.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A PostgreSQL server: UTF8, locale C, passwords over TCP. It ends when this is dropped.
 #[derive(Debug)]
@@ -45,6 +50,50 @@ impl Postgres {
         let server = Server::start(program, folder);
         let admin = Admin::postgres(program::find("psql", PACKAGE), server.port);
         Postgres { server, admin }
+    }
+
+    /// A replica of this server, streaming, under a name by which this server knows it (`synchronous_standby_names`).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn replica(&self, name: &str, options: &Options) -> Postgres {
+        let user = User::unless_root("postgres", PACKAGE);
+        let folder =
+            folder::made("postgres", user, options.sync, |folder| clone(user, folder, self.port(), name));
+        let program = Program {
+            postgres: program::find("postgres", PACKAGE),
+            is_ready: program::find("pg_isready", PACKAGE),
+            user,
+            options: options.clone(),
+        };
+        let server = Server::start(program, folder);
+        let admin = Admin::postgres(program::find("psql", PACKAGE), server.port);
+        Postgres { server, admin }
+    }
+
+    /// Lets each commit wait until the replica of that name has it on its disk, and waits until the replica is there.
+    ///
+    /// # Panics
+    /// When the server refuses it, or the replica does not come.
+    pub fn confirm_by(&self, name: &str) {
+        self.sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'"));
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        let asked = format!(
+            "SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}' AND sync_state = 'sync'"
+        );
+        let begin = Instant::now();
+        while self.sql("postgres", &asked).trim() != "1" {
+            assert!(begin.elapsed() < WAIT_MAX, "the replica {name} does not confirm");
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Makes a replica a primary, and waits until it is one.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn promote(&self) {
+        assert_eq!(self.sql("postgres", "SELECT pg_promote()").trim(), "t", "it does not become a primary");
     }
 
     /// A fresh database; it is dropped when the answer is.
@@ -110,6 +159,17 @@ fn init(user: User, folder: &Path) {
     init.arg("--pwfile").arg(&password).args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
     init.args(["--no-sync", "--no-instructions"]);
     program::run(&mut init).unwrap_or_else(|error| panic!("make PostgreSQL's folder: {error}"));
+}
+
+/// Copies a server's data, to follow it under a name.
+fn clone(user: User, folder: &Path, port: u16, name: &str) {
+    let from = format!(
+        "host=127.0.0.1 port={port} user={USER} password={PASSWORD} dbname=replication application_name={name}"
+    );
+    let mut copy = user.command(&program::find("pg_basebackup", PACKAGE), folder);
+    copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--wal-method=stream", "--dbname"]);
+    program::run(copy.arg(from).arg("--pgdata").arg(folder.join("data")))
+        .unwrap_or_else(|error| panic!("copy PostgreSQL's folder: {error}"));
 }
 
 impl Kind for Program {

@@ -137,6 +137,11 @@ impl<K: Kind> Server<K> {
         send("CONT", &inhabitants(self.folder()));
     }
 
+    /// Whether it was started, and not stopped or killed since.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
         let running = self.running.as_ref();

@@ -10,6 +10,8 @@ use store::{Engine, Seen};
 use super::{say, short};
 use crate::config::{self, Config, Kept};
 use crate::failure::Failure;
+use crate::topology::core::{self, Topology};
+use crate::topology::{self, Named};
 
 /// What a look at a server may take beside making the connection.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(5);
@@ -22,6 +24,9 @@ pub(super) struct Args {
     /// The service file, as the other verbs take it
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Which of the file's hosts this machine is [default: found by its own addresses]
+    #[arg(long = "as", value_name = "HOST")]
+    named: Option<String>,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
@@ -36,6 +41,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     say(&format!("{} is well.", path.display()))?;
     config.advice.iter().try_for_each(|advice| say(&format!("  note: {advice}")))?;
     let service = if config.service.is_empty() { "a service without a name yet" } else { &config.service };
+    if let Some(topology) = &config.topology {
+        return several(service, topology, args.named.as_deref());
+    }
     if let Some(settings) = &config.balancer {
         return balanced(service, &config.listen, settings);
     }
@@ -56,6 +64,20 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             say(&format!("  the server answers: version {version}, fit, {holds}"))
         }
         Err(Failure { lines, .. }) => Err(Failure { lines, code: 3 }),
+    }
+}
+
+/// Several hosts: who is what, and what each loss would cost.
+fn several(service: &str, topology: &Topology, named: Option<&str>) -> Result<(), Failure> {
+    let (hosts, sites) = (topology.hosts().count(), topology.sites.len());
+    let sites = if sites == 1 { "one site".to_owned() } else { format!("{sites} sites") };
+    say(&format!("  {service}: {hosts} hosts in {sites}, PostgreSQL with takeover by itself"))?;
+    core::words(topology, core::Times::default()).iter().try_for_each(|line| say(&format!("  {line}")))?;
+    match topology::find(topology, Named::of(named)) {
+        Ok((site, host)) => say(&format!("  this machine is {} of {}", host.address, site.name)),
+        Err(failure) if named.is_some() => Err(failure),
+        // the file may be looked at anywhere
+        Err(_) => Ok(()),
     }
 }
 

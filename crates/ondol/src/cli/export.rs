@@ -11,6 +11,7 @@ use store::Store;
 use super::place::Place;
 use super::short;
 use crate::failure::Failure;
+use crate::part::reach;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -32,7 +33,7 @@ enum Form {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let config = args.place.existing()?;
+    let mut config = args.place.existing()?;
     let format = match args.format {
         Form::Json => Format::Json,
         Form::Jsonl => Format::JsonLines,
@@ -40,6 +41,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     let wanted = Export { collection: args.name.clone(), format };
     let done = short(async {
+        reach::find_primary(&mut config).await?;
         let store = Store::open(config.store, Clock::System).await?;
         let records = Records::open(store.clone(), Clock::System, config.records).await?;
         let mut out = BufWriter::with_capacity(1 << 16, stdout().lock());

@@ -19,6 +19,7 @@ use super::progress::Progress;
 use super::{say, short};
 use crate::failure::Failure;
 use crate::lifecycle::Signals;
+use crate::part::reach;
 
 /// Bad rows that are told on stderr; all of them stand in the report.
 const TOLD_MAX: u64 = 10;
@@ -50,7 +51,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let config = args.place.config()?;
+    let mut config = args.place.config()?;
     let begun = Instant::now();
     let source = Source::open(&args.data)?;
     let survey = survey(&source)?;
@@ -66,6 +67,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         let signals =
             Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
         let stopped = onlooker.stopped.clone();
+        reach::find_primary(&mut config).await?;
         let store = Store::open(config.store, Clock::System).await?;
         let records = Records::open(store.clone(), Clock::System, config.records).await?;
         let loading = transfer::load(&records, &source, &survey, &order, &mut onlooker);

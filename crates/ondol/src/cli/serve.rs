@@ -37,6 +37,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(public) = &args.public {
         config.public.clone_from(public);
     }
+    if config.topology.is_some() {
+        return Err(Failure::usage("the file names sites: `ondol up` runs this host's part of them"));
+    }
     log::begin(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

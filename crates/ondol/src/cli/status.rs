@@ -1,8 +1,9 @@
 //! `ondol status`: one sentence, then one screen: what keeps the data, how far the log is, what the collections hold, which
-//! indexes are not ready, and whether the web server answers.
+//! indexes are not ready, and whether the web server answers. Of several hosts: who is what, and what would be lost now.
 
 mod answer;
 mod screen;
+mod several;
 
 use std::io::{IsTerminal, Write, stdout};
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     /// Look again every 2 seconds until Ctrl-C
-    #[arg(long)]
+    #[arg(short, long)]
     watch: bool,
 }
 
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
         loop {
             let seen = tokio::select! {
-                seen = look(&config) => seen,
+                seen = seen(&config) => seen,
                 _ = signals.next() => return Ok(()),
             };
             if args.watch && stdout().is_terminal() && !args.json {
@@ -89,12 +90,31 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     })
 }
 
-fn show(args: &Args, seen: Result<Status, Failure>) -> Result<(), Failure> {
+/// What is shown.
+struct Shown {
+    text: String,
+    json: serde_json::Value,
+    is_well: bool,
+}
+
+/// Looks once, at this box or at all hosts.
+async fn seen(config: &Config) -> Result<Shown, Failure> {
+    if let Some(topology) = &config.topology {
+        let state = several::look(config, topology).await?;
+        let lines = state.lines.iter().map(|line| format!("\n  {line}"));
+        let text = std::iter::once(state.sentence).chain(lines).collect();
+        return Ok(Shown { text, json: state.json, is_well: state.faults.is_empty() });
+    }
+    let status = look(config).await?;
+    Ok(Shown { text: screen::text(&status), json: screen::json(&status), is_well: status.is_well() })
+}
+
+fn show(args: &Args, seen: Result<Shown, Failure>) -> Result<(), Failure> {
     match (seen, args.json) {
-        (Ok(status), as_json) => {
-            say(&if as_json { screen::json(&status).to_string() } else { screen::text(&status) })?;
+        (Ok(shown), as_json) => {
+            say(&if as_json { shown.json.to_string() } else { shown.text })?;
             // what is not as it should be stands in the first sentence already
-            if status.is_well() { Ok(()) } else { Err(Failure { lines: Vec::new(), code: 3 }) }
+            if shown.is_well { Ok(()) } else { Err(Failure { lines: Vec::new(), code: 3 }) }
         }
         (Err(failure), true) => {
             let told = json!({ "state": "failed", "sentence": failure.lines.join("; ") });
@@ -150,7 +170,7 @@ async fn look_at(config: &Config, store: &Store) -> Result<Status, Failure> {
         collections,
         unready: catalog.all().iter().flat_map(|collection| unready(collection, &states)).collect(),
         listen: config.listen.clone(),
-        web: answer::ask(&config.listen, ANSWER_TIME_MAX).await,
+        web: answer::ask(&config.listen, ANSWER_TIME_MAX, "ondol serve").await,
     })
 }
 

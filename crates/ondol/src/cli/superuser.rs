@@ -13,6 +13,7 @@ use store::Store;
 use super::place::Place;
 use super::{say, short};
 use crate::failure::Failure;
+use crate::part::reach;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -102,8 +103,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 /// Opens the folder as a second process, does the work and closes it.
 fn open<T>(place: &Place, work: impl AsyncFnOnce(&Records) -> Result<T, Failure>) -> Result<T, Failure> {
-    let config = place.config()?;
+    let mut config = place.config()?;
     short(async {
+        reach::find_primary(&mut config).await?;
         let store = Store::open(config.store, Clock::System).await?;
         let records = Records::open(store.clone(), Clock::System, config.records).await?;
         let done = work(&records).await;

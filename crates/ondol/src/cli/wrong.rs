@@ -12,7 +12,7 @@ use super::Cli;
 use crate::failure::Failure;
 
 /// What people who come from other tools say for our verbs.
-const GUESSES: [(&str, &str); 20] = [
+const GUESSES: [(&str, &str); 24] = [
     ("start", "serve"),
     ("run", "serve"),
     ("server", "serve"),
@@ -32,6 +32,10 @@ const GUESSES: [(&str, &str); 20] = [
     ("load", "import"),
     ("insert", "import"),
     ("dump", "export"),
+    ("failover", "takeover"),
+    ("switchover", "takeover"),
+    ("promote", "takeover"),
+    ("join", "up"),
     ("help", "--help"),
 ];
 
@@ -103,7 +107,7 @@ fn verbs(arguments: &[OsString]) -> Vec<String> {
             None => break,
         }
     }
-    command.get_subcommands().map(|c| c.get_name().to_owned()).collect()
+    command.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name().to_owned()).collect()
 }
 
 /// The command as far as it was right: `ondol superuser`.

@@ -1,6 +1,7 @@
 //! `[database]`: what keeps the records, as it is written, and settled into the store's own words.
 
 use std::fmt;
+use std::time::Duration;
 
 use base::unit::Span;
 use base::word::nearest;
@@ -9,6 +10,8 @@ use serde::{Deserialize, Deserializer, de};
 use super::read::Reader;
 use super::secret::Written;
 
+/// How long reads and writes wait for a primary of several hosts, when nothing is said.
+const TAKEOVER_WAIT: Duration = Duration::from_secs(30);
 /// Where a server is when nothing is said.
 const HOST: &str = "127.0.0.1";
 
@@ -21,6 +24,7 @@ pub(super) struct Section {
     name: String,
     user: String,
     secret: Written,
+    clients: Vec<String>,
     connections: usize,
     brief_connections: usize,
     connect_time_max: Span,
@@ -56,6 +60,7 @@ impl Default for Section {
             name: "ondol".into(),
             user: "ondol".into(),
             secret: Written::default(),
+            clients: Vec::new(),
             connections: config.connections,
             brief_connections: config.brief_connections,
             connect_time_max: Span(config.connect_time_max),
@@ -70,8 +75,14 @@ impl Default for Section {
 }
 
 impl Section {
-    /// Tells the store; what doesn't fit together is told to the reader.
-    pub(super) fn settle(self, reader: &mut Reader<'_>, config: &mut store::Config) {
+    /// Tells the store; what doesn't fit together is told to the reader. Gives the networks from which others may come to the
+    /// databases of sites.
+    pub(super) fn settle(
+        mut self,
+        reader: &mut Reader<'_>,
+        has_sites: bool,
+        config: &mut store::Config,
+    ) -> Vec<String> {
         config.connections = self.connections;
         config.brief_connections = self.brief_connections;
         config.connect_time_max = self.connect_time_max.0;
@@ -81,8 +92,26 @@ impl Section {
         config.write_tries_max = self.write_tries_max;
         config.log_poll_every = self.log_poll_every.0;
         config.index_wait_max = self.index_wait_max.0;
+        // longer than a takeover takes: nobody is to be refused over it
+        for (key, time) in [
+            ("outage_wait_max", &mut config.outage_wait_max),
+            ("connection_wait_max", &mut config.connection_wait_max),
+        ] {
+            if has_sites && !reader.says("database", key) {
+                *time = TAKEOVER_WAIT;
+            }
+        }
+        if has_sites {
+            self.engine = self.engine_of_sites(reader);
+        } else if !self.clients.is_empty() {
+            let what = "`clients` in [database] is for the databases of sites, and the file names none; take this line out";
+            reader.blame("database", "clients", what.into());
+        }
         let usual_port = match self.engine {
-            Word::Sqlite => return self.check_embedded(reader),
+            Word::Sqlite => {
+                self.check_embedded(reader);
+                return Vec::new();
+            }
             Word::Postgres => 5432,
             Word::MariaDb => 3306,
         };
@@ -103,6 +132,31 @@ impl Section {
             Word::MariaDb => store::Engine::MariaDb(server),
             _ => store::Engine::Postgres(server),
         };
+        self.clients
+    }
+
+    /// What keeps the records of several hosts. Where it is at any time is the keeper's to say.
+    fn engine_of_sites(&self, reader: &mut Reader<'_>) -> Word {
+        if self.address != Address::default() {
+            let what =
+                "`address` in [database]: the sites' `database` hosts are its addresses; take this line out";
+            reader.blame("database", "address", what.into());
+        }
+        if self.secret.0.is_none() && !reader.is_faulty("database", "secret") {
+            let what = "the hosts' databases are reached with a secret, the same on all hosts: add secret = { file = \"db.secret\" } to [database]";
+            reader.blame("database", "secret", what.into());
+        }
+        let refused = match self.engine {
+            Word::Postgres => return Word::Postgres,
+            // not said: of several hosts it is the only one
+            Word::Sqlite if !reader.says("database", "engine") => return Word::Postgres,
+            Word::Sqlite => "SQLite is one host's alone: write engine = \"postgres\" for several",
+            Word::MariaDb => {
+                "takeover is built for PostgreSQL so far: write engine = \"postgres\", or name no sites"
+            }
+        };
+        reader.blame("database", "engine", format!("`engine` in [database]: {refused}"));
+        Word::Postgres
     }
 
     /// What is said of a server while none is named.

@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::secret;
 use crate::failure::Failure;
+use crate::topology::core::{WrittenRole, WrittenSite};
 
 /// Reads one file table by table and gathers what is wrong.
 pub(super) struct Reader<'a> {
@@ -73,6 +74,75 @@ impl<'a> Reader<'a> {
         self.section("", &own)
     }
 
+    /// Takes out the tables that are sites, in the order of the file: those that are no room, unless one looks like a room
+    /// and has no role in it.
+    pub(super) fn sites(
+        &mut self,
+        rooms: &[&str],
+        reserved: &[&str],
+        is_role: impl Fn(&str) -> bool,
+    ) -> Vec<WrittenSite> {
+        let mut sites = Vec::new();
+        for (key, value) in std::mem::take(&mut self.root) {
+            let name = key.get_ref().as_ref();
+            let table = value.get_ref().as_table();
+            let has_role = || table.is_some_and(|table| table.keys().any(|key| is_role(key.get_ref())));
+            match table {
+                Some(_) if reserved.contains(&name) => {
+                    let what = format!(
+                        "[{name}] is kept for a room and can't be a site's name; call the site otherwise"
+                    );
+                    self.fault(&key.span(), what);
+                }
+                Some(table) if !rooms.contains(&name) && (has_role() || nearest(name, rooms).is_none()) => {
+                    sites.push(self.site(name, key.span(), table));
+                }
+                _ => {
+                    self.root.insert(key, value);
+                }
+            }
+        }
+        sites.sort_by_key(|site| site.at.start);
+        sites
+    }
+
+    fn site(&mut self, name: &str, at: Range<usize>, table: &DeTable<'a>) -> WrittenSite {
+        let mut keys = Vec::new();
+        for (key, value) in table {
+            let mut addresses = Vec::new();
+            let mut is_well = true;
+            match value.get_ref() {
+                DeValue::String(address) => addresses.push((address.to_string(), value.span())),
+                DeValue::Array(list) if !list.is_empty() => {
+                    for item in list {
+                        match item.get_ref() {
+                            DeValue::String(address) => addresses.push((address.to_string(), item.span())),
+                            _ => is_well = false,
+                        }
+                    }
+                }
+                _ => is_well = false,
+            }
+            if !is_well {
+                let what = format!("`{}` in [{name}] is an address or a list of them", key.get_ref());
+                self.fault(&value.span(), what);
+            }
+            keys.push(WrittenRole { word: key.get_ref().to_string(), at: key.span(), addresses });
+        }
+        keys.sort_by_key(|key| key.at.start);
+        WrittenSite { name: name.to_owned(), at, keys }
+    }
+
+    /// Where a key above all tables stands.
+    pub(super) fn place(&self, key: &str) -> Range<usize> {
+        self.root.get_key_value(key).map_or(0..0, |(key, _)| key.span())
+    }
+
+    /// A fault at a place that was asked for before.
+    pub(super) fn blame_place(&mut self, at: &Range<usize>, what: String) {
+        self.fault(at, what);
+    }
+
     /// A room's settings; the defaults when the file doesn't name it.
     pub(super) fn room<T: DeserializeOwned + Default>(&mut self, room: &str) -> T {
         let table = self.root.get(room).and_then(|value| value.get_ref().as_table()).cloned();
@@ -120,6 +190,12 @@ impl<'a> Reader<'a> {
     /// Whether the file names a room.
     pub(super) fn has(&self, room: &str) -> bool {
         self.root.contains_key(room)
+    }
+
+    /// Whether the file has a key in a room.
+    pub(super) fn says(&self, room: &str, key: &str) -> bool {
+        let table = self.root.get(room).and_then(|value| value.get_ref().as_table());
+        table.is_some_and(|table| table.contains_key(key))
     }
 
     /// A fault of a key that fits badly to others, or that is missing.

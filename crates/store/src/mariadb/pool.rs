@@ -127,8 +127,8 @@ impl Pool {
         tokio::time::sleep(self.log_poll_every).await;
     }
 
-    pub(crate) fn server(&self) -> &str {
-        &self.shared.session.place.server
+    pub(crate) fn server(&self) -> Arc<str> {
+        self.shared.session.place.server.as_str().into()
     }
 
     pub(crate) fn version(&self) -> String {

@@ -64,10 +64,9 @@ impl Ear {
     }
 
     async fn listen(&self) -> Result<Wire, Error> {
-        let era = self.place.era();
-        let (client, driver) = self.place.connect().await?;
+        let made = self.place.connect().await?;
         let news = Arc::clone(&self.news);
-        let wire = Wire::new(&self.place, era, client, driver, move || news.notify_one());
+        let wire = Wire::new(&self.place, made, move || news.notify_one());
         wire.within(self.place.read_time_max, wire.run("LISTEN ondol")).await?;
         Ok(wire)
     }

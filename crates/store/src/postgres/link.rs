@@ -4,7 +4,8 @@
 //! failed gives that failure to each later one, and to the commit.
 //!
 //! When it is dropped it goes back if it is idle, is rolled back first if a transaction is open, and is closed if a
-//! statement was still running: that one is broken off, so that it does not work on for nobody. A task does both.
+//! statement was still running: that one is broken off, so that it does not work on for nobody; but for a commit, which is
+//! waited for. A task does all that.
 
 use std::mem;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ const LIMITS_OFF: &str = "SET statement_timeout=0;SET lock_timeout=0";
 /// Back to what the connection began with.
 const LIMITS_ON: &str = "RESET statement_timeout;RESET lock_timeout";
 
+const GIVEN_UP: Error = Error::Broken { what: "a connection was used after its answer was given up" };
+
 /// A connection taken from the pool.
 pub(crate) struct Link {
     home: Arc<Home>,
@@ -48,6 +51,8 @@ enum Stage {
     Open { until: Instant },
     /// A transaction in which a statement failed.
     Failed { until: Instant, error: Error },
+    /// A commit was sent, and is not known to be done; what came instead of its answer, if that was waited for.
+    Committing { lost: Option<Error> },
     /// A statement runs, or ran when its future was dropped, or its answer did not come.
     Busy,
 }
@@ -108,18 +113,30 @@ impl Link {
                 self.stage = Stage::Idle;
                 return Ok(());
             }
-            Stage::Open { .. } | Stage::Failed { .. } | Stage::Busy => {}
+            Stage::Open { .. } | Stage::Failed { .. } | Stage::Busy | Stage::Committing { .. } => {}
         }
         let wire = self.wire();
-        self.during(wire.run(COMMIT)).await?;
-        self.stage = Stage::Idle;
+        let until = match self.stage {
+            Stage::Open { until } if !left(until).is_zero() => until,
+            // it is not sent: what failed before is its answer
+            _ => return self.during(wire.commit(COMMIT)).await,
+        };
+        self.stage = Stage::Committing { lost: None };
+        match wire.within(left(until), wire.commit(COMMIT)).await {
+            Ok(()) => self.stage = Stage::Idle,
+            Err(lost @ Error::Lost { .. }) => {
+                self.stage = Stage::Committing { lost: Some(lost.again()) };
+                return Err(lost);
+            }
+            Err(error) => return self.settle(until, Err(error)),
+        }
         Ok(())
     }
 
     /// Undoes the transaction, as far as it is there.
     pub(crate) async fn roll_back(&mut self) {
         match self.stage {
-            Stage::Idle | Stage::Busy => {}
+            Stage::Idle | Stage::Busy | Stage::Committing { .. } => {}
             Stage::Begun { .. } => self.stage = Stage::Idle,
             Stage::Open { .. } | Stage::Failed { .. } => {
                 self.stage = Stage::Busy;
@@ -173,7 +190,12 @@ impl Link {
                 self.stage = Stage::Failed { until, error };
                 Err(again)
             }
-            Stage::Busy => Err(Error::Broken { what: "a connection was used after its answer was given up" }),
+            Stage::Committing { lost } => {
+                let again = lost.as_ref().map(Error::again);
+                self.stage = Stage::Committing { lost };
+                Err(again.unwrap_or(GIVEN_UP))
+            }
+            Stage::Busy => Err(GIVEN_UP),
         }
     }
 
@@ -217,6 +239,14 @@ impl Drop for Link {
                     } else {
                         wire.end().await;
                     }
+                    drop(permit);
+                });
+            }
+            // broken off, the server would call it done though its replica has not confirmed it
+            Stage::Committing { .. } => {
+                let limit = self.home.place.write_time_max;
+                self.home.place.spawn(async move {
+                    wire.wait_out(limit).await;
                     drop(permit);
                 });
             }

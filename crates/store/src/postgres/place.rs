@@ -1,19 +1,25 @@
 //! Where the server is, how it is connected to, and how long things may take there.
 //!
+//! Where several agree on who is primary, the place moves: all connections to where it was end at once, so that whoever
+//! waits for an answer on one of them finds the outcome out at the new place.
+//!
 //! The limits of time are the server's to keep (`statement_timeout` and its like, set as a connection is made, so that
 //! they cost no round trip); ours are a little longer, and mean that the server is gone.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, Server};
+use crate::config::{Config, Primary, Server};
 use crate::error::Error;
 use crate::postgres::{fault, fit};
 
@@ -25,18 +31,48 @@ const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// Longest time that what was sent may stay without the other machine's receipt.
 const RECEIPT_WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// The routine of the server that says so when a commit was not confirmed by a replica after all.
+const CONFIRMATION: &str = "SyncRepWaitForLSN";
+/// The epoch of a server that nobody takes over.
+pub(crate) const EPOCH: i64 = 1;
+
 /// The server, and what all connections to it share.
 pub(super) struct Place {
     server: Server,
-    name: String,
+    /// Without host and port.
     settings: tokio_postgres::Config,
     connect_time_max: Duration,
     pub(super) read_time_max: Duration,
     pub(super) write_time_max: Duration,
+    target: Mutex<Arc<Target>>,
+    epoch: AtomicI64,
     /// Counts the losses. A connection that was made before the last one is not used again.
     era: AtomicU64,
+    insists_on_sync: AtomicBool,
+    /// Others say where the primary is.
+    is_led: bool,
     tasks: TaskTracker,
     runtime: Handle,
+}
+
+/// Where connections are made to at the moment.
+struct Target {
+    /// Host and port, or the socket; where nobody is primary, where it was last.
+    name: Arc<str>,
+    /// `None` while nobody is primary.
+    address: Option<(String, u16)>,
+    /// Cancelled once it is left.
+    leaving: CancellationToken,
+}
+
+/// A connection that has been made.
+pub(super) struct Made {
+    pub(super) client: Client,
+    pub(super) driver: Driver,
+    /// Which loss it was made after.
+    pub(super) era: u64,
+    /// Cancelled once the place is left.
+    pub(super) leaving: CancellationToken,
 }
 
 /// What drives a connection.
@@ -46,7 +82,7 @@ impl Place {
     /// Must be called in the runtime that is to drive the connections.
     pub(super) fn new(server: &Server, config: &Config) -> Place {
         let mut settings = tokio_postgres::Config::new();
-        settings.host(&server.host).port(server.port).user(&server.user).dbname(&server.database);
+        settings.user(&server.user).dbname(&server.database);
         if let Some(secret) = &server.secret {
             // the driver signs in with it
             settings.password(secret.reveal());
@@ -55,14 +91,18 @@ impl Place {
         settings.connect_timeout(config.connect_time_max).tcp_user_timeout(RECEIPT_WAIT_MAX);
         settings.keepalives_idle(PROBE_AFTER).keepalives_interval(PROBE_EVERY).keepalives_retries(3);
         settings.options(options(config));
+        let target = Target::new(Some((server.host.clone(), server.port)), "");
         Place {
             server: server.clone(),
-            name: name(server),
             settings,
             connect_time_max: config.connect_time_max,
             read_time_max: config.read_time_max,
             write_time_max: config.write_time_max,
+            target: Mutex::new(Arc::new(target)),
+            epoch: AtomicI64::new(EPOCH),
             era: AtomicU64::new(0),
+            insists_on_sync: AtomicBool::new(false),
+            is_led: config.primary.is_some(),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
         }
@@ -74,37 +114,87 @@ impl Place {
     }
 
     /// Host and port, or the socket.
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    pub(super) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.target().name)
+    }
+
+    /// The reign of the server that is connected to.
+    pub(super) fn epoch(&self) -> i64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Goes where the primary is now, and ends all connections to where it was.
+    pub(super) fn go_to(&self, primary: &Primary) {
+        let target = Arc::new(Target::new(primary.address.clone(), &self.name()));
+        let left = std::mem::replace(&mut *self.target(), target);
+        self.epoch.store(primary.epoch, Ordering::Release);
+        self.era.fetch_add(1, Ordering::AcqRel);
+        left.leaving.cancel();
+    }
+
+    /// Returns once the place has been left that is the place now.
+    pub(super) async fn left(&self) {
+        let leaving = self.target().leaving.clone();
+        leaving.cancelled().await;
     }
 
     /// Makes connections sync what they commit, whatever the server's own setting is.
-    pub(super) fn insisting_on_sync(mut self) -> Place {
-        let options = self.settings.get_options().unwrap_or_default();
-        let options = format!("{options} -c synchronous_commit=on");
-        self.settings.options(options);
-        self
+    pub(super) fn insist_on_sync(&self) {
+        self.insists_on_sync.store(true, Ordering::Release);
     }
 
     /// Connects, and looks whether the server will do.
-    pub(super) async fn connect(&self) -> Result<(Client, Driver), Error> {
-        let Ok(connected) = timeout(self.connect_time_max, self.settings.connect(NoTls)).await else {
-            return Err(self.lost("no connection came about in time"));
+    pub(super) async fn connect(&self) -> Result<Made, Error> {
+        let era = self.era();
+        let target = Arc::clone(&*self.target());
+        let Some((host, port)) = &target.address else {
+            return Err(fault::lost(&target.name, "nobody is primary at the moment"));
         };
-        let (client, driver) =
-            connected.map_err(|error| fit::no_connection(error, &self.server, &self.name))?;
+        let settings = self.settings_for(host, *port);
+        let connecting =
+            target.leaving.run_until_cancelled(timeout(self.connect_time_max, settings.connect(NoTls)));
+        let connected = match connecting.await {
+            None => return Err(fault::lost(&target.name, "it is not the primary any more")),
+            Some(Err(_)) => return Err(fault::lost(&target.name, "no connection came about in time")),
+            Some(Ok(connected)) => connected,
+        };
+        let (client, driver) = connected.map_err(|error| self.no_connection(error, &target.name))?;
         let told = fit::Told {
             version: driver.parameter("server_version").unwrap_or_default(),
             encoding: driver.parameter("server_encoding").unwrap_or_default(),
             follows: driver.parameter("in_hot_standby") == Some("on"),
         };
-        fit::check(told, &self.server, &self.name)?;
-        Ok((client, driver))
+        fit::check(told, &self.server, &target.name)?;
+        Ok(Made { client, driver, era, leaving: target.leaving.clone() })
+    }
+
+    /// Why no connection came about. A primary that is just becoming one lets nobody in yet.
+    fn no_connection(&self, error: tokio_postgres::Error, name: &str) -> Error {
+        match error.code() {
+            Some(code) if self.is_led && *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+                fault::lost(name, error)
+            }
+            _ => fit::no_connection(error, &self.server, name),
+        }
+    }
+
+    fn settings_for(&self, host: &str, port: u16) -> tokio_postgres::Config {
+        let mut settings = self.settings.clone();
+        settings.host(host).port(port);
+        if self.insists_on_sync.load(Ordering::Acquire) {
+            let options = self.settings.get_options().unwrap_or_default();
+            settings.options(format!("{options} -c synchronous_commit=on"));
+        }
+        settings
+    }
+
+    fn target(&self) -> MutexGuard<'_, Arc<Target>> {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The server does not answer.
     pub(super) fn lost(&self, source: impl Into<crate::error::Cause>) -> Error {
-        fault::lost(&self.name, source)
+        fault::lost(&self.name(), source)
     }
 
     /// The losses so far.
@@ -124,12 +214,36 @@ impl Place {
     }
 }
 
-/// Drives a connection until it ends; tells of each notification, and of the end.
-pub(super) async fn drive(mut driver: Driver, heard: impl Fn()) {
+impl Target {
+    fn new(address: Option<(String, u16)>, before: &str) -> Target {
+        let name = address.as_ref().map_or_else(|| before.into(), |(host, port)| name(host, *port).into());
+        Target { name, address, leaving: CancellationToken::new() }
+    }
+}
+
+/// What a connection's driver tells of, beside answers.
+pub(super) struct Heard<N> {
+    /// Called at each notification, and at the end.
+    pub(super) news: N,
+    /// Set when a commit was let go without the replica that it waited for. It is set before that commit's answer comes.
+    pub(super) is_unconfirmed: Arc<AtomicBool>,
+}
+
+/// Drives a connection until it ends, or until its place is left.
+pub(super) async fn drive(driver: Driver, heard: Heard<impl Fn()>, leaving: CancellationToken) {
+    // dropped, it closes the connection, and whoever waits for an answer is told so
+    let _ = leaving.run_until_cancelled(listen(driver, &heard)).await;
+    (heard.news)();
+}
+
+async fn listen(mut driver: Driver, heard: &Heard<impl Fn()>) {
     loop {
         match std::future::poll_fn(|context| driver.poll_message(context)).await {
-            Some(Ok(AsyncMessage::Notification(_))) => heard(),
+            Some(Ok(AsyncMessage::Notification(_))) => (heard.news)(),
             Some(Ok(AsyncMessage::Notice(notice))) => {
+                if notice.routine() == Some(CONFIRMATION) {
+                    heard.is_unconfirmed.store(true, Ordering::Release);
+                }
                 tracing::debug!(code = notice.code().code(), "the database says: {}", notice.message());
             }
             Some(Ok(_)) => {}
@@ -140,7 +254,6 @@ pub(super) async fn drive(mut driver: Driver, heard: impl Fn()) {
             None => break,
         }
     }
-    heard();
 }
 
 /// The settings of a connection, as the server takes them at its start. Without `jit=off` a question over short lists takes
@@ -156,7 +269,6 @@ fn options(config: &Config) -> String {
     )
 }
 
-fn name(server: &Server) -> String {
-    let Server { host, port, .. } = server;
+fn name(host: &str, port: u16) -> String {
     if host.starts_with('/') { format!("{host}/.s.PGSQL.{port}") } else { format!("{host}:{port}") }
 }

@@ -9,11 +9,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Server};
+use crate::config::{Config, Primary, Server};
 use crate::dialect::Sql;
 use crate::error::Error;
 use crate::postgres::Link;
@@ -46,20 +46,23 @@ pub(super) struct Home {
 impl Pool {
     /// Connects once, to learn that it works and what the server is.
     pub(crate) async fn open(server: &Server, config: &Config) -> Result<Pool, Error> {
-        let mut place = Arc::new(Place::new(server, config));
-        let (client, driver) = place.connect().await?;
-        let version = driver.parameter("server_version").unwrap_or_default();
+        let place = Arc::new(Place::new(server, config));
+        let closing = CancellationToken::new();
+        let primary = config.primary.clone();
+        if let Some(primary) = primary {
+            follow(&place, primary, closing.clone());
+        }
+        let made = place.connect().await?;
+        let version = made.driver.parameter("server_version").unwrap_or_default();
         let version = version.split(' ').next().unwrap_or_default().to_owned();
-        let wire = Arc::new(Wire::new(&place, place.era(), client, driver, || {}));
+        let wire = Arc::new(Wire::new(&place, made, || {}));
         let mut idle = Vec::new();
-        if look(&wire, &place).await? == Durability::Synced {
-            idle.push(wire);
-        } else {
-            place = Arc::new(Place::new(server, config).insisting_on_sync());
+        match look(&wire, &place).await? {
+            Durability::Synced => idle.push(wire),
+            Durability::Unsynced => place.insist_on_sync(),
         }
         let permits = Arc::new(Semaphore::new(config.connections.max(1)));
         let home = Home { place: Arc::clone(&place), permits, idle: Mutex::new(idle) };
-        let closing = CancellationToken::new();
         Ok(Pool {
             home: Arc::new(home),
             shared: Shared::new(Arc::clone(&place), config.brief_connections, closing.clone()),
@@ -133,8 +136,18 @@ impl Pool {
     }
 
     /// Host and port, or the socket.
-    pub(crate) fn server(&self) -> &str {
+    pub(crate) fn server(&self) -> Arc<str> {
         self.home.place.name()
+    }
+
+    /// The reign of the server that is connected to.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.home.place.epoch()
+    }
+
+    /// Returns once another server is the one to ask.
+    pub(crate) async fn left(&self) {
+        self.home.place.left().await;
     }
 
     /// The server's version when the pool was opened.
@@ -175,6 +188,27 @@ impl Home {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Wire>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Goes where the primary is, now and at each change, until the pool is closed or nobody can tell any more.
+fn follow(place: &Arc<Place>, mut primary: watch::Receiver<Primary>, closing: CancellationToken) {
+    place.go_to(&primary.borrow_and_update());
+    let going = Arc::downgrade(place);
+    place.spawn(async move {
+        while let Some(Ok(())) = closing.run_until_cancelled(primary.changed()).await {
+            let Some(place) = going.upgrade() else { return };
+            let now = primary.borrow_and_update().clone();
+            tracing::info!(epoch = now.epoch, "the primary is {}", words(&now));
+            place.go_to(&now);
+        }
+    });
+}
+
+fn words(primary: &Primary) -> String {
+    match &primary.address {
+        Some((host, port)) => format!("at {host}:{port}; connections to where it was are dropped"),
+        None => "not known; what is to be read or written waits".into(),
     }
 }
 

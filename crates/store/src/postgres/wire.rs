@@ -4,6 +4,7 @@
 //! answer that nobody waits for any more is read and thrown away by the connection's driver.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -14,7 +15,7 @@ use tokio_postgres::{Client, NoTls, RowStream, Statement};
 use crate::dialect::Sql;
 use crate::error::Error;
 use crate::postgres::fault::{self, Health};
-use crate::postgres::place::{self, Driver, GRACE, Place};
+use crate::postgres::place::{self, GRACE, Heard, Made, Place};
 use crate::postgres::statements::Statements;
 use crate::postgres::value::{Bound, Cell, Text, refuse_nul};
 use crate::query::Value;
@@ -27,27 +28,24 @@ pub(super) struct Wire {
     statements: Statements<Statement>,
     place: Arc<Place>,
     era: u64,
+    /// A commit's replica did not confirm it.
+    is_unconfirmed: Arc<AtomicBool>,
     driver: AbortHandle,
 }
 
 impl Wire {
     /// Connects.
     pub(super) async fn connect(place: &Arc<Place>) -> Result<Wire, Error> {
-        let era = place.era();
-        let (client, driver) = place.connect().await?;
-        Ok(Wire::new(place, era, client, driver, || {}))
+        Ok(Wire::new(place, place.connect().await?, || {}))
     }
 
-    /// A connection that has been made; `heard` is called at each notification.
-    pub(super) fn new(
-        place: &Arc<Place>,
-        era: u64,
-        client: Client,
-        driver: Driver,
-        heard: impl Fn() + Send + 'static,
-    ) -> Wire {
-        let driver = place.spawn(place::drive(driver, heard));
-        Wire { client, statements: Statements::new(), place: Arc::clone(place), era, driver }
+    /// A connection that has been made; `news` is called at each notification.
+    pub(super) fn new(place: &Arc<Place>, made: Made, news: impl Fn() + Send + Sync + 'static) -> Wire {
+        let Made { client, driver, era, leaving } = made;
+        let is_unconfirmed = Arc::<AtomicBool>::default();
+        let heard = Heard { news, is_unconfirmed: Arc::clone(&is_unconfirmed) };
+        let driver = place.spawn(place::drive(driver, heard, leaving));
+        Wire { client, statements: Statements::new(), place: Arc::clone(place), era, is_unconfirmed, driver }
     }
 
     /// True as long as nothing is known against it.
@@ -109,6 +107,21 @@ impl Wire {
         self.client.batch_execute(text).await.map_err(|error| self.fault(error))
     }
 
+    /// Makes the open transaction durable, as far as its replica has confirmed it: [`Error::Lost`] when that is not known.
+    pub(super) async fn commit(&self, text: &str) -> Result<(), Error> {
+        self.run(text).await?;
+        match self.is_unconfirmed.swap(false, Ordering::AcqRel) {
+            false => Ok(()),
+            true => Err(self.place.lost("the commit was let go before its replica had confirmed it")),
+        }
+    }
+
+    /// Waits for the answer to what was asked before, for a bounded time.
+    pub(super) async fn wait_out(&self, limit: Duration) {
+        // without an answer the same is left to do: to close
+        let _ = timeout(limit, self.client.check_connection()).await;
+    }
+
     /// The answer, unless it takes longer than the server itself would let it: then the server is lost.
     pub(super) async fn within<T>(
         &self,
@@ -154,7 +167,7 @@ impl Wire {
 
     fn fault(&self, error: tokio_postgres::Error) -> Error {
         let limit_ms = u64::try_from(self.place.read_time_max.as_millis()).unwrap_or(u64::MAX);
-        let (error, health) = fault::fault(error, self.place.name(), limit_ms);
+        let (error, health) = fault::fault(error, &self.place.name(), limit_ms);
         match health {
             Health::Whole => {}
             Health::Stale => self.statements.forget(),

@@ -54,6 +54,10 @@ impl Remote {
     async fn round(&self, trims: bool) -> Result<(), Error> {
         loop {
             let ends = self.ends().await?;
+            // a primary that lacks what another one had told: a person has given that up
+            if ends.newest < self.live.position() {
+                self.live.restart(ends.newest);
+            }
             let has_numbered = ends.has_fresh && self.number().await?;
             if !has_numbered && ends.newest <= self.live.position() {
                 return if trims { self.trim_all(ends).await } else { Ok(()) };

@@ -2,6 +2,8 @@
 //!
 //! Whatever knows a driver lies behind this; whatever is above speaks in [`Sql`] and [`Value`]s.
 
+use std::sync::Arc;
+
 use crate::config::Config;
 use crate::dialect::Sql;
 use crate::error::Error;
@@ -41,6 +43,9 @@ impl Pool {
     /// up, [`Error::Lost`] when nothing answers.
     pub(crate) async fn open(config: &Config) -> Result<Pool, Error> {
         match &config.engine {
+            crate::config::Engine::MariaDb(_) if config.primary.is_some() => {
+                Err(Error::Unfit { what: "MariaDB's primary is not followed yet; name one server".into() })
+            }
             crate::config::Engine::MariaDb(server) => {
                 Ok(Pool::MariaDb(Box::new(mariadb::Pool::open(server, config).await?)))
             }
@@ -87,8 +92,24 @@ impl Pool {
     }
 
     /// Host and port, or the socket, for errors.
-    pub(crate) fn server(&self) -> &str {
+    pub(crate) fn server(&self) -> Arc<str> {
         on_server!(Pool, self, pool => pool.server())
+    }
+
+    /// The reign of the server that is connected to.
+    pub(crate) fn epoch(&self) -> i64 {
+        match self {
+            Pool::Postgres(pool) => pool.epoch(),
+            Pool::MariaDb(_) => postgres::EPOCH,
+        }
+    }
+
+    /// Returns once another server is the one to ask; never where there is only one.
+    pub(crate) async fn left(&self) {
+        match self {
+            Pool::Postgres(pool) => pool.left().await,
+            Pool::MariaDb(_) => std::future::pending().await,
+        }
     }
 
     /// The server's version as it says it: `15.18`, `10.11.19-MariaDB`.

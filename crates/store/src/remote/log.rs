@@ -18,7 +18,6 @@ use crate::change::{Change, ChangeKind, Entry, Position};
 use crate::error::Error;
 use crate::news::{News, Touched};
 use crate::query::Value;
-use crate::remote::tx::EPOCH;
 use crate::remote::words::{self, Kind, text};
 use crate::remote::{Cells, Link, Remote, first_int};
 use crate::row::{Row, Table};
@@ -124,7 +123,8 @@ impl Remote {
                    '' AS tbl, '' AS record FROM head h WHERE h.id = 1 \
                    UNION ALL (SELECT 1, pos, 0, tbl, record FROM \"change\" WHERE pos > ?i ORDER BY pos LIMIT ?i) \
                    UNION ALL (SELECT 2, 0, 0, tbl, record FROM \"change\" WHERE pos IS NULL LIMIT ?i)";
-        let known = after.filter(|(epoch, _)| *epoch == EPOCH).map(|(_, position)| position.0);
+        let now = self.pool.epoch();
+        let known = after.filter(|(epoch, _)| *epoch == now).map(|(_, position)| position.0);
         let most = i64::try_from(changes_max).unwrap_or(i64::MAX - 1) + 1;
         let values = vec![Value::Int(known.unwrap_or(i64::MAX)), Value::Int(most), Value::Int(most)];
         let found = self.pool.brief(&self.kind.sql(sql, values)).await?;
@@ -143,7 +143,7 @@ impl Remote {
             }
             _ => {
                 let newest = changes.iter().map(|row| place(row)).fold(to, i64::max);
-                Ok(News::Anew { epoch: EPOCH, to: Position(to), newest: Position(newest) })
+                Ok(News::Anew { epoch: now, to: Position(to), newest: Position(newest) })
             }
         }
     }

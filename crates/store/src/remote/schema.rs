@@ -112,7 +112,7 @@ impl Remote {
                 self.aside(async |link: &mut Link| put(link, self.kind, "format", &format).await).await
             }
             Some(found) if found > FORMAT => {
-                Err(Error::Newer { path: self.pool.server().to_owned(), found, known: FORMAT })
+                Err(Error::Newer { path: self.pool.server().to_string(), found, known: FORMAT })
             }
             Some(_) => Ok(()),
         }

@@ -14,14 +14,13 @@ use crate::remote::words::{self, Kind, text};
 use crate::remote::{Link, Remote, first_int, first_text, schema};
 use crate::row::{Row, Table};
 
-/// The epoch of a database that is not taken over.
-pub(super) const EPOCH: i64 = 1;
-
 /// A transaction.
 pub(crate) struct Tx {
     pub(super) remote: Arc<Remote>,
     pub(super) link: Link,
     write: Arc<str>,
+    /// The reign that it began in.
+    epoch: i64,
     changes: i64,
     at: Timestamp,
     /// A statement failed so that the transaction can't end well.
@@ -47,6 +46,7 @@ impl Tx {
             remote: Arc::clone(remote),
             link,
             write: Arc::clone(write),
+            epoch: remote.pool.epoch(),
             changes: 0,
             at: remote.clock.now(),
             poison: None,
@@ -339,7 +339,7 @@ impl Tx {
         vec![
             text(&self.write),
             Value::Int(number),
-            Value::Int(EPOCH),
+            Value::Int(self.epoch),
             text(table.as_str()),
             text(id),
             text(kind.word()),

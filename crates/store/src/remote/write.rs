@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
 use crate::query::Value;
-use crate::remote::words::text;
-use crate::remote::{Remote, Tx};
+use crate::remote::words::{Kind, text};
+use crate::remote::{Link, Remote, Tx};
 use crate::store::Step;
 
 /// First pause before a lost connection is tried again; it doubles up to [`PAUSE_MAX`].
@@ -63,7 +63,7 @@ impl Remote {
                     Ok(true) => return Ok(course.doubted.take().expect("it was there a moment ago")),
                     Ok(false) => {}
                     Err(error) => {
-                        course.wait(error).await?;
+                        course.wait(self, error).await?;
                         continue;
                     }
                 }
@@ -71,7 +71,7 @@ impl Remote {
             match self.run(&course.write, write.clone()).await {
                 Run::Done(answer) => return Ok(answer),
                 Run::Doubt(answer) => course.doubted = Some(answer),
-                Run::Lost(error) => course.wait(error).await?,
+                Run::Lost(error) => course.wait(self, error).await?,
                 Run::Met => {
                     course.step_aside(self.config.write_tries_max).await?;
                     // perhaps it asked for a column that is gone; without an answer the next run finds out more
@@ -82,7 +82,7 @@ impl Remote {
                 Run::Refused(error) => match self.was_written(&course.write).await {
                     Ok(false) => return Err(error),
                     Ok(true) => {}
-                    Err(error) => course.wait(error).await?,
+                    Err(error) => course.wait(self, error).await?,
                 },
             }
         }
@@ -125,21 +125,33 @@ impl Remote {
         }
     }
 
-    /// Whether a write is in the log.
+    /// Whether a write is in the log, as durably as any write that was answered.
     async fn was_written(&self, write: &str) -> Result<bool, Error> {
         let sql = self.kind.sql("SELECT count(*) FROM \"change\" WHERE write_id = ?t", vec![text(write)]);
         let found = self.pool.brief(&sql).await?;
-        Ok(matches!(found.first().and_then(|row| row.first()), Some(Value::Int(count)) if *count > 0))
+        let is_there =
+            matches!(found.first().and_then(|row| row.first()), Some(Value::Int(count)) if *count > 0);
+        if is_there && self.kind == Kind::Postgres {
+            self.confirm().await?;
+        }
+        Ok(is_there)
+    }
+
+    /// Has everything confirmed that can be read by now: a commit whose connection broke while it waited for its replica can
+    /// be read on the primary before that replica has it. A later commit is confirmed after all earlier ones.
+    async fn confirm(&self) -> Result<(), Error> {
+        let mark = self.kind.sql("SELECT pg_logical_emit_message(true, 'ondol', '')::text", Vec::new());
+        self.aside(async |link: &mut Link| link.query(&mark).await.map(drop)).await
     }
 }
 
 impl<T> Course<T> {
     /// Waits a moment for a server that has gone; an error when that has taken too long.
-    async fn wait(&mut self, error: Error) -> Result<(), Error> {
+    async fn wait(&mut self, remote: &Remote, error: Error) -> Result<(), Error> {
         if Instant::now() + self.pause > self.until {
             return Err(if self.doubted.is_some() { Error::Doubt } else { error });
         }
-        sleep(self.pause).await;
+        remote.rest(self.pause).await;
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         Ok(())
     }

@@ -31,7 +31,7 @@ fn is_lost(error: &Error, words: &str) {
 #[tokio::test]
 async fn a_server_that_fits_tells_its_name_and_version() {
     let (_database, pool) = super::opened(|_| ()).await;
-    assert_eq!(pool.server(), format!("127.0.0.1:{}", testbed::postgres().port()));
+    assert_eq!(*pool.server(), format!("127.0.0.1:{}", testbed::postgres().port()));
     let major: u32 = pool.version().split('.').next().unwrap().parse().unwrap();
     assert!(major >= 15 && !pool.version().contains(' '), "{}", pool.version());
 }

@@ -1,0 +1,107 @@
+//! Hands on a PostgreSQL server of this host.
+//!
+//! The server is a child of this process, and ends with it. It knows nothing of hosts but the one that it is told to follow,
+//! and the ones that its commits are to wait for.
+//!
+//! Assumptions: PostgreSQL 15 or newer; the folder is ours alone; hosts have one major version.
+
+mod audit;
+mod change;
+mod clone;
+mod config;
+mod control;
+mod init;
+mod life;
+mod link;
+mod look;
+mod lsn;
+mod place;
+mod reign;
+mod rewind;
+mod settings;
+mod slot;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio_util::task::TaskTracker;
+
+use crate::account::Account;
+use crate::error::Error;
+use crate::observation::Bound;
+use crate::program::{Process, Program};
+
+pub use clone::Progress;
+pub use config::{Config, Limits};
+pub use life::Fenced;
+pub use rewind::Fit;
+pub use settings::Door;
+
+use link::Link;
+use look::Heard;
+use place::Place;
+use settings::State;
+
+/// Another host's server, as this one is to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// The host's name.
+    pub host: String,
+    /// Its address.
+    pub address: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// A PostgreSQL server of this host. One for each folder, for as long as the process lives.
+#[derive(Debug)]
+pub struct Postgres {
+    config: Config,
+    place: Place,
+    tasks: TaskTracker,
+    now: Mutex<Now>,
+    /// What it is looked at through; taken out while it is asked.
+    look: tokio::sync::Mutex<Option<(u32, Link)>>,
+}
+
+/// What is so now.
+#[derive(Debug, Default)]
+struct Now {
+    /// Until its end was noticed.
+    process: Option<Process>,
+    state: State,
+    /// What binds every commit of this process.
+    bound: Option<(u32, Bound)>,
+    heard: Heard,
+}
+
+impl Postgres {
+    /// Nothing is started or touched yet.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub fn new(config: Config) -> Result<Postgres, Error> {
+        config.check()?;
+        let place = Place { folder: config.folder.clone(), account: Account::of(&config.account)? };
+        let (tasks, now, look) = (TaskTracker::new(), Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Postgres { config, place, tasks, now, look })
+    }
+
+    /// As it was set up.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// One of PostgreSQL's programs.
+    fn program(&self, name: &str) -> Program {
+        Program::new(self.config.programs.join(name), &self.config.folder, &self.place.account)
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server's process, if it lives.
+    fn alive(&self) -> Option<Process> {
+        self.now().process.clone().filter(Process::is_alive)
+    }
+}

@@ -1,0 +1,108 @@
+//! A whole copy of another host's server, in place of what is here.
+
+use base::moment::Moment;
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::observation::{Observation, Unfinished};
+use crate::postgres::link::Link;
+use crate::postgres::place::on_disk;
+use crate::postgres::settings::{self, REPLICATOR, conninfo};
+use crate::postgres::{Postgres, Upstream, audit};
+
+/// How far a clone is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What has come, in bytes.
+    pub done: u64,
+    /// What there is, as far as is known.
+    pub all: u64,
+}
+
+impl Postgres {
+    /// Copies another host's server here. What is here is taken away first, as soon as it is certain that the other one is
+    /// reached and is known by `system_id`. If it breaks off it can be asked for again.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`], [`Error::Running`], [`Error::Occupied`], [`Error::Silent`] when the other host is not reached, and
+    /// those of the disk and of the program.
+    pub async fn clone_of(
+        &self,
+        upstream: &Upstream,
+        system_id: &str,
+        progress: watch::Sender<Progress>,
+    ) -> Result<(), Error> {
+        match self.is_ready_to_work().await {
+            Ok(()) | Err(Error::Unfinished { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.is_of(upstream, system_id).await?;
+        let lost = match self.observe().await? {
+            Observation::Stopped(stopped) => Some((stopped.timeline, stopped.checkpoint)),
+            _ => None,
+        };
+        let (config, place, most) = (self.config.clone(), self.place.clone(), self.config.audit_segments_max);
+        on_disk("making room for a clone", self.config.limits.init_time_max, move || {
+            place.make()?;
+            if let Some((timeline, at)) = lost {
+                audit::keep(&place, &format!("clone-{timeline}-{at:016X}"), timeline, at, most)?;
+            }
+            place.begin(Unfinished::Clone)?;
+            place.write(&settings::password_file(&place.folder), &settings::passwords(&config))?;
+            place.wipe()
+        })
+        .await?;
+        let program = self
+            .program("pg_basebackup")
+            .arg(format!("--pgdata={}", self.place.data().display()))
+            .arg(format!("--dbname={}", conninfo(&self.config, upstream, "")))
+            .args(["--wal-method=stream", "--checkpoint=fast", "--progress", "--no-password"]);
+        let hear = move |line: &str| {
+            if let Some(now) = read(line) {
+                progress.send_replace(now);
+            }
+        };
+        program.run(String::new(), hear).await?;
+        let place = self.place.clone();
+        on_disk("finishing a clone", self.config.limits.disk_time_max, move || place.finish()).await
+    }
+
+    /// A connection to another host, and until when its first answer is waited for.
+    pub(super) async fn reach(&self, upstream: &Upstream) -> Result<(Link, Moment), Error> {
+        let limit = self.config.limits.answer_time_max;
+        let until = Moment::now().after(limit);
+        let mut settings = tokio_postgres::Config::new();
+        settings.host(&upstream.address).port(upstream.port).user(REPLICATOR).dbname("postgres");
+        // the driver signs in with it
+        settings.password(self.config.replication.reveal()).application_name(&self.config.host);
+        Ok((Link::connect(&settings, &self.tasks, limit).await?, until))
+    }
+
+    /// Whether the other host has the data that it is to have.
+    async fn is_of(&self, upstream: &Upstream, expected: &str) -> Result<(), Error> {
+        let (link, until) = self.reach(upstream).await?;
+        let text = "SELECT system_identifier FROM pg_control_system()";
+        let found = link.cell("say what it is", text, until.left()).await?;
+        if found == expected { Ok(()) } else { Err(Error::Foreign { found, expected: expected.to_owned() }) }
+    }
+}
+
+/// A line such as `23456/34567 kB (67%), 0/1 tablespace`.
+fn read(line: &str) -> Option<Progress> {
+    let (done, rest) = line.trim().split_once('/')?;
+    let (all, rest) = rest.split_once(' ')?;
+    let bytes = |text: &str| text.parse::<u64>().ok()?.checked_mul(1024);
+    rest.starts_with("kB").then_some(Progress { done: bytes(done)?, all: bytes(all)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_read_and_other_lines_are_not() {
+        let progress = Progress { done: 23_456 * 1024, all: 34_567 * 1024 };
+        assert_eq!(read("  23456/34567 kB (67%), 0/1 tablespace"), Some(progress));
+        assert_eq!(read("waiting for checkpoint"), None);
+    }
+}

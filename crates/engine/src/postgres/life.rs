@@ -1,0 +1,284 @@
+//! A server's life: looked at, started, stopped, fenced, and its death.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base::moment::Moment;
+use rustix::process::Signal;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::error::Error;
+use crate::inhabitant;
+use crate::observation::{Confirm, Observation, Running};
+use crate::postgres::link::Link;
+use crate::postgres::place::{on_disk, word};
+use crate::postgres::settings::{self, Door, State};
+use crate::postgres::{Postgres, Upstream, control, look};
+use crate::program::{Death, Process};
+
+/// How often it is looked whether everything is dead.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long a port may take to refuse.
+const REFUSAL_TIME_MAX: Duration = Duration::from_millis(200);
+
+/// How a fence went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fenced {
+    /// When the last process was gone, and the port refused.
+    pub at: Moment,
+    /// Whether that was before the deadline.
+    pub is_in_time: bool,
+}
+
+impl Postgres {
+    /// What the server is seen to be. One that does not answer is [`Observation::Silent`], after
+    /// [`answer_time_max`](super::Limits::answer_time_max).
+    ///
+    /// # Errors
+    /// When not even its files could be read.
+    pub async fn observe(&self) -> Result<Observation, Error> {
+        let Some(process) = self.alive() else { return self.files().await };
+        match self.ask(&process).await {
+            Ok(running) => Ok(Observation::Running(Box::new(running))),
+            Err(_) if !process.is_alive() => self.files().await,
+            Err(Error::Silent { why, is_starting }) => {
+                Ok(Observation::Silent { process: process.id, is_starting, why })
+            }
+            Err(error) => {
+                let why = base::error::chain(&error);
+                Ok(Observation::Silent { process: process.id, is_starting: false, why })
+            }
+        }
+    }
+
+    async fn ask(&self, process: &Process) -> Result<Running, Error> {
+        let limit = self.config.limits.answer_time_max;
+        let until = Moment::now().after(limit);
+        let mut place = self.look.lock().await;
+        let link = match place.take() {
+            Some((of, link)) if of == process.id => link,
+            _ => Link::open(self, limit).await?,
+        };
+        let tables = link.ask("say how it is", look::QUESTION, until.left()).await;
+        if !matches!(tables, Err(Error::Silent { .. })) {
+            *place = Some((process.id, link));
+        }
+        let tables = tables?;
+        let mut now = self.now();
+        let mut running = look::read(process.id, &tables, &mut now.heard, Moment::now())?;
+        let bound = now.bound.as_ref().filter(|(of, _)| *of == process.id);
+        running.confirm = bound.map(|(_, bound)| bound.clone());
+        Ok(running)
+    }
+
+    /// What its files say.
+    async fn files(&self) -> Result<Observation, Error> {
+        self.forget_the_dead();
+        if let Some(process) = inhabitant::of(&self.place.data()).first() {
+            let why = "processes that were not started here work in the data; fence them".to_owned();
+            return Ok(Observation::Silent { process: *process, is_starting: false, why });
+        }
+        let place = self.place.clone();
+        let limit = self.config.limits.disk_time_max;
+        let (unfinished, has_data) =
+            on_disk("looking at the data", limit, move || Ok((place.unfinished()?, place.has_data())))
+                .await?;
+        if let Some(what) = unfinished {
+            return Ok(Observation::Unfinished { what });
+        }
+        if !has_data {
+            return Ok(Observation::Absent);
+        }
+        Ok(Observation::Stopped(control::read(&self.control_data().await?)?))
+    }
+
+    pub(super) async fn control_data(&self) -> Result<String, Error> {
+        let limit = self.config.limits.disk_time_max;
+        let asked = self.program("pg_controldata").arg(self.place.data().display().to_string());
+        let slow = |_| Error::Slow { what: "reading the control data".to_owned(), limit };
+        Ok(timeout(limit, asked.run(String::new(), |_| {})).await.map_err(slow)??.output)
+    }
+
+    /// Starts it, as a replica of `upstream`, or of nobody. Gives back as soon as the process runs, which is before it answers.
+    /// A server that runs already is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Occupied`], [`Error::Unfinished`], [`Error::Uncompared`], and those of the disk and of the program.
+    pub async fn start(
+        &self,
+        upstream: Option<&Upstream>,
+        confirm: &Confirm,
+        door: Door,
+    ) -> Result<(), Error> {
+        if self.alive().is_some() {
+            return Ok(());
+        }
+        self.forget_the_dead();
+        self.is_ready_to_work().await?;
+        self.may_follow(upstream).await?;
+        let state = {
+            let mut now = self.now();
+            let generation = now.state.generation + 1;
+            now.state = State { generation, upstream: upstream.cloned(), confirm: confirm.clone(), door };
+            now.bound = None;
+            now.state.clone()
+        };
+        let (config, place) = (self.config.clone(), self.place.clone());
+        let limit = self.config.limits.disk_time_max;
+        let log = on_disk("writing the settings", limit, move || {
+            place.make()?;
+            write(&config, &place, &state)?;
+            // what ALTER SYSTEM left would be stronger than what we say
+            place.write(&place.data().join("postgresql.auto.conf"), "")?;
+            place.write(&place.data().join("standby.signal"), "")?;
+            place.log()
+        })
+        .await?;
+        let main = format!("config_file={}", self.config.folder.join("postgresql.conf").display());
+        let data = self.place.data().display().to_string();
+        let program = self.program("postgres").args(["-D", &data, "-c", &main]);
+        let process = program.start(log).await?;
+        self.now().process = Some(process);
+        Ok(())
+    }
+
+    /// Nobody works in the data, and they are whole.
+    pub(super) async fn is_ready_to_work(&self) -> Result<(), Error> {
+        if self.alive().is_some() {
+            return Err(Error::Running);
+        }
+        let processes = inhabitant::of(&self.place.data());
+        if !processes.is_empty() {
+            return Err(Error::Occupied { folder: self.place.data(), processes });
+        }
+        let place = self.place.clone();
+        let unfinished =
+            on_disk("looking at the data", self.config.limits.disk_time_max, move || place.unfinished());
+        match unfinished.await? {
+            Some(what) => Err(Error::Unfinished { what: word(what) }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes to the disk that the data lie on, and waits until that is there: a server may answer from memory while its disk
+    /// hangs.
+    ///
+    /// # Errors
+    /// [`Error::Slow`] and [`Error::Disk`]: what it still acknowledges is in no danger, but it will not get far.
+    pub async fn probe_disk(&self) -> Result<(), Error> {
+        let place = self.place.clone();
+        let probe = move || place.write(&place.folder.join("probe"), "");
+        on_disk("writing to the database's disk", self.config.limits.disk_time_max, probe).await
+    }
+
+    /// Waits for the death of the server that was started last; for ever, when none was, or when its death was seen by
+    /// [`Postgres::observe`] already.
+    pub async fn died(&self) -> Death {
+        let process = self.now().process.clone();
+        if let Some(mut process) = process
+            && let Ok(death) = process.death.wait_for(Option::is_some).await
+        {
+            return death.clone().expect("it was waited for");
+        }
+        std::future::pending().await
+    }
+
+    /// The end of what it wrote to its logs: why it died, or did not start.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn last_words(&self) -> Result<String, Error> {
+        let place = self.place.clone();
+        on_disk("reading the logs", self.config.limits.disk_time_max, move || place.last_words()).await
+    }
+
+    /// Stops it in order ("fast"): open transactions are rolled back, replicas that are connected are sent everything.
+    ///
+    /// # Errors
+    /// [`Error::Slow`] when it is still there at the deadline: fence it.
+    pub async fn stop(&self, deadline: Moment) -> Result<(), Error> {
+        let Some(process) = self.alive() else { return Ok(()) };
+        let limit = deadline.left();
+        process.signal(Signal::INT);
+        let slow = |_| Error::Slow { what: "stopping the database server".to_owned(), limit };
+        timeout(limit, process.ended()).await.map_err(slow)?;
+        // its children end with it, or a moment later
+        while !inhabitant::of(&self.place.data()).is_empty() {
+            if deadline.left().is_zero() {
+                return Err(slow_stop(limit));
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Makes certain that it acknowledges nothing more: SIGQUIT, and what is still there soon after is killed, whoever
+    /// started it. Goes on trying for a while after the deadline. Touches no disk.
+    ///
+    /// # Errors
+    /// [`Error::Alive`] when something can't be killed.
+    pub async fn fence(&self, deadline: Moment) -> Result<Fenced, Error> {
+        let limits = self.config.limits;
+        let begin = Moment::now();
+        // half of what is left is for those who don't listen
+        let quit_until = begin.after(limits.quit_time_max.min(deadline.left() / 2));
+        let give_up = deadline.max(begin).after(limits.kill_time_max);
+        let process = self.alive();
+        if let Some(process) = &process {
+            process.signal(Signal::QUIT);
+        }
+        loop {
+            let is_dead = process.as_ref().is_none_or(|process| !process.is_alive());
+            let others = inhabitant::of(&self.place.data());
+            if is_dead && others.is_empty() && self.port_refuses().await {
+                let at = Moment::now();
+                return Ok(Fenced { at, is_in_time: at <= deadline });
+            }
+            // whom nobody asked to go, and who did not
+            if process.is_none() || Moment::now() >= quit_until {
+                if let Some(process) = &process {
+                    process.signal(Signal::KILL);
+                }
+                inhabitant::kill(&self.place.data());
+            }
+            if Moment::now() > give_up {
+                return Err(Error::Alive { processes: others });
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Whether nobody listens any more.
+    async fn port_refuses(&self) -> bool {
+        let listens = self.config.listen.first().map_or("*", String::as_str);
+        let host = if matches!(listens, "*" | "0.0.0.0" | "::") { "127.0.0.1" } else { listens };
+        let Ok(address) = format!("{host}:{}", self.config.port).parse::<SocketAddr>() else { return true };
+        !matches!(timeout(REFUSAL_TIME_MAX, TcpStream::connect(address)).await, Ok(Ok(_)) | Err(_))
+    }
+
+    fn forget_the_dead(&self) {
+        let mut now = self.now();
+        if now.process.as_ref().is_some_and(|process| !process.is_alive()) {
+            now.process = None;
+            now.bound = None;
+        }
+    }
+}
+
+fn slow_stop(limit: Duration) -> Error {
+    Error::Slow { what: "stopping the database server".to_owned(), limit }
+}
+
+/// Writes the settings' files.
+pub(super) fn write(
+    config: &crate::postgres::Config,
+    place: &crate::postgres::place::Place,
+    state: &State,
+) -> Result<(), Error> {
+    let path = |name: &str| place.folder.join(name);
+    place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
+    place.write(&path("pg_ident.conf"), &settings::ident(&place.account.name))?;
+    place.write(&path("pg_hba.conf"), &settings::hba(config, state.door))?;
+    place.write(&path("postgresql.conf"), &settings::main(config, state))
+}

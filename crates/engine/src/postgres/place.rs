@@ -1,0 +1,203 @@
+//! The server's folder: what lies where, and writing small files into it, whole or not at all.
+//!
+//! A disk may hang. Whatever touches it is done by a thread that can be left alone, and is waited for with a limit.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::account::Account;
+use crate::error::Error;
+use crate::observation::Unfinished;
+use crate::program::SAID_BYTES_MAX;
+
+/// A log that is longer when the server starts is put aside, in place of the one before.
+const LOG_BYTES_MAX: u64 = 16 << 20;
+/// What says that the data were made a primary's here, and were not compared with another's since.
+const LED: &str = "led";
+/// What says that a work began whose half is of no use.
+const MARK: &str = "unfinished";
+
+/// The server's folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+    pub(crate) account: Account,
+}
+
+impl Place {
+    /// Where the data lie.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Where the socket lies.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join("run")
+    }
+
+    /// Where lost history is kept.
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.folder.join("audit")
+    }
+
+    /// Makes the folders that are missing.
+    pub(crate) fn make(&self) -> Result<(), Error> {
+        for folder in [self.folder.clone(), self.socket(), self.folder.join("log"), self.audit()] {
+            if !folder.is_dir() {
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+                made.map_err(Error::disk(&folder))?;
+                self.account.own(&folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a file that only the server's user may read.
+    pub(crate) fn write(&self, path: &Path, text: &str) -> Result<(), Error> {
+        let new = path.with_extension("new");
+        let written = || {
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        written().map_err(Error::disk(&new))?;
+        self.account.own(&new)?;
+        fs::rename(&new, path).map_err(Error::disk(path))?;
+        sync_folder(path.parent().unwrap_or(&self.folder))
+    }
+
+    /// Whether there are data.
+    pub(crate) fn has_data(&self) -> bool {
+        self.data().join("global/pg_control").exists()
+    }
+
+    /// Takes the data away.
+    pub(crate) fn wipe(&self) -> Result<(), Error> {
+        gone(fs::remove_dir_all(self.data())).map_err(Error::disk(&self.data()))?;
+        self.fit()?;
+        sync_folder(&self.folder)
+    }
+
+    /// A work whose half is of no use begins.
+    pub(crate) fn begin(&self, what: Unfinished) -> Result<(), Error> {
+        self.write(&self.folder.join(MARK), word(what))
+    }
+
+    /// It has ended well.
+    pub(crate) fn finish(&self) -> Result<(), Error> {
+        let mark = self.folder.join(MARK);
+        gone(fs::remove_file(&mark)).map_err(Error::disk(&mark))?;
+        sync_folder(&self.folder)
+    }
+
+    /// The work that began and did not end.
+    pub(crate) fn unfinished(&self) -> Result<Option<Unfinished>, Error> {
+        let mark = self.folder.join(MARK);
+        let text = match fs::read_to_string(&mark) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::disk(&mark)(error)),
+        };
+        // one that is not understood is the worst of them
+        let all = [Unfinished::Init, Unfinished::Clone, Unfinished::Rewind];
+        Ok(Some(all.into_iter().find(|what| word(*what) == text).unwrap_or(Unfinished::Clone)))
+    }
+
+    /// The data are about to be a primary's; `token` is what that reign will be known by.
+    pub(crate) fn lead(&self, token: &str) -> Result<(), Error> {
+        let before = self.reigns()?;
+        self.write(&self.folder.join(LED), &(before.join("\n") + "\n" + token))
+    }
+
+    /// They were found to fit to another's, or are a primary's no more.
+    pub(crate) fn fit(&self) -> Result<(), Error> {
+        let mark = self.folder.join(LED);
+        gone(fs::remove_file(&mark)).map_err(Error::disk(&mark))?;
+        sync_folder(&self.folder)
+    }
+
+    /// What the reigns of these data are known by, since they were compared last; the newest is the last.
+    pub(crate) fn reigns(&self) -> Result<Vec<String>, Error> {
+        let mark = self.folder.join(LED);
+        match fs::read_to_string(&mark) {
+            Ok(text) => Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(Error::disk(&mark)(error)),
+        }
+    }
+
+    /// The end of what was written to the logs lately: to its own, and to what it writes to before that is open.
+    pub(crate) fn last_words(&self) -> Result<String, Error> {
+        let folder = self.folder.join("log");
+        let entries = fs::read_dir(&folder).map_err(Error::disk(&folder))?.flatten();
+        let mut logs: Vec<_> = entries
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        logs.sort();
+        let newest = logs.iter().skip(logs.len().saturating_sub(2));
+        let words: Result<Vec<String>, Error> = newest.map(|(_, path)| end_of(path)).collect();
+        Ok(words?.join("\n"))
+    }
+
+    /// Where the server writes before its own log is open, and its last words.
+    pub(crate) fn log(&self) -> Result<File, Error> {
+        let path = self.folder.join("log/postmaster.log");
+        if fs::metadata(&path).is_ok_and(|file| file.len() > LOG_BYTES_MAX) {
+            fs::rename(&path, path.with_extension("old")).map_err(Error::disk(&path))?;
+        }
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        let file = file.map_err(Error::disk(&path))?;
+        self.account.own(&path)?;
+        Ok(file)
+    }
+}
+
+/// How a work is called.
+pub(crate) fn word(what: Unfinished) -> &'static str {
+    match what {
+        Unfinished::Init => "init",
+        Unfinished::Clone => "clone",
+        Unfinished::Rewind => "rewind",
+    }
+}
+
+/// Does something to the disk, within a limit. What hangs is left alone.
+pub(crate) async fn on_disk<T: Send + 'static>(
+    what: &'static str,
+    limit: Duration,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let slow = || Error::Slow { what: what.to_owned(), limit };
+    match tokio::time::timeout(limit, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(done)) => done,
+        // it was given up by a runtime that ends
+        Ok(Err(_)) | Err(_) => Err(slow()),
+    }
+}
+
+fn end_of(path: &Path) -> Result<String, Error> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let begin = file.metadata()?.len().saturating_sub(SAID_BYTES_MAX as u64);
+        file.seek(SeekFrom::Start(begin))?;
+        let mut bytes = Vec::new();
+        file.take(SAID_BYTES_MAX as u64).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    };
+    read().map_err(Error::disk(path))
+}
+
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::disk(folder))
+}

@@ -1,0 +1,110 @@
+//! Nobody is primary: who has every acknowledged write becomes it, the best one first.
+
+use std::cmp::Reverse;
+
+use super::decide::{Decision, act, wait};
+use super::name::Host;
+use super::policy::Policy;
+use super::reign::ascend;
+use super::step::{Right, Step};
+use super::view::{Lease, Own, Replica, Stopped, Store, Sync, View, Wish};
+
+/// The leader key is free.
+pub(super) fn rule(view: &View, policy: &Policy) -> Option<Decision> {
+    let store = view.store.as_ref().filter(|store| store.leader.is_none())?;
+    let sync = store.sync.as_ref()?;
+    if view.is_leaving {
+        return Some(wait("does not take over: this keeper is told to stop"));
+    }
+    Some(match &view.own {
+        Own::Absent => wait("waits for a primary to copy from"),
+        Own::Stopped(stopped) => rise(stopped, policy),
+        Own::Hung { lasting } if *lasting >= policy.patience.hung => {
+            act([Step::Fence], "stops the database: it has been silent for too long")
+        }
+        Own::Hung { .. } => wait("waits for the database to answer"),
+        Own::Primary(_) => act([Step::Fence], "stops the database: it takes writes and nobody leads"),
+        Own::Replica(replica) => stand(view, policy, store, sync, replica),
+    })
+}
+
+/// A stopped database comes up as a replica of nobody, so that it is ready for what comes.
+pub(super) fn rise(stopped: &Stopped, policy: &Policy) -> Decision {
+    if stopped.lasting < policy.patience.backoff(stopped.failures) {
+        return wait("waits before the database is started again: it has died soon after its last starts");
+    }
+    act([Step::Start], "starts the database as a replica of nobody")
+}
+
+/// A replica stands for the vacancy.
+fn stand(view: &View, policy: &Policy, store: &Store, sync: &Sync, replica: &Replica) -> Decision {
+    let is_accepted = view.wish == Some(Wish::AcceptLoss { of: sync.epoch });
+    if let Some(why) = hindrance(view, sync, replica).filter(|_| !is_accepted) {
+        return wait(format!("does not take over: {why}"));
+    }
+    if view.lease == Lease::Doubted {
+        return wait("does not take over: it has no lease that is certain");
+    }
+    if let Some(better) = better(view, policy, store, sync, replica).filter(|_| !is_accepted) {
+        return wait(format!("leaves the vacancy to {better} for a moment"));
+    }
+    let epoch = sync.epoch + 1;
+    let (right, reason) = match is_accepted {
+        true => {
+            (Right::AcceptedLoss, format!("takes over as epoch {epoch}: a person accepted what may be lost"))
+        }
+        false => {
+            (Right::Eligible, format!("takes over as epoch {epoch}: nobody leads and it has every write"))
+        }
+    };
+    let mut steps = vec![Step::Acquire { epoch, right }];
+    steps.extend(ascend(view, policy, epoch));
+    act(steps, reason)
+}
+
+/// Why this host must not become primary.
+fn hindrance(view: &View, sync: &Sync, replica: &Replica) -> Option<String> {
+    if !sync.eligible.contains(&view.me) {
+        let others: Vec<&str> = sync.eligible.iter().map(Host::as_str).collect();
+        let others = others.join(" or ");
+        return Some(format!(
+            "it may lack writes of epoch {}, which {others} has; if {others} never returns: `ondol takeover --accept-loss`",
+            sync.epoch
+        ));
+    }
+    if replica.place.position < sync.position {
+        let (at, needed) = (replica.place.position, sync.position);
+        return Some(format!("its log ends at {at}, and everything up to {needed} was acknowledged"));
+    }
+    replica.unfit.clone()
+}
+
+/// The order of candidates: whom a person named, then those that have not just lost a primary, the lost one's site first,
+/// then who has come furthest, then the first by name.
+fn rank(host: &Host, received: u64, policy: &Policy, store: &Store, sync: &Sync) -> impl Ord + use<> {
+    let is_named = store.handover.as_ref().is_some_and(|handover| handover.to.as_ref() == Some(host));
+    let is_near = policy.is_same_site(host, &sync.primary);
+    (!is_named, *host == sync.primary, !is_near, Reverse(received), host.clone())
+}
+
+/// A better candidate that is there, while there is time to leave it the vacancy.
+fn better<'a>(
+    view: &View,
+    policy: &Policy,
+    store: &'a Store,
+    sync: &Sync,
+    replica: &Replica,
+) -> Option<&'a Host> {
+    if store.leaderless_for >= policy.patience.defer {
+        return None;
+    }
+    let mine = rank(&view.me, replica.place.position, policy, store, sync);
+    let others = store.members.iter().filter(|(host, member)| {
+        **host != view.me && member.is_healthy && member.is_replica && sync.eligible.contains(*host)
+    });
+    others
+        .map(|(host, member)| (rank(host, member.received, policy, store, sync), host))
+        .filter(|(rank, _)| *rank < mine)
+        .min_by(|(one, _), (other, _)| one.cmp(other))
+        .map(|(_, host)| host)
+}

@@ -1,0 +1,37 @@
+//! Whether the database's disk takes writes: asked now and then, beside everything else, because what hangs on a disk can't be
+//! seen by asking the database (it answers out of memory for a long time).
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use engine::postgres::Postgres;
+use tokio::time::sleep;
+
+use crate::config::Limits;
+
+/// The disk of this host's database.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    database: Arc<Postgres>,
+    fault: RefCell<Option<String>>,
+}
+
+impl Disk {
+    pub(crate) fn new(database: Arc<Postgres>) -> Disk {
+        Disk { database, fault: RefCell::new(None) }
+    }
+
+    /// What was wrong with it when it was last written to.
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.fault.borrow().clone()
+    }
+
+    /// Writes to it, now and then: run this beside everything else.
+    pub(crate) async fn watch(&self, limits: Limits) {
+        loop {
+            sleep(limits.disk_every).await;
+            let fault = self.database.probe_disk().await.err();
+            *self.fault.borrow_mut() = fault.map(|error| base::error::chain(&error));
+        }
+    }
+}

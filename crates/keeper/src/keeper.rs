@@ -1,0 +1,337 @@
+//! The rounds: look, decide, act step by step, publish.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::moment::Moment;
+use cluster::layout;
+use engine::postgres::Postgres;
+use engine::{Observation, Role};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::agree::Agreement;
+use crate::config::Config;
+use crate::core::decide::{Decision, decide};
+use crate::core::exposure::Exposure;
+use crate::core::name::Epoch;
+use crate::core::view::{Lease as Standing, Own, View, Wish};
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::herald::Herald;
+use crate::judge::Courthouse;
+use crate::lease::Lease;
+use crate::memory::{Memory, Topic};
+use crate::report::{Report, State};
+use crate::sight;
+
+/// Everything that a round needs.
+pub(crate) struct Keeper {
+    pub(crate) config: Arc<Config>,
+    pub(crate) database: Arc<Postgres>,
+    pub(crate) agreement: Agreement,
+    pub(crate) lease: Rc<Lease>,
+    pub(crate) herald: Rc<Herald>,
+    pub(crate) courthouse: Rc<Courthouse>,
+    pub(crate) disk: Rc<Disk>,
+    pub(crate) memory: Memory,
+    pub(crate) report: watch::Sender<Report>,
+    pub(crate) wish: watch::Receiver<Option<Wish>>,
+    pub(crate) incarnation: String,
+    pub(crate) is_leaving: bool,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) checkpoint: Option<(Epoch, JoinHandle<Result<(), engine::Error>>)>,
+    pub(crate) slots_at: Option<Moment>,
+    pub(crate) last: Option<Decision>,
+}
+
+/// What was seen in one round.
+pub(crate) struct Seen {
+    /// As rules see it.
+    pub(crate) view: View,
+    /// As the store said it.
+    pub(crate) read: Option<cluster::View>,
+    /// As the database's hands said it.
+    pub(crate) observed: Observation,
+}
+
+impl Seen {
+    pub(crate) fn timeline(&self) -> u32 {
+        self.view.own.place().map_or(0, |place| place.timeline)
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.view.own.place().map_or(0, |place| place.position)
+    }
+}
+
+impl Keeper {
+    /// Round after round, until it is told to stop and has given everything away.
+    pub(crate) async fn rounds(&mut self, stop: &CancellationToken, wake: &Notify) -> Result<(), Error> {
+        let mut leave_at = None;
+        loop {
+            if stop.is_cancelled() && leave_at.is_none() {
+                self.is_leaving = true;
+                leave_at = Some(Moment::now().after(self.config.limits.leave_time_max));
+            }
+            let lease = self.lease.clone();
+            let rest = tokio::select! {
+                biased;
+                () = lease.lapsed() => self.lapse().await,
+                rest = self.turn() => rest?,
+            };
+            let has_left = self.is_leaving && self.memory.reign.is_none() && !self.lease.leads();
+            if has_left || leave_at.is_some_and(|at| at.left().is_zero()) {
+                return Ok(());
+            }
+            if let Some(rest) = rest {
+                self.rest(rest, stop, wake).await;
+            }
+        }
+    }
+
+    /// Waits for something to happen.
+    async fn rest(&mut self, rest: Duration, stop: &CancellationToken, wake: &Notify) {
+        let is_leaving = self.is_leaving;
+        let lease = self.lease.clone();
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            () = wake.notified() => {}
+            () = lease.changed.notified() => {}
+            () = lease.lapsed() => {}
+            _ = self.database.died() => {}
+            Ok(()) = self.wish.changed() => {}
+            () = stop.cancelled(), if !is_leaving => {}
+        }
+    }
+
+    /// The deadline has passed while the database may be a primary: what follows from that alone is done now.
+    async fn lapse(&mut self) -> Option<Duration> {
+        let view = View {
+            me: self.config.host.clone(),
+            lease: Standing::Doubted,
+            reign: self.memory.reign,
+            store: None,
+            own: Own::Hung { lasting: Duration::ZERO },
+            wish: None,
+            is_leaving: self.is_leaving,
+        };
+        let decision = decide(&view, &self.config.policy);
+        tracing::warn!(rule = decision.rule, "{}", decision.reason);
+        self.report.send_modify(|report| report.sentence.clone_from(&decision.reason));
+        if let Err(error) = self.fence().await {
+            tracing::error!("the database is not killed yet: {}", base::error::chain(&error));
+        }
+        Some(self.config.limits.failure_rest)
+    }
+
+    /// One round; how long to rest after it, if at all. Only the end that a test asks for is an error.
+    async fn turn(&mut self) -> Result<Option<Duration>, Error> {
+        let limits = self.config.limits;
+        let seen = self.look().await;
+        let decision = decide(&seen.view, &self.config.policy);
+        self.publish(&seen, &decision);
+        let is_news = self.last.as_ref() != Some(&decision);
+        for step in &decision.steps {
+            if let Err(error) = self.act(step, &seen).await {
+                let told = format!("{:?}: {}", step.kind(), base::error::chain(&error));
+                tracing::warn!("a step failed: {told}");
+                self.report.send_modify(|report| report.failure = Some(told));
+                self.last = None;
+                return Ok(Some(limits.failure_rest));
+            }
+            if self.config.dies_after == Some(step.kind()) {
+                return Err(Error::Died);
+            }
+        }
+        self.report.send_modify(|report| report.failure = None);
+        let has_acted = !decision.steps.is_empty();
+        self.last = Some(decision);
+        if has_acted && is_news {
+            return Ok(None);
+        }
+        self.keep_slots(&seen).await;
+        // while things are on their way, they are looked at more often
+        let is_moving = matches!(seen.view.own, Own::Hung { lasting } if lasting.is_zero())
+            || seen.view.store.as_ref().is_some_and(|store| store.leader.is_none());
+        Ok(Some(if is_moving { limits.renew_again_after } else { limits.look_every }))
+    }
+
+    /// Looks at the store and at the database, both at once.
+    async fn look(&mut self) -> Seen {
+        self.end_checkpoint().await;
+        let layout = &self.agreement.layout;
+        let asked_at = Moment::now();
+        let (read, observed) =
+            tokio::join!(self.agreement.cluster.range(layout.prefix()), self.database.observe());
+        let read = match read {
+            Ok(snapshot) => Some(cluster::View::read(layout, snapshot, asked_at)),
+            Err(error) => {
+                tracing::debug!("the store does not answer: {}", base::error::chain(&error));
+                None
+            }
+        };
+        let observed = observed.unwrap_or_else(|error| Observation::Silent {
+            process: 0,
+            is_starting: false,
+            why: base::error::chain(&error),
+        });
+        let (now, memory) = (Moment::now(), &mut self.memory);
+        let lease = self.lease.id();
+        let epoch = read.as_ref().and_then(|read| read.leader.as_ref()).map(|leader| leader.what.epoch);
+        let own = sight::own(&self.config, &observed, epoch, memory, now);
+        // a primary that can't write is as good as one that is silent
+        let ailing = memory.lasting(Topic::Disk, u8::from(self.disk.fault().is_some()), now);
+        let own = match own {
+            Own::Primary(_) if self.disk.fault().is_some() => Own::Hung { lasting: ailing },
+            own => own,
+        };
+        let mut store = read.as_ref().map(|read| sight::store(read, lease, memory, now));
+        if let Some(store) = &mut store {
+            let leads = store.leader.as_ref().is_some_and(|leader| leader.is_mine);
+            self.lease.set_leads(leads);
+            store.judge = self.courthouse.seen();
+        }
+        if let Err(error) = self.lease.set_at_stake(self.memory.reign.is_some()) {
+            tracing::warn!("no guard: {}", base::error::chain(&error));
+        }
+        let asked = read.as_ref().and_then(|read| sight::wish(&self.config.host, read));
+        let wish = asked.or_else(|| self.wish.borrow_and_update().clone());
+        let view = View {
+            me: self.config.host.clone(),
+            lease: self.lease.standing(),
+            reign: self.memory.reign,
+            store,
+            own,
+            wish,
+            is_leaving: self.is_leaving,
+        };
+        let seen = Seen { view, read, observed };
+        self.remember(&seen, now).await;
+        seen
+    }
+
+    /// What a look shows that is to be remembered.
+    async fn remember(&mut self, seen: &Seen, now: Moment) {
+        let Observation::Running(running) = &seen.observed else { return };
+        if running.role == Role::Primary {
+            self.memory.track.mark(now.since_start(), running.received, running.commits);
+            return;
+        }
+        let Some(leader) = seen.view.store.as_ref().and_then(|store| store.leader.as_ref()) else { return };
+        let follows = self.memory.upstream.as_ref() == Some(&leader.host) && !leader.is_mine;
+        if follows
+            && sight::is_streaming(&self.config, running)
+            && let Err(error) = self.set_lineage(leader.epoch).await
+        {
+            tracing::warn!("not remembered: {}", base::error::chain(&error));
+        }
+    }
+
+    /// Keeps the log for the others, as far as they have come.
+    async fn keep_slots(&mut self, seen: &Seen) {
+        let (Observation::Running(_), Some(read)) = (&seen.observed, &seen.read) else { return };
+        let every = self.config.limits.slots_every;
+        let now = Moment::now();
+        if self.slots_at.is_some_and(|at| now.since(at) < every) {
+            return;
+        }
+        self.slots_at = Some(now);
+        let others = self.config.policy.sites.keys().filter(|host| **host != self.config.host);
+        let kept = others.map(|host| {
+            let member = read.members.get(host.as_str());
+            (host.as_str().to_owned(), member.map(|member| member.what.received.offset).filter(|at| *at > 0))
+        });
+        if let Err(error) = self.database.keep_slots(&kept.collect()).await {
+            tracing::debug!("the log is not kept anew: {}", base::error::chain(&error));
+        }
+    }
+
+    /// Tells the others how this host is, and everybody here how things are.
+    fn publish(&self, seen: &Seen, decision: &Decision) {
+        if self.last.as_ref().map(|last| &last.reason) != Some(&decision.reason) {
+            tracing::info!(rule = decision.rule, "{}", decision.reason);
+        }
+        self.herald.tell(self.member(seen));
+        let store = seen.view.store.as_ref();
+        self.report.send_modify(|report| {
+            report.sentence.clone_from(&decision.reason);
+            report.rule = decision.rule;
+            report.state = state(&seen.view.own);
+            report.lease_left = self.lease.left();
+            report.work = None;
+            report.exposure = self.exposure(seen);
+            report.acks = match &seen.view.own {
+                Own::Primary(primary) => Some(primary.acks.clone()),
+                _ => None,
+            };
+            if let Observation::Running(running) = &seen.observed {
+                report.troubles = running.troubles.iter().cloned().chain(self.disk.fault()).collect();
+            }
+            if let Some(store) = store {
+                report.leader = store.leader.as_ref().map(|leader| (leader.host.clone(), leader.epoch));
+                report.eligible = store.sync.as_ref().map(|sync| sync.eligible.clone()).unwrap_or_default();
+                report.members.clone_from(&store.members);
+                report.handover.clone_from(&store.handover);
+            }
+        });
+    }
+
+    /// What the loss of this site would cost: nothing while somebody elsewhere has everything that was acknowledged.
+    fn exposure(&self, seen: &Seen) -> Option<Exposure> {
+        let Own::Primary(primary) = &seen.view.own else { return None };
+        let (me, policy) = (&self.config.host, &self.config.policy);
+        let sync = seen.view.store.as_ref().and_then(|store| store.sync.as_ref())?;
+        if sync.eligible.iter().any(|host| !policy.is_same_site(me, host)) {
+            return Some(Exposure::default());
+        }
+        let elsewhere = primary.peers.iter().filter(|(host, _)| !policy.is_same_site(me, host));
+        let flushed = elsewhere.map(|(_, peer)| peer.flushed).max().unwrap_or(0);
+        Some(self.memory.track.exposure(Moment::now().since_start(), flushed))
+    }
+
+    fn member(&self, seen: &Seen) -> layout::Member {
+        let at = |offset| layout::Position { timeline: seen.timeline(), offset };
+        let site = self.config.policy.sites.get(&self.config.host);
+        let member = layout::Member {
+            address: self.agreement.address.clone(),
+            site: site.map(|site| site.as_str().to_owned()).unwrap_or_default(),
+            role: layout::Role::Stopped,
+            received: at(seen.position()),
+            replayed: at(0),
+            is_healthy: false,
+            troubles: Vec::new(),
+            version: String::new(),
+            system_id: seen
+                .view
+                .own
+                .place()
+                .map(|place| place.system.as_str().to_owned())
+                .unwrap_or_default(),
+            work: None,
+            incarnation: self.incarnation.clone(),
+        };
+        let Observation::Running(running) = &seen.observed else { return member };
+        let role = match running.role {
+            Role::Primary => layout::Role::Primary,
+            Role::Replica => layout::Role::Replica,
+        };
+        let version = running.version.clone();
+        let troubles = running.troubles.iter().cloned().chain(self.disk.fault()).collect();
+        let is_healthy = self.disk.fault().is_none();
+        layout::Member { role, replayed: at(running.replayed), is_healthy, troubles, version, ..member }
+    }
+}
+
+fn state(own: &Own) -> State {
+    match own {
+        Own::Absent => State::Absent,
+        Own::Stopped(_) => State::Stopped,
+        Own::Hung { .. } => State::Unknown,
+        Own::Replica(_) => State::Replica,
+        Own::Primary(_) => State::Primary,
+    }
+}

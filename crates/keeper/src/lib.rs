@@ -1,0 +1,34 @@
+//! Who is primary: this host's keeper observes, decides, acts, and publishes what it knows.
+//!
+//! Map, in reading order: `core` (the decision, pure), `config`, `service` (the doors: run, handle), `keeper` (the rounds:
+//! look, decide, act), `sight` (what was seen, as rules see it), `memory` (since when things are so), `act` (the database's
+//! steps), `agree` (the store's), `lease` (kept beside, with its deadline), `sentry` (who kills at that deadline when this keeper can't),
+//! `herald` (what this host says of itself),
+//! `disk` (whether it takes writes), `judge` (where the store's leader is), `lineage` (which reign the data belong to), `report`, `error`.
+//! To add a step: a variant of `core::step::Step`, its doing in `act` or `agree`, the rule that asks for it, and what it
+//! does in the model (`tests/model/shell.rs`).
+//!
+//! Invariant: every change of who leads and of who has everything is one compared transaction.
+//! Invariant: a database starts as a replica; only a won epoch with time left on its lease makes it primary.
+
+mod act;
+mod agree;
+mod config;
+pub mod core;
+mod disk;
+mod error;
+mod herald;
+mod judge;
+mod keeper;
+mod lease;
+mod lineage;
+mod memory;
+mod report;
+mod sentry;
+mod service;
+mod sight;
+
+pub use config::{Address, Config, GuardProgram, Limits};
+pub use error::Error;
+pub use report::{Report, State};
+pub use service::{Handle, Means, Service};

@@ -1,0 +1,180 @@
+//! What was read and observed, as the view that rules decide on.
+//!
+//! Invariant: nothing is decided here; what is not known is left out or said to be unknown.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use base::moment::Moment;
+use cluster::layout;
+use engine::{Confirm, End, Observation, Role, Running};
+
+use crate::config::Config;
+use crate::core::name::{Epoch, Host, System};
+use crate::core::view::{
+    Acks, Handover, Leader, Member, Own, Peer, Place, Primary, Reign, Replica, Stopped, Store, Sync, Wish,
+};
+use crate::memory::{Memory, Topic};
+
+/// What the store said. `lease` is the one that this keeper has now.
+pub(crate) fn store(read: &cluster::View, lease: Option<i64>, memory: &mut Memory, now: Moment) -> Store {
+    let leader = read.leader.as_ref().map(|leader| Leader {
+        host: Host::new(&leader.what.host),
+        epoch: leader.what.epoch,
+        is_mine: lease.is_some_and(|lease| lease == leader.lease),
+    });
+    Store {
+        system: read.config.as_ref().map(|config| System::new(&config.what.system_id)),
+        leaderless_for: memory.lasting(Topic::Leader, u8::from(leader.is_none()), now),
+        leader,
+        sync: read.sync.as_ref().map(|sync| self::sync(&sync.what)),
+        members: read.members.iter().map(|(host, it)| (Host::new(host), member(&it.what))).collect(),
+        reigns: read.history.iter().map(|(epoch, history)| (*epoch, reign(history))).collect(),
+        handover: read
+            .handover
+            .as_ref()
+            .map(|asked| Handover { to: asked.what.to.as_deref().map(Host::new) }),
+        judge: None,
+    }
+}
+
+/// What a person accepted, in the store, for this host.
+pub(crate) fn wish(me: &Host, read: &cluster::View) -> Option<Wish> {
+    let accept = &read.accept.as_ref()?.what;
+    (accept.host == me.as_str()).then_some(Wish::AcceptLoss { of: accept.of })
+}
+
+fn sync(sync: &layout::Sync) -> Sync {
+    Sync {
+        epoch: sync.epoch,
+        primary: Host::new(&sync.primary),
+        eligible: sync.eligible.iter().map(|host| Host::new(host)).collect(),
+        position: sync.position.offset,
+    }
+}
+
+fn member(member: &layout::Member) -> Member {
+    Member {
+        is_healthy: member.is_healthy,
+        is_replica: member.role == layout::Role::Replica,
+        received: member.received.offset,
+    }
+}
+
+fn reign(history: &layout::History) -> Reign {
+    Reign {
+        host: Host::new(&history.host),
+        timeline: history.position.timeline,
+        position: history.position.offset,
+        is_rewindable: history.is_written_down,
+    }
+}
+
+/// The database of this host. `epoch` is that of the present leader.
+pub(crate) fn own(
+    config: &Config,
+    observed: &Observation,
+    epoch: Option<Epoch>,
+    memory: &mut Memory,
+    now: Moment,
+) -> Own {
+    let lasting = memory.lasting(Topic::Own, form(observed), now);
+    match observed {
+        Observation::Absent | Observation::Unfinished { .. } => Own::Absent,
+        // it says itself that it is on its way: killing it would only begin it anew
+        Observation::Silent { is_starting: true, .. } => Own::Hung { lasting: Duration::ZERO },
+        Observation::Silent { .. } => Own::Hung { lasting },
+        Observation::Stopped(stopped) => {
+            let failures = memory.has_died(config.limits.start_proven_after, now);
+            let is_clean = stopped.end == End::Primary;
+            // a replica has everything once it has come beyond the last checkpoint of an orderly stop
+            let position = if is_clean { stopped.checkpoint + 1 } else { stopped.reached };
+            // a copy that was a primary when it ended may have a log of its own
+            memory.is_former |= matches!(stopped.end, End::Primary | End::CrashedPrimary);
+            let place = place(memory, epoch, &stopped.system_id, stopped.timeline, position);
+            Own::Stopped(Stopped { place, is_clean, lasting, failures })
+        }
+        Observation::Running(running) => {
+            let place = place(memory, epoch, &running.system_id, running.timeline, running.received);
+            match running.role {
+                Role::Replica => Own::Replica(replica(config, running, place, memory, now)),
+                Role::Primary => Own::Primary(primary(config, running, place, memory, now)),
+            }
+        }
+    }
+}
+
+/// What sort of thing it is, to see whether it changes.
+fn form(observed: &Observation) -> u8 {
+    match observed {
+        Observation::Absent | Observation::Unfinished { .. } => 0,
+        Observation::Stopped(_) => 1,
+        Observation::Silent { .. } => 2,
+        Observation::Running(running) => 3 + u8::from(running.role == Role::Primary),
+    }
+}
+
+fn place(memory: &Memory, leader: Option<Epoch>, system: &str, timeline: u32, position: u64) -> Place {
+    Place {
+        system: System::new(system),
+        timeline,
+        position,
+        epoch: memory.lineage,
+        is_former: memory.is_former,
+        has_failed_rewind: leader.is_some() && memory.failed_rewind == leader,
+    }
+}
+
+fn replica(config: &Config, running: &Running, place: Place, memory: &mut Memory, now: Moment) -> Replica {
+    let is_streaming = is_streaming(config, running);
+    Replica {
+        place,
+        upstream: memory.upstream.clone(),
+        is_streaming,
+        lasting: memory.lasting(Topic::Stream, u8::from(is_streaming), now),
+        unfit: None,
+    }
+}
+
+/// Whether a replica receives.
+pub(crate) fn is_streaming(config: &Config, running: &Running) -> bool {
+    let silence_max = config.limits.stream_silence_max;
+    running.stream.as_ref().is_some_and(|stream| stream.is_streaming && stream.silence < silence_max)
+}
+
+fn primary(config: &Config, running: &Running, place: Place, memory: &mut Memory, now: Moment) -> Primary {
+    let others = config.policy.sites.keys().filter(|host| **host != config.host);
+    let peers = others.map(|host| {
+        let follower = running.followers.iter().find(|follower| follower.host == host.as_str());
+        let heard = follower.filter(|it| it.is_streaming && it.silence < config.limits.stream_silence_max);
+        let is_streaming = heard.is_some();
+        let lasting = memory.lasting(Topic::Peer(host.clone()), u8::from(is_streaming), now);
+        (host.clone(), Peer { is_streaming, lasting, flushed: follower.map_or(0, |it| it.flushed) })
+    });
+    let peers: BTreeMap<Host, Peer> = peers.collect();
+    Primary {
+        place,
+        acks: running.confirm.as_ref().map_or_else(|| memory.acks.clone(), |bound| acks(&bound.confirm)),
+        bound: running.confirm.as_ref().map(|bound| bound.from),
+        peers,
+        is_checkpointed: memory.checkpointed.is_some() && memory.checkpointed == memory.reign,
+    }
+}
+
+fn acks(confirm: &Confirm) -> Acks {
+    match confirm {
+        Confirm::Here => Acks::Alone,
+        Confirm::Hosts(hosts) => Acks::With(hosts.iter().map(|host| Host::new(host)).collect()),
+        Confirm::Nobody => Acks::Blocked,
+    }
+}
+
+/// The same in the database's words.
+pub(crate) fn confirm(acks: &Acks) -> Confirm {
+    let names = |hosts: &BTreeSet<Host>| hosts.iter().map(|host| host.as_str().to_owned()).collect();
+    match acks {
+        Acks::Alone => Confirm::Here,
+        Acks::With(hosts) => Confirm::Hosts(names(hosts)),
+        Acks::Blocked => Confirm::Nobody,
+    }
+}

@@ -1,0 +1,369 @@
+//! What a keeper sees in the model's world, and what its steps do there. Planted mistakes are made here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use keeper::core::decide::decide;
+use keeper::core::name::{Host, Site, System};
+use keeper::core::policy::{Confirm, Patience, Policy, Without};
+use keeper::core::step::{Right, Step};
+use keeper::core::view::{
+    Acks as Waits, Handover, Leader, Lease, Member, Own, Peer, Place, Primary, Reign as Past, Replica,
+    Stopped, Store, Sync as Counted, View, Wish,
+};
+
+use super::world::{Acks, Bug, Db, Node, Reign, Run, Scene, Sync, TRUST, TTL, World};
+
+/// Whether what lasts, lasts long enough to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lasting {
+    Short,
+    Long,
+}
+
+struct Names {
+    hosts: [Host; 2],
+    system: System,
+    policies: [Policy; 2],
+}
+
+fn names() -> &'static Names {
+    static NAMES: OnceLock<Names> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let hosts = [Host::new("here"), Host::new("there")];
+        let policy = |without| Policy {
+            confirm: Confirm::Abroad,
+            without,
+            sites: hosts.iter().map(|host| (host.clone(), Site::new(host.as_str()))).collect(),
+            founder: hosts[0].clone(),
+            patience: Patience::default(),
+            handover_lag_max: 0,
+        };
+        let policies = [policy(Without::Block), policy(Without::GoOn { after: Duration::from_secs(30) })];
+        Names { hosts, system: System::new("s"), policies }
+    })
+}
+
+fn host(i: u8) -> Host {
+    names().hosts[usize::from(i)].clone()
+}
+
+fn index(host: &Host) -> u8 {
+    u8::from(*host == names().hosts[1])
+}
+
+fn bits(hosts: &BTreeSet<Host>) -> u8 {
+    hosts.iter().fold(0, |bits, host| bits | 1 << index(host))
+}
+
+fn hosts(bits: u8) -> BTreeSet<Host> {
+    (0..2).filter(|i| bits & 1 << i != 0).map(host).collect()
+}
+
+/// The keeper renews its lease, looks at everything, and decides.
+pub(crate) fn round(scene: &Scene, world: &mut World, i: u8, lasting: Lasting) {
+    let at = usize::from(i);
+    world.leases[at] = TTL;
+    let node = &mut world.nodes[at];
+    (node.left, node.sent) = (TRUST, None);
+    plant(scene, world, i);
+    let read = world.sync;
+    let mut view = view(scene, world, i, lasting);
+    if scene.bug == Bug::CachesEligibility
+        && let (Some(store), Some(old)) = (&mut view.store, world.nodes[at].read)
+    {
+        store.sync = Some(counted(old));
+    }
+    let mut steps = decide(&view, policy(scene)).steps;
+    if scene.bug == Bug::DegradesBeforeStore && matches!(steps[..], [Step::Eligible { .. }, Step::Acks(_)]) {
+        steps.swap(0, 1);
+    }
+    let node = &mut world.nodes[at];
+    (node.todo, node.read) = (steps, Some(read));
+    // What touches nothing that another keeper's safety rests on is done in the same move, which saves states.
+    while is_tidying(&world.nodes[at].todo) {
+        advance(scene, world, i);
+    }
+    settle(scene, &mut world.nodes[at]);
+}
+
+fn is_tidying(todo: &[Step]) -> bool {
+    matches!(
+        todo,
+        [Step::Record { .. } | Step::Checkpoint | Step::Start | Step::Follow(_) | Step::Decline, ..]
+    )
+}
+
+/// Keeper `i` does the next step of its decision; after a failure it drops the rest.
+pub(crate) fn advance(scene: &Scene, world: &mut World, i: u8) {
+    let step = world.nodes[usize::from(i)].todo.remove(0);
+    let is_done = run(scene, world, i, &step);
+    let node = &mut world.nodes[usize::from(i)];
+    if !is_done {
+        node.todo.clear();
+    }
+    settle(scene, node);
+}
+
+/// What was read is forgotten with the last step that rests on it.
+pub(crate) fn settle(scene: &Scene, node: &mut Node) {
+    if node.todo.is_empty() && scene.bug != Bug::CachesEligibility {
+        node.read = None;
+    }
+}
+
+/// The deadline of the lease has passed: what is decided now is done at once.
+pub(crate) fn lapse(scene: &Scene, world: &mut World, i: u8) {
+    let node = &mut world.nodes[usize::from(i)];
+    node.todo.clear();
+    settle(scene, node);
+    let view = View { store: None, lease: Lease::Doubted, ..view(scene, world, i, Lasting::Short) };
+    for step in decide(&view, policy(scene)).steps {
+        run(scene, world, i, &step);
+    }
+}
+
+fn policy(scene: &Scene) -> &'static Policy {
+    &names().policies[usize::from(scene.goes_on)]
+}
+
+/// Mistakes that a keeper would make before it looks.
+fn plant(scene: &Scene, world: &mut World, i: u8) {
+    let at = usize::from(i);
+    let (reign, epoch) = (world.nodes[at].reign, world.sync.epoch);
+    match scene.bug {
+        Bug::BarePut if reign.is_some() => world.leader = reign.map(|epoch| (i, epoch)),
+        Bug::RenewsAnothersEpoch if reign.is_some() && !world.is_leader(i) => {
+            world.leader = Some((i, epoch));
+            world.nodes[at].reign = Some(epoch);
+        }
+        Bug::OpensAfterRestart if world.is_leader(i) && matches!(world.nodes[at].db, Db::Stopped { .. }) => {
+            world.nodes[at].db = Db::Primary;
+            world.nodes[at].reign = world.leader.map(|(_, epoch)| epoch);
+        }
+        _ => {}
+    }
+}
+
+fn view(scene: &Scene, world: &World, i: u8, lasting: Lasting) -> View {
+    let node = &world.nodes[usize::from(i)];
+    let time = match lasting {
+        Lasting::Short => Duration::ZERO,
+        Lasting::Long => Duration::MAX,
+    };
+    View {
+        me: host(i),
+        lease: lease(node),
+        reign: node.reign.map(u64::from),
+        store: Some(store(scene, world, i, time)),
+        own: own(scene, world, i, time),
+        wish: node.wish.map(|of| Wish::AcceptLoss { of: of.into() }),
+        is_leaving: false,
+    }
+}
+
+fn lease(node: &Node) -> Lease {
+    if node.left > 0 { Lease::Held } else { Lease::Doubted }
+}
+
+fn store(scene: &Scene, world: &World, i: u8, time: Duration) -> Store {
+    let member = |node: &Node| Member {
+        is_healthy: matches!(node.db, Db::Replica | Db::Primary) && !node.is_frozen,
+        is_replica: node.db == Db::Replica,
+        received: node.log.length().into(),
+    };
+    let alive = (0..2u8).filter(|n| world.leases[usize::from(*n)] > 0);
+    let reign = |(epoch, reign): (usize, &Option<Reign>)| {
+        reign.as_ref().map(|reign| {
+            let (timeline, position) = (reign.line.into(), reign.base.into());
+            let past =
+                Past { host: host(reign.host), timeline, position, is_rewindable: reign.is_rewindable };
+            (epoch as u64, past)
+        })
+    };
+    let mut sync = counted(world.sync);
+    if scene.bug == Bug::PromotesByKeyAlone && world.leader.is_none() {
+        (sync.eligible, sync.position) = (hosts(0b11), 0);
+    }
+    Store {
+        system: Some(names().system.clone()),
+        leader: world.leader.map(|(n, epoch)| Leader { host: host(n), epoch: epoch.into(), is_mine: n == i }),
+        leaderless_for: time,
+        sync: Some(sync),
+        members: alive.map(|n| (host(n), member(&world.nodes[usize::from(n)]))).collect(),
+        reigns: world.reigns.iter().enumerate().filter_map(reign).collect(),
+        handover: world.handover.map(|to| Handover { to: Some(host(to)) }),
+        judge: None,
+    }
+}
+
+fn counted(sync: Sync) -> Counted {
+    Counted {
+        epoch: sync.epoch.into(),
+        primary: host(sync.primary),
+        eligible: hosts(sync.eligible),
+        position: sync.position.into(),
+    }
+}
+
+fn own(scene: &Scene, world: &World, i: u8, time: Duration) -> Own {
+    let (node, other) = (&world.nodes[usize::from(i)], &world.nodes[usize::from(1 - i)]);
+    let place = Place {
+        system: names().system.clone(),
+        timeline: node.line.into(),
+        position: node.log.length().into(),
+        epoch: Some(node.epoch.into()),
+        is_former: node.is_former,
+        has_failed_rewind: false,
+    };
+    match node.db {
+        Db::Absent => Own::Absent,
+        Db::Stopped { is_clean } => Own::Stopped(Stopped { place, is_clean, lasting: time, failures: 0 }),
+        _ if node.is_frozen => Own::Hung { lasting: time },
+        Db::Replica => Own::Replica(Replica {
+            place,
+            upstream: node.upstream.map(host),
+            is_streaming: world.is_streaming(1 - i),
+            lasting: time,
+            unfit: None,
+        }),
+        Db::Primary => {
+            let lie = scene.bug == Bug::AdmitsBeforeCaughtUp;
+            let flushed = if lie { u64::MAX } else { other.log.length().into() };
+            let peer = Peer { is_streaming: world.is_streaming(i), lasting: time, flushed };
+            let acks = match node.acks {
+                Acks::Alone => Waits::Alone,
+                Acks::Other => Waits::With(hosts(1 << (1 - i))),
+                Acks::Blocked => Waits::Blocked,
+            };
+            let peers = BTreeMap::from([(host(1 - i), peer)]);
+            let bound = Some(node.bound.into());
+            Own::Primary(Primary { place, acks, bound, peers, is_checkpointed: true })
+        }
+    }
+}
+
+/// Does one step of keeper `i`; `false`: it failed, and nothing was done.
+pub(crate) fn run(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
+    let at = usize::from(i);
+    let lease = lease(&world.nodes[at]);
+    if !step.may_run(lease) && scene.bug != Bug::PromotesLate {
+        return false;
+    }
+    match step {
+        Step::Fence | Step::Start | Step::Follow(_) | Step::Rewind(_) | Step::Clone(_) | Step::Acks(_) => {
+            on_database(scene, world, i, step)
+        }
+        Step::Promote { .. } | Step::Checkpoint | Step::Drain | Step::Init => {
+            on_database(scene, world, i, step)
+        }
+        _ => world.nodes[at].reaches_store && on_store(scene, world, i, step),
+    }
+}
+
+fn on_database(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
+    let at = usize::from(i);
+    let source = world.nodes[1 - at].clone();
+    let has_source =
+        world.has_link && source.db == Db::Primary && !source.is_frozen && world.is_leader(1 - i);
+    let node = &mut world.nodes[at];
+    let is_running = matches!(node.db, Db::Replica | Db::Primary) && !node.is_frozen;
+    match step {
+        Step::Fence if scene.bug == Bug::FenceNotDone => {}
+        Step::Fence => world.stop(i, false),
+        Step::Start if matches!(node.db, Db::Stopped { .. }) => {
+            (node.db, node.upstream) = (Db::Replica, None)
+        }
+        Step::Follow(_) if node.db == Db::Replica && !node.is_former => node.upstream = Some(1 - i),
+        Step::Rewind(_) if node.db != Db::Absent && node.db != Db::Primary && has_source => {
+            (node.db, node.is_former) = (Db::Replica, false);
+            (node.log, node.upstream) = (node.log.common(&source.log), Some(1 - i));
+            (node.line, node.epoch) = (source.line, source.epoch);
+        }
+        Step::Clone(_) if has_source => {
+            (node.db, node.upstream, node.log) = (Db::Replica, Some(1 - i), source.log);
+            node.is_former = false;
+            (node.line, node.epoch) = (source.line, source.epoch);
+        }
+        Step::Acks(acks) if is_running => {
+            node.acks = match acks {
+                Waits::Alone => Acks::Alone,
+                Waits::With(_) => Acks::Other,
+                Waits::Blocked => Acks::Blocked,
+            };
+            node.bound = node.log.length();
+            if node.acks == Acks::Alone && node.db == Db::Primary {
+                let waiting = std::mem::take(&mut node.waiting);
+                world.acknowledge(i, waiting);
+            }
+        }
+        Step::Promote { epoch } if is_running && node.db == Db::Replica => {
+            (node.db, node.upstream, node.is_former) = (Db::Primary, None, true);
+            node.epoch = small(*epoch);
+            (node.reign, node.line, node.base) = (Some(node.epoch), node.line + 1, node.log.length());
+        }
+        Step::Drain if scene.bug == Bug::HandsOverBeforeStop => {
+            let position = node.log.length().into();
+            return on_store(scene, world, i, &Step::HandOver { to: host(1 - i), position });
+        }
+        Step::Drain if is_running => {
+            node.waiting = 0;
+            world.ship(i);
+            world.stop(i, true);
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn on_store(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
+    let at = usize::from(i);
+    let is_as_read = world.nodes[at].read == Some(world.sync) || scene.bug == Bug::CachesEligibility;
+    let is_mine = world.is_leader(i);
+    match step {
+        Step::Acquire { epoch, right } if world.leader.is_none() && is_as_read && world.leases[at] > 0 => {
+            let epoch = small(*epoch);
+            let position = world.nodes[at].log.length();
+            world.leader = Some((i, epoch));
+            world.sync = Sync { epoch, primary: i, eligible: 1 << i, position };
+            (world.handover, world.nodes[at].wish) = (None, None);
+            if *right == Right::AcceptedLoss {
+                // What the new primary lacks is given up, by a person's word
+                world.acked &= world.nodes[at].log.writes();
+                world.seen &= world.nodes[at].log.writes();
+            }
+        }
+        Step::Eligible { hosts, position } if is_mine && is_as_read => {
+            world.sync.eligible = bits(hosts);
+            // The position alone would keep a candidate that lacks something from taking over
+            let position = if scene.bug == Bug::AdmitsBeforeCaughtUp { 0 } else { *position };
+            world.sync.position = small(position);
+        }
+        Step::Record { epoch, is_rewindable } if is_mine => {
+            let node = &world.nodes[at];
+            let reign = Reign { host: i, line: node.line, base: node.base, is_rewindable: *is_rewindable };
+            world.reigns[usize::from(small(*epoch))] = Some(reign);
+            world.nodes[at].base = 0;
+        }
+        Step::Release if is_mine => world.leader = None,
+        Step::HandOver { to, position } if is_mine => {
+            world.leader = None;
+            world.sync.eligible |= 1 << index(to);
+            world.sync.position = small(*position);
+        }
+        Step::Decline => world.handover = None,
+        _ => return false,
+    }
+    true
+}
+
+/// Epochs and positions of the model are small.
+fn small(number: u64) -> u8 {
+    u8::try_from(number).expect("the model's numbers are small")
+}
+
+/// Whether the keeper of `i` can act.
+pub(crate) fn is_up(node: &Node) -> bool {
+    node.keeper == Run::Up
+}

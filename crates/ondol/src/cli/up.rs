@@ -1,0 +1,79 @@
+//! `ondol up`: this host's part of the service that the file describes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use web::Stop;
+
+use super::say;
+use crate::config::{self, Config};
+use crate::failure::Failure;
+use crate::house::House;
+use crate::lifecycle::{self, Signals};
+use crate::log;
+use crate::part::core::Part;
+use crate::part::running::Running;
+use crate::topology::{self, Named};
+
+/// Time that work on other threads gets once everything else has ended.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The service file [default: ondol.toml]
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The folder of the data [default: data]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Which of the file's hosts this machine is [default: found by its own addresses]
+    #[arg(long = "as", value_name = "HOST")]
+    named: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let mut config = Config::read(args.file.as_deref().unwrap_or(Path::new(config::FILE)))?;
+    if let Some(dir) = &args.dir {
+        config.store.dir.clone_from(dir);
+    }
+    let Some(topology) = &config.topology else {
+        return Err(Failure::usage(
+            "the file names no sites, so that all runs on this box: `ondol serve`; docs/continuity.md says how several \
+             hosts are named",
+        ));
+    };
+    let (site, host) = topology::find(topology, Named::of(args.named.as_deref()))?;
+    let part = Part::new(&config.service, topology, site, host);
+    log::begin(&config.log);
+    say(&format!("Ondol runs {} of {}: {}", part.host, part.site, part.words()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let done = runtime.block_on(up(config, part));
+    runtime.shutdown_timeout(LAST_WAIT);
+    done
+}
+
+async fn up(config: Config, part: Part) -> Result<(), Failure> {
+    let signals =
+        Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+    let running = Running::start(config, part).await?;
+    let stop = Stop::new();
+    let soft = stop.soft.clone();
+    tokio::select! {
+        done = running.run(stop, greet) => done,
+        () = lifecycle::obey(signals, soft) => {
+            Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off"))
+        }
+    }
+}
+
+fn greet(house: &House) {
+    let origin = format!("http://{}", house.address());
+    // a closed stdout stops no service
+    let _ = say(&format!("Ondol serves {origin}"));
+    if let Some(key) = house.first_run_key() {
+        let _ = say(&format!("  first superuser  {origin}/_/first-run?key={}", key.reveal()));
+    }
+}

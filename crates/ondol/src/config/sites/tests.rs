@@ -1,0 +1,209 @@
+//! Sites by words: a service file in, the topology and what each loss costs out; or every fault with its line.
+
+use expect_test::{Expect, expect};
+
+use crate::config::Config;
+use crate::topology::core::{Times, words};
+
+fn check(text: &str, told: Expect) {
+    // what is not about sites is as it should be
+    let rest = if text.contains("[database]") { "" } else { "[database]\nsecret = \"warm floor\"\n" };
+    let lines = match Config::parse("ondol.toml", &format!("{text}{rest}")) {
+        Ok(config) => config
+            .topology
+            .map_or_else(|| vec!["one box".to_owned()], |topology| words(&topology, Times::default())),
+        Err(failure) => failure.lines,
+    };
+    told.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn two_countries_and_a_witness() {
+    check(
+        "[seoul]\nweb = [\"10.0.0.11\", \"10.0.0.12\"]\ndatabase = \"10.0.0.21\"\n\
+         [oregon]\nall = \"10.9.0.11\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
+        expect![[r#"
+            seoul: 10.0.0.11 web, 10.0.0.12 web, 10.0.0.21 database
+            oregon: 10.9.0.11 web and database
+            tokyo: 192.0.2.5 witness
+            primary at first: 10.0.0.21 of seoul
+            a write counts once it is on the disks of two sites; without the second, writes wait 2 s and then go on, with an alarm
+            if seoul's 10.0.0.11 goes: writes go on, nothing is lost; 2 of 3 web hosts answer
+            if seoul's 10.0.0.12 goes: writes go on, nothing is lost; 2 of 3 web hosts answer
+            if seoul's 10.0.0.21 goes: takeover to oregon (10.9.0.11) in about 4 s, nothing acknowledged is lost; a second loss before it is back would stop all writes
+            if oregon's 10.9.0.11 goes: writes wait 2 s and then go on; from then to its return the loss of the primary too would lose writes; 2 of 3 web hosts answer; a second loss before it is back would stop all writes
+            if tokyo's 192.0.2.5 goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
+            if all of seoul goes: takeover to oregon (10.9.0.11) in about 4 s, nothing acknowledged is lost; 1 of 3 web hosts answer; a second loss before it is back would stop all writes"#]],
+    );
+}
+
+#[test]
+fn one_site_without_a_word_about_when_a_write_counts() {
+    check(
+        "[floor]\nall = [\"a\", \"b\"]\nwitness = \"c\"\n",
+        expect![[r#"
+            floor: a web and database, b web and database, c witness
+            primary at first: a of floor
+            a write counts once it is on the disks of two machines of one site; without the second, writes wait 2 s and then go on, with an alarm
+            if floor's a goes: takeover to floor (b) in about 4 s, nothing acknowledged is lost; 1 of 2 web hosts answer; a second loss before it is back would stop all writes
+            if floor's b goes: writes wait 2 s and then go on; from then to its return the loss of the primary too would lose writes; 1 of 2 web hosts answer; a second loss before it is back would stop all writes
+            if floor's c goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
+            if all of floor goes: no database is left: all stops until one is back; no web host is left to answer"#]],
+    );
+}
+
+#[test]
+fn writes_that_count_on_one_disk_cost_a_question() {
+    check(
+        "confirm = \"here\"\n[seoul]\ndatabase = \"10.0.0.21\"\n[oregon]\ndatabase = \"10.9.0.21\"\nwitness = \"10.9.0.5\"\n",
+        expect![[r#"
+            seoul: 10.0.0.21 database
+            oregon: 10.9.0.21 database, 10.9.0.5 witness
+            primary at first: 10.0.0.21 of seoul
+            a write counts once it is on the primary's disk
+            if seoul's 10.0.0.21 goes: no takeover by itself, since oregon (10.9.0.21) may lack the last moments' writes; `ondol takeover --accept-loss` gives them up; a second loss before it is back would stop all writes
+            if oregon's 10.9.0.21 goes: writes go on; a second loss before it is back would stop all writes
+            if oregon's 10.9.0.5 goes: writes go on; a second loss before it is back would stop all writes
+            if all of oregon goes: too few hosts are left to agree on a primary: writes stop until some are back, nothing is lost"#]],
+    );
+}
+
+#[test]
+fn writes_that_wait_for_a_second_machine_are_told() {
+    check(
+        "confirm = \"site\"\nwithout = \"block\"\n[floor]\ndatabase = [\"10.0.0.21\", \"10.0.0.22\"]\nwitness = \"10.0.0.5\"\n",
+        expect![[r#"
+            floor: 10.0.0.21 database, 10.0.0.22 database, 10.0.0.5 witness
+            primary at first: 10.0.0.21 of floor
+            a write counts once it is on the disks of two machines of one site; without the second, writes wait
+            if floor's 10.0.0.21 goes: takeover to floor (10.0.0.22) in about 4 s, nothing acknowledged is lost, but writes wait until a second machine is there again; a second loss before it is back would stop all writes
+            if floor's 10.0.0.22 goes: writes wait until it is back, nothing is lost; reads go on; a second loss before it is back would stop all writes
+            if floor's 10.0.0.5 goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
+            if all of floor goes: no database is left: all stops until one is back"#]],
+    );
+}
+
+#[test]
+fn every_mistake_of_spelling_is_told_with_its_line() {
+    check(
+        "confrim = \"abroad\"\nwithout = \"blok\"\n[seoul]\ndatabse = \"10.0.0.21\"\nweb = [\"10.0.0.11:80\", 5]\nxyzzy = \"a\"\n\
+         [databas]\nengine = \"postgres\"\n[oregon]\n[tokyo]\nwitness = \"0.0.0.0\"\n",
+        expect![[r#"
+            ondol.toml:1: unknown key `confrim`; did you mean `confirm`?
+            ondol.toml:2: `without`: `blok` is not what to do without a second machine; did you mean "block"?
+            ondol.toml:4: unknown role `databse` in the site [seoul]; did you mean `database`?
+            ondol.toml:5: `web` in [seoul] is an address or a list of them
+            ondol.toml:5: `10.0.0.11:80` is not a host's address; write it as 10.0.0.21 or db1.popong.net, without a port
+            ondol.toml:6: unknown role `xyzzy` in the site [seoul]; a site knows balancer, web, cache, database, witness, backup, or all
+            ondol.toml:7: unknown table [databas]; did you mean [database]?
+            ondol.toml:9: the site [oregon] names no host; say what it has: balancer, web, cache, database, witness, backup, or all
+            ondol.toml:11: `0.0.0.0` is every machine's address; write this host's own"#]],
+    );
+    check(
+        "confirm = \"everywhere\"\n[dns]\nweb = \"10.0.0.1\"\n[web]\ndatabase = \"10.0.0.2\"\n",
+        expect![[r#"
+            ondol.toml:1: `confirm`: `everywhere` is not a place where a write counts; there are "here", "site", "abroad"
+            ondol.toml:2: [dns] is kept for a room and can't be a site's name; call the site otherwise
+            ondol.toml:5: unknown key `database` in [web]; it knows connections_max, head_bytes_max, headers_max, head_time_max, idle_time_max, body_bytes_max, body_grace, body_pace_min, request_time_max, slow_time, write_stall_max, drain_time_max, access_log, trusted_proxies, origins, rates, rate_entries_max
+            ondol.toml:7: `secret` in [database] is a server's, and none is named: add engine = "postgres" or "mariadb""#]],
+    );
+}
+
+#[test]
+fn what_is_not_built_is_refused_by_name() {
+    check(
+        "[seoul]\nbalancer = \"203.0.113.10\"\ncache = \"10.0.0.14\"\nall = \"10.0.0.21\"\nbackup = \"10.0.0.30\"\n\
+         [oregon]\nall = \"10.9.0.21\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
+        expect![[r#"
+            ondol.toml:2: the role `balancer` is not built yet; run `ondol serve` with [balancer] there, and a service file of its own, for now, and take this line out
+            ondol.toml:3: the role `cache` is not built yet; name the memcached that you run in [cache] memcached for now, and take this line out
+            ondol.toml:5: the role `backup` is not built yet; make backups with the database's own tools for now, and take this line out"#]],
+    );
+    check(
+        "[seoul]\nall = [\"a\", \"b\", \"c\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"mariadb\"\naddress = \"10.0.0.5\"\n",
+        expect![[r#"
+            ondol.toml:1: 3 hosts are `database`: takeover is built for two so far; name two
+            ondol.toml:6: `engine` in [database]: takeover is built for PostgreSQL so far: write engine = "postgres", or name no sites
+            ondol.toml:7: `address` in [database]: the sites' `database` hosts are its addresses; take this line out"#]],
+    );
+    check(
+        "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"sqlite\"\n",
+        expect![[
+            r#"ondol.toml:6: `engine` in [database]: SQLite is one host's alone: write engine = "postgres" for several"#
+        ]],
+    );
+}
+
+#[test]
+fn databases_on_several_hosts_need_a_secret() {
+    check(
+        "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nname = \"popong\"\n",
+        expect![[
+            r#"ondol.toml:4: the hosts' databases are reached with a secret, the same on all hosts: add secret = { file = "db.secret" } to [database]"#
+        ]],
+    );
+}
+
+#[test]
+fn a_host_is_named_once() {
+    check(
+        "[seoul]\ndatabase = [\"10.0.0.21\", \"10.0.0.21\"]\nall = \"10.0.0.21\"\n[oregon]\nweb = \"10.0.0.21\"\n",
+        expect![[r#"
+            ondol.toml:2: 10.0.0.21 is database of [seoul] already; name it once
+            ondol.toml:3: 10.0.0.21 is database of [seoul] already; name it once
+            ondol.toml:5: 10.0.0.21 stands in [seoul] already; a host is in one site"#]],
+    );
+}
+
+#[test]
+fn what_would_not_take_over_is_told() {
+    check(
+        "[seoul]\ndatabase = \"a\"\n[oregon]\ndatabase = \"b\"\n",
+        expect![[
+            r#"ondol.toml:1: two databases and no witness: cut off from each other neither can know that the other is gone, so there would be no automatic takeover; name a third machine, such as [tokyo] witness = "192.0.2.5""#
+        ]],
+    );
+    check(
+        "[seoul]\nweb = \"a\"\n",
+        expect![
+            "ondol.toml:1: no host is `database`: nothing could take over; name two, or none of the sites and [database] address"
+        ],
+    );
+    check(
+        "[seoul]\nall = \"a\"\nwitness = \"b\"\n",
+        expect![
+            "ondol.toml:1: only one host is `database`: nothing could take over; name two, or none of the sites and [database] address"
+        ],
+    );
+    check(
+        "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"b\"\n",
+        expect!["ondol.toml:3: b is `database` and can't be its own witness; the witness is a third machine"],
+    );
+    check(
+        "[seoul]\nall = [\"a\", \"b\"]\nwitness = [\"c\", \"d\"]\n",
+        expect!["ondol.toml:3: 2 hosts are `witness`: with two databases one is right, more don't help"],
+    );
+}
+
+#[test]
+fn a_write_counts_only_where_there_is_a_machine_for_it() {
+    check(
+        "\nconfirm = \"abroad\"\n[seoul]\nall = [\"a\", \"b\"]\nwitness = \"c\"\n",
+        expect![[
+            r#"ondol.toml:2: `confirm` is "abroad" and every database is in [seoul]: name a database in another site, or write "site""#
+        ]],
+    );
+    check(
+        "confirm = \"site\"\n[seoul]\nall = \"a\"\n[oregon]\nall = \"b\"\nwitness = \"c\"\n",
+        expect![[
+            r#"ondol.toml:1: `confirm` is "site" and [seoul] has one database: name a second one there, or write "abroad""#
+        ]],
+    );
+    check(
+        "confirm = \"abroad\"\nwithout = \"block\"\n",
+        expect![[r#"
+            ondol.toml:1: `confirm` is about several hosts, and the file names none; add a site, such as [seoul]
+            ondol.toml:2: `without` is about several hosts, and the file names none; add a site, such as [seoul]
+            ondol.toml:4: `secret` in [database] is a server's, and none is named: add engine = "postgres" or "mariadb""#]],
+    );
+}

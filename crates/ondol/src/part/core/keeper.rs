@@ -1,0 +1,63 @@
+//! What this host's keeper is told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use keeper::core::deadline::Terms;
+use keeper::core::name::{Host, Site};
+use keeper::core::policy::{self, Patience, Policy};
+
+use super::Part;
+use super::plan::DATABASE_PORT;
+use crate::topology::core::{Confirm, GO_ON_AFTER, Role, Topology, Without};
+
+/// How many bytes a replica may be behind when a planned takeover begins.
+const HANDOVER_LAG_MAX: u64 = 1 << 20;
+
+/// The keeper's config; its own things lie in `keeper` under a folder.
+pub(crate) fn keeper(part: &Part, topology: &Topology, dir: &Path) -> keeper::Config {
+    let databases = || topology.with(Role::Database);
+    let sites = databases().map(|(site, host)| (Host::new(&host.address), Site::new(&site.name)));
+    let address = |host: &str| keeper::Address { host: host.to_owned(), port: DATABASE_PORT };
+    let founder = topology.leads().map_or("", |(_, host)| host.address.as_str());
+    keeper::Config {
+        service: part.service.clone(),
+        host: Host::new(&part.host),
+        policy: Policy {
+            confirm: match topology.confirm {
+                Confirm::Here => policy::Confirm::Here,
+                Confirm::Site => policy::Confirm::Site,
+                Confirm::Abroad => policy::Confirm::Abroad,
+            },
+            without: match topology.without {
+                Without::Block => policy::Without::Block,
+                Without::GoOn => policy::Without::GoOn { after: GO_ON_AFTER },
+            },
+            sites: sites.collect(),
+            founder: Host::new(founder),
+            patience: Patience::default(),
+            handover_lag_max: HANDOVER_LAG_MAX,
+        },
+        addresses: databases().map(|(_, host)| (Host::new(&host.address), address(&host.address))).collect(),
+        voters: topology
+            .voters()
+            .map(|(site, host)| (host.address.clone(), Site::new(&site.name)))
+            .collect::<BTreeMap<_, _>>(),
+        folder: dir.join("keeper"),
+        terms: Terms { ttl: part.timers.lease, ..Terms::default() },
+        limits: keeper::Limits::default(),
+        // where this program lies is not for the core to know
+        guard: None,
+        dies_after: None,
+    }
+}
+
+/// A host as a network of one address, as the database's list of clients has it.
+pub(crate) fn network(host: &str) -> String {
+    let is_ipv4 = host.split('.').count() == 4 && host.chars().all(|c| c.is_ascii_digit() || c == '.');
+    match (is_ipv4, host.contains(':')) {
+        (true, _) => format!("{host}/32"),
+        (_, true) => format!("{host}/128"),
+        _ => host.to_owned(),
+    }
+}

@@ -1,0 +1,285 @@
+//! How a service on several hosts is, in words: one sentence, each host, and what would be lost now.
+
+use std::collections::BTreeMap;
+
+use base::time::Timestamp;
+use cluster::View;
+use cluster::layout::{Member, Role};
+use serde_json::{Value, json};
+
+use crate::topology::core::{self as topology, Confirm, Host, Site, Topology};
+
+/// What was seen of a service at one moment.
+pub(crate) struct Seen<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) topology: &'a Topology,
+    pub(crate) view: &'a View,
+    /// What etcd's members said, by host.
+    pub(crate) voices: BTreeMap<String, Voice>,
+    /// Whether the web hosts answer; else why not.
+    pub(crate) web: BTreeMap<String, Result<(), String>>,
+}
+
+/// What a member of etcd said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Voice {
+    Leads,
+    Follows,
+    Silent(String),
+}
+
+/// How it is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct State {
+    pub(crate) sentence: String,
+    /// What is not as it should be; none: all is well.
+    pub(crate) faults: Vec<String>,
+    /// The screen below the sentence.
+    pub(crate) lines: Vec<String>,
+    pub(crate) json: Value,
+}
+
+/// How it is.
+pub(crate) fn state(seen: &Seen<'_>) -> State {
+    let faults = faults(seen);
+    let sentence = sentence(seen, &faults);
+    let mut lines: Vec<String> =
+        seen.topology.hosts().map(|(site, host)| seen.host_line(site, host)).collect();
+    let loss = loss(seen);
+    lines.extend(loss.iter().cloned());
+    lines.extend(last_reign(seen));
+    lines.extend(faults.iter().map(|fault| format!("! {fault}")));
+    let json = json(seen, &sentence, &faults, &loss);
+    State { sentence, faults, lines, json }
+}
+
+impl Seen<'_> {
+    fn member(&self, host: &str) -> Option<&Member> {
+        self.view.members.get(host).map(|member| &member.what)
+    }
+
+    fn leader(&self) -> Option<(&str, u64)> {
+        self.view.leader.as_ref().map(|leader| (leader.what.host.as_str(), leader.what.epoch))
+    }
+
+    fn is_eligible(&self, host: &str) -> bool {
+        self.view.sync.as_ref().is_some_and(|sync| sync.what.eligible.contains(host))
+    }
+
+    fn site_of(&self, host: &str) -> &str {
+        self.topology.find(host).map_or("", |(site, _)| site.name.as_str())
+    }
+
+    /// How many bytes of the log a host has not received.
+    fn behind(&self, host: &str) -> Option<u64> {
+        let (leader, _) = self.leader()?;
+        let (primary, member) = (self.member(leader)?, self.member(host)?);
+        Some(primary.received.offset.saturating_sub(member.received.offset))
+    }
+
+    fn host_line(&self, site: &Site, host: &Host) -> String {
+        let mut said = Vec::new();
+        if host.is(topology::Role::Database) {
+            said.push(self.database_words(&host.address));
+        }
+        said.extend(self.voices.get(&host.address).map(|voice| match voice {
+            Voice::Leads => "etcd leads".to_owned(),
+            Voice::Follows => "etcd".to_owned(),
+            Voice::Silent(_) => "etcd does not answer".to_owned(),
+        }));
+        said.extend(self.web.get(&host.address).map(|web| match web {
+            Ok(()) => "web answers".to_owned(),
+            Err(why) => format!("web: {why}"),
+        }));
+        format!("{:<10} {:<15} {}", site.name, host.address, said.join(" · "))
+    }
+
+    fn database_words(&self, host: &str) -> String {
+        let Some(member) = self.member(host) else { return "database: not heard of".to_owned() };
+        if let Some(work) = &member.work {
+            return work.clone();
+        }
+        let is_leader = self.leader().is_some_and(|(leader, _)| leader == host);
+        let version = if member.version.is_empty() {
+            String::new()
+        } else {
+            format!(", PostgreSQL {}", member.version)
+        };
+        match member.role {
+            Role::Primary if is_leader => format!("primary{version}"),
+            Role::Primary => format!("takes writes though it is not the leader{version}"),
+            Role::Stopped => "database stopped".to_owned(),
+            Role::Replica => {
+                let behind =
+                    self.behind(host).map_or_else(String::new, |bytes| format!(", {bytes} bytes behind"));
+                let may = if self.is_eligible(host) { ", has every write" } else { ", may lack writes" };
+                format!("replica{behind}{may}{version}")
+            }
+        }
+    }
+}
+
+fn sentence(seen: &Seen<'_>, faults: &[String]) -> String {
+    let service = if seen.service.is_empty() { "The service" } else { seen.service };
+    let Some((leader, epoch)) = seen.leader() else {
+        return format!("{service} has no primary at the moment: {}.", why_none(seen));
+    };
+    let site = seen.site_of(leader);
+    match faults.first() {
+        None => {
+            format!("{service} is well: {leader} of {site} is primary in epoch {epoch}, {}.", safety(seen))
+        }
+        Some(fault) => {
+            let more = match faults.len() {
+                1 => String::new(),
+                n => format!(" and {} more", n - 1),
+            };
+            format!(
+                "{service} goes on with {leader} of {site} as primary in epoch {epoch}, but {fault}{more}."
+            )
+        }
+    }
+}
+
+fn safety(seen: &Seen<'_>) -> &'static str {
+    match seen.topology.confirm {
+        Confirm::Here => "and what it acknowledges is on its disk alone",
+        Confirm::Site => "and every write is on two machines",
+        Confirm::Abroad => "and every write is on two sites",
+    }
+}
+
+fn why_none(seen: &Seen<'_>) -> String {
+    let Some(sync) = seen.view.sync.as_ref().map(|sync| &sync.what) else {
+        return "it has never had one; `ondol up` on the hosts with a database makes it".into();
+    };
+    let (there, gone): (Vec<&str>, Vec<&str>) =
+        sync.eligible.iter().map(String::as_str).partition(|host| seen.member(host).is_some());
+    match there.is_empty() {
+        false => format!("{} has every write and is about to take over", there.join(" or ")),
+        true => format!(
+            "only {} has every write, and is not heard of; if it never returns: `ondol takeover --accept-loss`",
+            gone.join(" or ")
+        ),
+    }
+}
+
+/// What is not as it should be, the worst first.
+fn faults(seen: &Seen<'_>) -> Vec<String> {
+    let mut faults = Vec::new();
+    if seen.leader().is_none() {
+        faults.push("nobody is primary".to_owned());
+    }
+    for (site, host) in seen.topology.with(topology::Role::Database) {
+        match seen.member(&host.address) {
+            None => faults.push(format!("the database of {} ({}) is not heard of", host.address, site.name)),
+            Some(member) => {
+                if let Some(work) = &member.work {
+                    faults.push(format!("{} is at work: {work}", host.address));
+                } else if !member.is_healthy {
+                    faults.push(format!("the database of {} may not take over", host.address));
+                }
+                faults.extend(member.troubles.iter().map(|trouble| format!("{}: {trouble}", host.address)));
+            }
+        }
+    }
+    if seen.leader().is_some() && seen.topology.confirm != Confirm::Here && heirs(seen).is_empty() {
+        faults.push("no other host has every write, so that none could take over without a loss".into());
+    }
+    for (host, voice) in &seen.voices {
+        if let Voice::Silent(why) = voice {
+            faults.push(format!("etcd on {host} does not answer ({why})"));
+        }
+    }
+    for (host, web) in &seen.web {
+        if let Err(why) = web {
+            faults.push(format!("the web service on {host} does not answer: {why}"));
+        }
+    }
+    faults
+}
+
+/// The other hosts that have every write and are there.
+fn heirs<'a>(seen: &'a Seen<'_>) -> Vec<&'a str> {
+    let leader = seen.leader().map(|(leader, _)| leader);
+    let eligible = seen.view.sync.iter().flat_map(|sync| sync.what.eligible.iter());
+    eligible.map(String::as_str).filter(|host| Some(*host) != leader && seen.member(host).is_some()).collect()
+}
+
+/// What would be lost if the primary's host, or all of its site, vanished at this moment.
+fn loss(seen: &Seen<'_>) -> Option<String> {
+    let (leader, _) = seen.leader()?;
+    let home = seen.site_of(leader);
+    let heirs = heirs(seen);
+    let abroad = heirs.iter().find(|host| seen.site_of(host) != home);
+    let line = match (abroad, heirs.first()) {
+        (Some(heir), _) => {
+            format!(
+                "if {home} vanished now: {heir} of {} takes over, nothing acknowledged is lost",
+                seen.site_of(heir)
+            )
+        }
+        (None, Some(heir)) => format!(
+            "if {leader} vanished now: {heir} takes over, nothing acknowledged is lost; if all of {home} did: {}",
+            tail(seen, leader)
+        ),
+        (None, None) => format!("if {home} vanished now: {}", tail(seen, leader)),
+    };
+    Some(line)
+}
+
+/// What the best of those lacks that have not confirmed everything.
+fn tail(seen: &Seen<'_>, leader: &str) -> String {
+    let home = seen.site_of(leader);
+    let others = seen.topology.with(topology::Role::Database).filter(|(site, _)| site.name != home);
+    let best = others.filter_map(|(_, host)| Some((seen.behind(&host.address)?, &host.address))).min();
+    match best {
+        Some((bytes, host)) => format!(
+            "no takeover by itself; {host} lacks {bytes} bytes of the log, which `ondol takeover --accept-loss` gives up"
+        ),
+        None => "no copy is left, and everything since the last backup is lost".into(),
+    }
+}
+
+fn last_reign(seen: &Seen<'_>) -> Option<String> {
+    let (epoch, reign) = seen.view.history.last_key_value()?;
+    Some(format!("epoch {epoch} began {}: {}", Timestamp(reign.at), reign.why))
+}
+
+fn json(seen: &Seen<'_>, sentence: &str, faults: &[String], loss: &Option<String>) -> Value {
+    let host = |(site, host): (&Site, &Host)| {
+        let member = seen.member(&host.address);
+        json!({
+            "host": host.address,
+            "site": site.name,
+            "roles": host.roles.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "database": member,
+            "has_every_write": seen.is_eligible(&host.address),
+            "behind_bytes": seen.behind(&host.address),
+            "etcd": seen.voices.get(&host.address).map(|voice| match voice {
+                Voice::Leads => "leads",
+                Voice::Follows => "follows",
+                Voice::Silent(_) => "silent",
+            }),
+            "web_answers": seen.web.get(&host.address).map(Result::is_ok),
+        })
+    };
+    json!({
+        "state": match (seen.leader(), faults) {
+            (None, _) => "down",
+            (_, []) => "well",
+            _ => "degraded",
+        },
+        "sentence": sentence,
+        "service": seen.service,
+        "primary": seen.leader().map(|(leader, _)| leader),
+        "epoch": seen.leader().map(|(_, epoch)| epoch),
+        "confirm": seen.topology.confirm.to_string(),
+        "if_lost": loss,
+        "faults": faults,
+        "hosts": seen.topology.hosts().map(host).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! One question over HTTP, with as much of it as that takes.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Bytes of an answer that are read at the most.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// Asks `HOST:PORT` for a path: the status, and the body. It waits for as long as there is no answer.
+pub(crate) async fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address).await?;
+    // of the first version, so that the answer's end is the connection's
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut read = Vec::new();
+    // some servers keep the connection open all the same
+    while !is_whole(&read) && read.len() < ANSWER_BYTES_MAX && stream.read_buf(&mut read).await? > 0 {}
+    let text = String::from_utf8_lossy(&read);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Ok((status, body.to_owned()))
+}
+
+/// Whether all of an answer that says its length is there.
+fn is_whole(read: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(read);
+    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok()).flatten()
+    });
+    length.is_some_and(|length| read.len() >= head.len() + 4 + length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_whole;
+
+    #[test]
+    fn an_answer_is_whole_when_all_that_it_announced_is_there() {
+        assert!(is_whole(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n[]"));
+        assert!(!is_whole(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n[]"));
+        assert!(!is_whole(b"HTTP/1.0 200 OK\r\n\r\n[]"), "it ends with the connection");
+        assert!(!is_whole(b"HTTP/1.0 200 OK\r\nContent-Le"));
+    }
+}

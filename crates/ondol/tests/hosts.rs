@@ -1,0 +1,42 @@
+//! A service on several hosts, in network namespaces of its own, while hosts, sites and connections fail: what was
+//! acknowledged is there, once, and those who ask wait instead of failing.
+//!
+//! The faults, the writers over SQL and the check of their history are software that we did not write; the clients over
+//! HTTP are in `tests/drama`. All of it needs root, because it makes namespaces; it says so where it can't.
+
+#[path = "hosts/drama.rs"]
+mod drama;
+
+use drama::{Run, drive};
+
+/// Longest silence that a client may see, in seconds. It is no figure of speed: it says that nobody had to help.
+const LONGEST_MAX: f64 = 60.0;
+
+/// The rules for every run: nothing lost, nothing twice, nobody refused, and well again without hands.
+fn judge(run: &Run) {
+    let told = format!("{run:#?}");
+    assert_eq!(run.lost, 0, "acknowledged writes are gone: {told}");
+    assert_eq!(run.dual_lost, 0, "two primaries acknowledged: {told}");
+    assert!(run.rejoin.is_some(), "it was not well again: {told}");
+    assert_eq!(
+        (run.http.failed, run.http.lost, run.http.doubled, run.http.miscounted),
+        (0, 0, 0, 0),
+        "{told}"
+    );
+    assert!(run.http.requests > 20 && run.acks > 20, "too little happened to tell anything: {told}");
+    assert!(run.http.longest < LONGEST_MAX, "{told}");
+}
+
+#[test]
+fn nothing_is_lost_or_done_twice_and_nobody_is_refused_while_hosts_and_sites_fail() {
+    let Some(runs) =
+        drive(&["crash", "pgkill", "keeperkill", "switchover", "pause", "cutsoft", "cutsite"], 1)
+    else {
+        return;
+    };
+    assert_eq!(runs.len(), 7);
+    runs.iter().for_each(judge);
+    for run in runs.iter().filter(|run| !matches!(run.fault.as_str(), "pgkill" | "keeperkill")) {
+        assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:#?}");
+    }
+}

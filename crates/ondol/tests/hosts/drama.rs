@@ -1,0 +1,124 @@
+//! Running the fault driver on the true program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+
+/// Where the driver lies, under some folder above.
+const SHARED: &str = "shared/peers/faults";
+/// Set to `true` where nothing may be skipped.
+const STRICT: &str = "CI";
+/// How many times each fault is done; the long drama is this test with a higher number.
+const RUNS: &str = "ONDOL_DRAMA_RUNS";
+/// What it takes beside the driver, each with a shell command that succeeds where it is there.
+const NEEDS: [(&str, &str); 5] = [
+    ("root", "test $(id -u) = 0"),
+    ("ip (Debian's package iproute2)", "command -v ip"),
+    ("nft (nftables)", "command -v nft"),
+    ("etcd and etcdctl (etcd-server, etcd-client)", "command -v etcd && command -v etcdctl"),
+    ("PostgreSQL (postgresql)", "ls /usr/lib/postgresql/*/bin/postgres"),
+];
+
+/// What the driver says of one run.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) fault: String,
+    pub(crate) old: String,
+    pub(crate) final_primary: Option<String>,
+    pub(crate) acks: u64,
+    pub(crate) lost: u64,
+    pub(crate) dual_lost: u64,
+    pub(crate) rejoin: Option<f64>,
+    pub(crate) http: Http,
+}
+
+/// What its clients over HTTP saw.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Http {
+    pub(crate) requests: u64,
+    pub(crate) failed: u64,
+    #[expect(dead_code, reason = "it is for whoever reads of a failure")]
+    why: Vec<String>,
+    pub(crate) lost: u64,
+    pub(crate) doubled: u64,
+    pub(crate) miscounted: u64,
+    pub(crate) longest: f64,
+}
+
+/// Drives all these faults, each so many times or as often as the environment says; `None`, said aloud, where that is not
+/// possible.
+pub(crate) fn drive(faults: &[&str], runs: u32) -> Option<Vec<Run>> {
+    let driver = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|above| above.join(SHARED))
+        .find(|path| path.is_dir());
+    let python = ["python3", "/usr/bin/python3"]
+        .into_iter()
+        .find(|python| succeeds(&format!("{python} -c 'import psycopg2'")));
+    let missing = NEEDS.iter().filter(|(_, probe)| !succeeds(probe)).map(|(name, _)| *name);
+    let missing: Vec<&str> = missing
+        .chain(driver.is_none().then_some(SHARED))
+        .chain(python.is_none().then_some("psycopg2 (python3-psycopg2)"))
+        .collect();
+    let (Some(driver), Some(python), []) = (driver, python, missing.as_slice()) else {
+        skip(&missing);
+        return None;
+    };
+    let dir = tempfile::tempdir().expect("a folder");
+    open_to_all(dir.path());
+    let out = dir.path().join("results.jsonl");
+    let runs = said(RUNS).and_then(|runs| runs.parse().ok()).unwrap_or(runs);
+    let drama = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/drama/drive.py");
+    let mut command = Command::new(python);
+    command.arg(drama).args(["--faults", &faults.join(",")]).args(["--runs", &runs.to_string()]);
+    command.arg("--out").arg(&out).args(["--lab", &format!("o{}", std::process::id())]);
+    command.env("FAULTS", driver).env("ONDOL", program(dir.path())).env("FAULTS_DIR", dir.path());
+    command.env("BENCH_LOCK", dir.path().join("lock")).current_dir(dir.path());
+    let done = command.status().expect("python starts");
+    assert!(done.success(), "the drama broke off: {done}; its logs: {}", logs(dir.path()));
+    let told = std::fs::read_to_string(&out).expect("results");
+    Some(told.lines().map(|line| serde_json::from_str(line).expect("a result")).collect())
+}
+
+/// The program, where the database's user may start it too.
+fn program(dir: &Path) -> PathBuf {
+    let copy = dir.join("ondol");
+    std::fs::copy(env!("CARGO_BIN_EXE_ondol"), &copy).expect("the program is copied");
+    copy
+}
+
+fn open_to_all(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(dir, PermissionsExt::from_mode(0o755)).expect("the folder is ours");
+}
+
+/// The ends of the hosts' logs.
+fn logs(dir: &Path) -> String {
+    let shell = format!("tail -n 40 {}/*/*.log", dir.display());
+    Command::new("sh")
+        .args(["-c", &shell])
+        .output()
+        .map_or_else(|error| error.to_string(), |told| String::from_utf8_lossy(&told.stdout).into_owned())
+}
+
+fn succeeds(probe: &str) -> bool {
+    Command::new("sh").args(["-c", probe]).output().is_ok_and(|done| done.status.success())
+}
+
+fn said(variable: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what may be skipped, and how long it takes, is the environment's to say"
+    )]
+    std::env::var(variable).ok()
+}
+
+fn skip(missing: &[&str]) {
+    let what = missing.join(", ");
+    assert!(said(STRICT).as_deref() != Some("true"), "the drama needs {what}");
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see what was not tried")]
+    {
+        eprintln!("SKIPPED: the drama of several hosts needs {what}");
+    }
+}

@@ -1,0 +1,221 @@
+//! What must hold while the primary changes: writes of many callers go on across it, each done once and answered rightly.
+//!
+//! The pairs are PostgreSQL's own, promoted by hand: who decides is not what is asked here.
+
+use std::time::{Duration, Instant};
+
+use base::time::Clock;
+use futures_util::future::join_all;
+use store::{Config, Engine, Error, Primary, Store};
+use testbed::{Database, Options, Postgres};
+use tokio::sync::watch;
+
+use super::{CALLERS, COUNTERS, count_in, count_up, insert, make_notes, notes};
+
+/// A primary, its replica that confirms each commit, and what tells the store who is which.
+struct Pair {
+    first: Postgres,
+    second: Postgres,
+    database: Database,
+    told: watch::Sender<Primary>,
+}
+
+fn at(port: u16, epoch: i64) -> Primary {
+    Primary { address: Some(("127.0.0.1".into(), port)), epoch }
+}
+
+impl Pair {
+    fn start() -> Pair {
+        let first = Postgres::start(&Options::default());
+        let second = first.replica("second", &Options::default());
+        first.confirm_by("second");
+        let database = first.database();
+        let told = watch::Sender::new(at(first.port(), 1));
+        Pair { first, second, database, told }
+    }
+
+    async fn open(&self, set: impl FnOnce(&mut Config)) -> Store {
+        // where it says that the server is does not count
+        let engine = Engine::from_url(&self.database.url_at(1)).unwrap();
+        let primary = Some(self.told.subscribe());
+        let mut config = Config { engine, primary, ..Config::new(std::env::temp_dir()) };
+        config.outage_wait_max = Duration::from_secs(30);
+        set(&mut config);
+        Store::open(config, Clock::System).await.unwrap()
+    }
+
+    /// The second one takes over.
+    fn promote(&self) {
+        self.second.promote();
+        self.told.send_replace(at(self.second.port(), 2));
+    }
+
+    fn on_second(&self, sql: &str) -> String {
+        self.second.sql(self.database.name(), sql).trim().to_owned()
+    }
+}
+
+/// What the callers were told.
+#[derive(Default)]
+struct Told {
+    made: u64,
+    counted: [u64; COUNTERS as usize],
+    longest: Duration,
+}
+
+/// Makes records and counts counters up until it is time, without a failure.
+async fn call(store: Store, caller: u64, until: Instant) -> Told {
+    let mut told = Told::default();
+    let mut n = 0;
+    while Instant::now() < until {
+        let begun = Instant::now();
+        if n % 2 == 0 {
+            insert(&store, format!("r{caller}_{n}")).await.unwrap();
+            told.made += 1;
+        } else {
+            let counter = (caller + n / 2) % COUNTERS;
+            count_up(&store, format!("c{counter}")).await.unwrap();
+            told.counted[counter as usize] += 1;
+        }
+        told.longest = told.longest.max(begun.elapsed());
+        n += 1;
+    }
+    told
+}
+
+/// Writes while `disturb` changes the primary; then compares what was told with what the new one has.
+async fn go_on_across(pair: Pair, disturb: impl FnOnce(Pair) -> Pair + Send + 'static) {
+    let store = pair.open(|_| {}).await;
+    make_notes(&store).await;
+    for n in 0..COUNTERS {
+        insert(&store, format!("c{n}")).await.unwrap();
+    }
+    let until = Instant::now() + Duration::from_secs(5);
+    let calling = join_all((0..CALLERS).map(|caller| call(store.clone(), caller, until)));
+    let disturbing = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(Duration::from_millis(1_500));
+        disturb(pair)
+    });
+    let (told, pair) = tokio::join!(calling, disturbing);
+    let pair = pair.unwrap();
+    let made = told.iter().map(|told| told.made).sum::<u64>() + COUNTERS;
+    assert!(made > COUNTERS + 2 * CALLERS, "{made} writes tell nothing");
+    assert_eq!(
+        pair.on_second("SELECT count(*) FROM r_notes"),
+        made.to_string(),
+        "none is lost, none is there twice"
+    );
+    let log = "SELECT count(*), count(DISTINCT record) FROM change WHERE kind = 'create'";
+    assert_eq!(pair.on_second(log), format!("{made}|{made}"), "each is in the log once");
+    for counter in 0..COUNTERS {
+        let row = store.reader().await.unwrap().get(&notes(), &format!("c{counter}")).await.unwrap().unwrap();
+        let counted: u64 = told.iter().map(|told| told.counted[counter as usize]).sum();
+        assert_eq!(count_in(&row.body), counted, "counter {counter}");
+    }
+    assert_eq!(pair.on_second("SELECT count(DISTINCT epoch), max(epoch) FROM change"), "2|2");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_go_on_across_a_killed_primary() {
+    go_on_across(Pair::start(), |mut pair| {
+        pair.first.kill();
+        pair.promote();
+        pair
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_go_on_though_the_old_primary_hangs_and_keeps_its_connections() {
+    go_on_across(Pair::start(), |mut pair| {
+        pair.first.freeze();
+        pair.promote();
+        pair
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_that_the_old_primary_still_takes_are_found_missing_and_done_at_the_new_one() {
+    // it lives and can be reached, but what it commits waits for a replica that has left it
+    go_on_across(Pair::start(), |pair| {
+        pair.second.promote();
+        std::thread::sleep(Duration::from_millis(500));
+        pair.told.send_replace(at(pair.second.port(), 2));
+        pair
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_nobody_is_primary_all_waits_and_then_goes_on() {
+    let pair = Pair::start();
+    let store = pair.open(|_| {}).await;
+    make_notes(&store).await;
+    insert(&store, "c0".into()).await.unwrap();
+    pair.told.send_replace(Primary { address: None, epoch: 1 });
+    let waiting = tokio::join!(
+        async { count_up(&store, "c0".into()).await },
+        async { store.reader().await.unwrap().get(&notes(), "c0").await },
+        async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(pair.first.sql(pair.database.name(), "SELECT count(*) FROM change").trim(), "1");
+            pair.told.send_replace(at(pair.first.port(), 3));
+        }
+    );
+    assert_eq!(waiting.0.unwrap(), 1);
+    assert!(waiting.1.unwrap().is_some());
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_too_long_or_is_one_too_many_is_told_so() {
+    let pair = Pair::start();
+    let store = pair
+        .open(|config| {
+            config.outage_wait_max = Duration::from_millis(500);
+            config.write_queue_max = 2;
+        })
+        .await;
+    make_notes(&store).await;
+    pair.told.send_replace(Primary { address: None, epoch: 1 });
+    let answers = join_all(["a", "b", "c"].map(|id| insert(&store, id.into()))).await;
+    assert!(matches!(answers[2], Err(Error::Busy)), "{answers:?}");
+    assert!(answers[..2].iter().all(|answer| matches!(answer, Err(Error::Lost { .. }))), "{answers:?}");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_was_let_go_without_its_replica_is_not_taken_for_done() {
+    let pair = Pair::start();
+    let store = pair.open(|_| {}).await;
+    make_notes(&store).await;
+    insert(&store, "c0".into()).await.unwrap();
+    // the replica hears nothing more, and a clerk cancels what waits for it: the server calls that a success
+    pair.second.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
+    pair.second.sql("postgres", "SELECT pg_reload_conf()");
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let (counted, ()) = tokio::join!(async { count_up(&store, "c0".into()).await }, async {
+        let pair = &pair;
+        wait_until(|| pair.first.sql("postgres", cancel).trim() == "1").await;
+        // the next one to wait is the question whether it was confirmed
+        wait_until(|| pair.first.sql("postgres", cancel).trim() == "1").await;
+        pair.promote();
+    });
+    assert_eq!(counted.unwrap(), 1);
+    assert_eq!(
+        pair.on_second("SELECT body->>'n' FROM r_notes WHERE id = 'c0'"),
+        "1",
+        "it was done at the new one"
+    );
+    store.close().await;
+}
+
+async fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "it never came about");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,111 @@
+"""Clients of the web service: each makes records and counts a counter of its own up, and knows what it was told."""
+import http.client, json, threading, time
+
+from ondol import WEB
+
+now = time.monotonic
+ROOT = ("root@example.com", "warm floor")
+
+
+class Api:
+    """Asks the web service of one host. The thread that calls is in the clients' namespace."""
+
+    def __init__(self, address, token=None):
+        self.address, self.token, self.connection = address, token, None
+
+    def ask(self, method, path, body=None):
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection(self.address, WEB, timeout=90)
+        headers = {"Content-Type": "application/json", "Authorization": self.token or ""}
+        try:
+            self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            answer = self.connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"null")
+        except Exception:
+            self.connection.close()
+            self.connection = None
+            raise
+
+
+class Client(threading.Thread):
+    """Creates and updates in turn, until it is told to stop."""
+
+    def __init__(self, adapter, address, number, run, stop):
+        super().__init__(daemon=True)
+        self.adapter, self.number, self.name, self.stop = adapter, number, run, stop
+        self.api = Api(address)
+        self.made, self.counted, self.failed = [], 0, []
+        self.longest, self.spans = 0., []
+
+    def run(self):
+        self.adapter.enter()
+        turn = 0
+        while not self.stop.is_set():
+            turn += 1
+            begun = now()
+            try:
+                self.create(turn) if turn % 2 else self.count()
+            except Exception as error:
+                self.failed.append((begun, repr(error)))
+            self.spans.append((begun, now()))
+            self.longest = max(self.longest, now() - begun)
+            time.sleep(.03)
+
+    def create(self, turn):
+        key = f"{self.name} {self.number}-{turn}"
+        status, body = self.api.ask("POST", "/api/collections/notes/records", {"key": key})
+        self.made.append(key) if status == 200 else self.failed.append((now(), f"{status} {body}"))
+
+    def count(self):
+        path = f"/api/collections/counters/records/{counter(self.number)}"
+        status, body = self.api.ask("PATCH", path, {"count+": 1})
+        if status != 200:
+            self.failed.append((now(), f"{status} {body}"))
+            return
+        self.counted += 1
+
+
+def counter(number):
+    return f"counter{number:08}"
+
+
+def prepare(adapter, address, count):
+    """A superuser, two open collections, and the clients' counters."""
+    adapter.wait(lambda: "root@example.com" in adapter.command(
+        "superuser", "upsert", ROOT[0], "--password-file", "-", "--dir", f"{adapter.dir}/w", stdin=ROOT[1]), 60, "a superuser")
+    api = Api(address)
+    adapter.wait(lambda: api.ask("GET", "/api/health")[0] == 200, 60, "the web service answers")
+    status, body = api.ask("POST", "/api/collections/_superusers/auth-with-password", {"identity": ROOT[0], "password": ROOT[1]})
+    assert status == 200, body
+    api.token = body["token"]
+    rules = {rule: "" for rule in ("listRule", "viewRule", "createRule", "updateRule")}
+    for name, field in (("notes", {"name": "key", "type": "text"}), ("counters", {"name": "count", "type": "number"})):
+        status, body = api.ask("POST", "/api/collections", {"name": name, "type": "base", "fields": [field], **rules})
+        assert status == 200, body
+    for number in range(count):
+        status, body = api.ask("POST", "/api/collections/counters/records", {"id": counter(number), "count": 0})
+        assert status == 200, body
+    return api
+
+
+def judge(api, clients, base, counts):
+    """What the service has, against what it said: (lost, doubled, miscounted)."""
+    have = []
+    page = 1
+    while True:
+        status, body = api.ask("GET", f"/api/collections/notes/records?perPage=500&page={page}&fields=key&sort=id")
+        assert status == 200, body
+        have += [item["key"] for item in body["items"]]
+        if page >= body["totalPages"]:
+            break
+        page += 1
+    told = set(base) | {key for client in clients for key in client.made}
+    lost = len(told - set(have))
+    doubled = len(have) - len(set(have))
+    miscounted = 0
+    for client in clients:
+        status, body = api.ask("GET", f"/api/collections/counters/records/{counter(client.number)}")
+        assert status == 200, body
+        miscounted += abs(body["count"] - counts.get(client.number, 0) - client.counted)
+        counts[client.number] = body["count"]
+    return lost, doubled, miscounted, set(have)
