@@ -3,8 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use engine::postgres::{Door, Fit};
-use engine::{Confirm, End, Error, Observation, Role, Stopped};
+use engine::postgres::{Door, Fit, Progress};
+use engine::{Confirm, End, Error, Observation, Role, Stopped, Unfinished};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::host::{Host, WAIT_MAX, kill, soon, turn};
@@ -72,6 +73,45 @@ async fn a_primary_that_wrote_on_alone_is_led_back_and_its_lost_history_is_kept(
     assert!(kept > 0);
     rejoin(&old, &new).await;
     assert_eq!(old.bills().await, [1, 4, 100]);
+    old.fence().await;
+    new.fence().await;
+}
+
+#[tokio::test]
+async fn a_rewind_that_breaks_off_leaves_data_that_are_never_started_and_are_cloned() {
+    let _turn = turn().await;
+    let (old, new) = pair().await;
+    new.hands.follow(None).await.unwrap();
+    new.running(|running| running.stream.is_none()).await;
+    old.sql("INSERT INTO bill VALUES (2)").await;
+    new.hands.promote(|| true).await.unwrap();
+    new.hands.checkpoint().await.unwrap();
+    old.fence().await;
+    let begun = async {
+        while !old.folder.join("unfinished").exists() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    {
+        // the one who asked for it goes away as soon as it has begun
+        let upstream = new.upstream();
+        let rewind = old.hands.rewind(&upstream);
+        tokio::select! {
+            done = rewind => panic!("it ended: {done:?}"),
+            () = begun => {}
+        }
+    }
+    let unfinished = Observation::Unfinished { what: Unfinished::Rewind };
+    assert_eq!(old.hands.observe().await.unwrap(), unfinished);
+    let refused = old.hands.start(None, &Confirm::Here, Door::Closed).await.unwrap_err();
+    assert!(matches!(refused, Error::Unfinished { what: "rewind" }), "{refused}");
+    let refused = old.hands.rewind(&new.upstream()).await.unwrap_err();
+    assert!(matches!(refused, Error::Unfinished { what: "rewind" }), "{refused}");
+    let system = new.running(|_| true).await.system_id;
+    let (progress, _) = watch::channel(Progress::default());
+    old.hands.clone_of(&new.upstream(), &system, progress).await.unwrap();
+    rejoin(&old, &new).await;
+    assert_eq!(old.bills().await, [1, 100]);
     old.fence().await;
     new.fence().await;
 }
