@@ -67,8 +67,8 @@ fn only_what_was_accepted_is_lost_where_a_person_accepts_a_loss() {
 
 #[test]
 fn from_every_state_a_primary_comes_back() {
-    assert_eq!(broken(Scene::going_on().faults(1).healing()), Vec::<String>::new());
-    assert_eq!(broken(Scene::blocking().faults(1).healing()), Vec::<String>::new());
+    assert_eq!(broken(Scene::going_on().faults(faults(2)).healing()), Vec::<String>::new());
+    assert_eq!(broken(Scene::blocking().faults(faults(2)).healing()), Vec::<String>::new());
 }
 
 #[test]
