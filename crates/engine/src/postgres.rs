@@ -21,7 +21,7 @@ mod rewind;
 mod settings;
 mod slot;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +38,8 @@ pub use settings::Door;
 
 use link::Link;
 use look::Heard;
+pub(crate) use place::Turn;
+
 use place::Place;
 use settings::State;
 
@@ -58,7 +60,7 @@ pub struct Postgres {
     config: Config,
     place: Place,
     tasks: TaskTracker,
-    now: Mutex<Now>,
+    now: Arc<Mutex<Now>>,
     /// What it is looked at through; taken out while it is asked.
     look: tokio::sync::Mutex<Option<(u32, Link)>>,
 }
@@ -81,8 +83,8 @@ impl Postgres {
     /// [`Error::Settings`].
     pub fn new(config: Config) -> Result<Postgres, Error> {
         config.check()?;
-        let place = Place { folder: config.folder.clone(), account: Account::of(&config.account)? };
-        let (tasks, now, look) = (TaskTracker::new(), Mutex::default(), tokio::sync::Mutex::default());
+        let place = Place::new(config.folder.clone(), Account::of(&config.account)?);
+        let (tasks, now, look) = (TaskTracker::new(), Arc::default(), tokio::sync::Mutex::default());
         Ok(Postgres { config, place, tasks, now, look })
     }
 
@@ -97,11 +99,15 @@ impl Postgres {
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.now)
     }
 
     /// The server's process, if it lives.
     fn alive(&self) -> Option<Process> {
         self.now().process.clone().filter(Process::is_alive)
     }
+}
+
+fn lock(now: &Mutex<Now>) -> MutexGuard<'_, Now> {
+    now.lock().unwrap_or_else(PoisonError::into_inner)
 }

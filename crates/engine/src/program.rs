@@ -21,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::account::Account;
 use crate::error::Error;
+use crate::postgres::Turn;
 
 /// How much of what a program says is kept for telling.
 pub(crate) const SAID_BYTES_MAX: usize = 4096;
@@ -29,7 +30,7 @@ pub(crate) const SAID_BYTES_MAX: usize = 4096;
 const IF_PARENT_LIVES: &str = r#"[ "$PPID" = "$0" ] && exec "$@""#;
 
 /// A program and its arguments.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Program {
     path: PathBuf,
     args: Vec<String>,
@@ -90,10 +91,11 @@ impl Program {
         command
     }
 
-    /// Runs it to its end. Lines of its standard error go to `hear` as they come. It is
+    /// Runs it to its end, which holds `turn` until then, whoever waits. Lines of its standard error go to `hear` as they come. It is
     /// killed when the future is dropped.
     pub(crate) async fn run(
         self,
+        turn: Option<Turn>,
         input: String,
         hear: impl FnMut(&str) + Send + 'static,
     ) -> Result<Said, Error> {
@@ -101,8 +103,10 @@ impl Program {
         let (done, end) = oneshot::channel();
         let (begun, group) = watch::channel(None);
         let life = move || {
+            let end = self.live(&input, hear, &begun);
+            drop(turn);
             // whoever waited for it may be gone
-            let _ = done.send(self.live(&input, hear, &begun));
+            let _ = done.send(end);
         };
         let thread = thread::Builder::new().name(name.clone()).spawn(life);
         thread.map_err(|source| Error::Start { program: name, source })?;
@@ -146,32 +150,39 @@ impl Program {
     }
 
     /// Starts it, to go on by itself; what it says is added to `log`, until it writes files of its own.
-    pub(crate) async fn start(self, log: File) -> Result<Process, Error> {
+    ///
+    /// `record` is given the process as soon as there is one, also when nobody waits for this any more.
+    pub(crate) async fn start(
+        self,
+        log: File,
+        record: impl FnOnce(Process) + Send + 'static,
+    ) -> Result<(), Error> {
         let (begun, start) = oneshot::channel();
-        let (died, death) = watch::channel(None);
         let name = self.name();
         let life = move || {
+            let (died, death) = watch::channel(None);
             let child = log
                 .try_clone()
                 .and_then(|copy| self.command().stdin(Stdio::null()).stdout(copy).stderr(log).spawn());
             let opened = child.and_then(|child| Ok((pidfd(&child)?, child)));
-            match opened {
+            let mut child = match opened {
+                Ok((handle, child)) => {
+                    record(Process { id: child.id(), handle: Arc::new(handle), death });
+                    let _ = begun.send(Ok(()));
+                    child
+                }
                 Err(error) => {
                     let _ = begun.send(Err(error));
+                    return;
                 }
-                Ok((handle, mut child)) => {
-                    let _ = begun.send(Ok((child.id(), handle)));
-                    let how =
-                        child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-                    died.send_replace(Some(Death { how, at: Moment::now() }));
-                }
-            }
+            };
+            let how = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+            died.send_replace(Some(Death { how, at: Moment::now() }));
         };
         let failed = |source| Error::Start { program: name.clone(), source };
         thread::Builder::new().name(name.clone()).spawn(life).map_err(failed)?;
         let broken = |_| failed(std::io::Error::other("its thread broke"));
-        let (id, handle) = start.await.map_err(broken)?.map_err(failed)?;
-        Ok(Process { id, handle: Arc::new(handle), death })
+        start.await.map_err(broken)?.map_err(failed)
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::agree::Beginning;
 use crate::core::name::{Epoch, Host};
 use crate::core::step::{Source, Step};
-use crate::core::view::{Acks, Lease};
+use crate::core::view::{Acks, Lease, Own};
 use crate::error::Error;
 use crate::keeper::{Keeper, Seen};
 use crate::{lineage, sight};
@@ -24,7 +24,7 @@ impl Keeper {
             Step::Fence => self.fence().await,
             Step::Init => Ok(self.database.init().await.map(drop)?),
             Step::Start => self.start(None).await,
-            Step::Follow(source) => self.follow(source).await,
+            Step::Follow(source) => self.follow(source, &seen.view.own).await,
             Step::Rewind(source) => self.rewind(source).await,
             Step::Clone(source) => self.copy(source).await,
             Step::Acks(acks) => self.wait_for(acks).await,
@@ -108,14 +108,19 @@ impl Keeper {
         Ok(())
     }
 
-    async fn follow(&mut self, source: &Source) -> Result<(), Error> {
+    async fn follow(&mut self, source: &Source, own: &Own) -> Result<(), Error> {
         let upstream = self.upstream(&source.host)?;
-        if let Err(error) = self.database.follow(Some(&upstream)).await {
-            // it is compared, and led back where needed, before it is asked to follow again
-            self.memory.is_former |= matches!(error, engine::Error::Uncompared { .. });
-            return Err(error.into());
-        }
+        let done = match own {
+            Own::Stopped(_) => self.start(Some(source)).await,
+            _ => self.database.follow(Some(&upstream)).await.map_err(Error::from),
+        };
+        // it is compared, and led back where needed, before it is asked to follow again
+        self.memory.is_former |= matches!(done, Err(Error::Engine(engine::Error::Uncompared { .. })));
+        done?;
         self.memory.upstream = Some(source.host.clone());
+        if matches!(own, Own::Stopped(_)) {
+            return Ok(());
+        }
         self.database.door(Door::Open).await?;
         Ok(())
     }

@@ -81,8 +81,11 @@ pub(crate) fn own(
     let lasting = memory.lasting(Topic::Own, form(observed), now);
     match observed {
         Observation::Absent | Observation::Unfinished { .. } => Own::Absent,
-        // it says itself that it is on its way: killing it would only begin it anew
-        Observation::Silent { is_starting: true, .. } => Own::Hung { lasting: Duration::ZERO },
+        // It says itself that it is on its way: killing it would only begin it anew. But a fresh copy that follows nobody
+        // never arrives, so that where there is somebody to follow it is begun anew, once.
+        Observation::Silent { is_starting: true, .. } if epoch.is_none() || memory.upstream.is_some() => {
+            Own::Hung { lasting: Duration::ZERO }
+        }
         Observation::Silent { .. } => Own::Hung { lasting },
         Observation::Stopped(stopped) => {
             let failures = memory.has_died(config.limits.start_proven_after, now);

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::error::Error;
 use crate::observation::{Bound, Confirm};
 use crate::postgres::link::Link;
-use crate::postgres::place::on_disk;
+use crate::postgres::place::Place;
 use crate::postgres::settings::{Door, State};
 use crate::postgres::{Postgres, Upstream, life, lsn, slot};
 use crate::program::Process;
@@ -136,6 +136,8 @@ impl Postgres {
     /// Changes the settings, and waits until the postmaster has read them; a session that was begun after that.
     async fn change(&self, change: impl FnOnce(&mut State)) -> Result<Link, Error> {
         let process = self.alive().ok_or(Error::NotRunning)?;
+        // one that is not yet there to take the signal would be killed by it
+        drop(self.link().await?);
         let state = {
             let mut now = self.now();
             change(&mut now.state);
@@ -143,10 +145,9 @@ impl Postgres {
             now.state.clone()
         };
         let generation = state.generation;
-        let (config, place) = (self.config.clone(), self.place.clone());
-        let limits = self.config.limits;
-        on_disk("writing the settings", limits.disk_time_max, move || life::write(&config, &place, &state))
-            .await?;
+        let (config, limits) = (self.config.clone(), self.config.limits);
+        let written = move |place: &Place| life::write(&config, place, &state);
+        self.place.change("writing the settings", limits.disk_time_max, written).await?;
         process.signal(rustix::process::Signal::HUP);
         let until = Moment::now().after(limits.reload_time_max);
         loop {

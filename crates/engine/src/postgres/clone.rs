@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use crate::error::Error;
 use crate::observation::{Observation, Unfinished};
 use crate::postgres::link::Link;
-use crate::postgres::place::on_disk;
+use crate::postgres::place::Place;
 use crate::postgres::settings::{self, REPLICATOR, conninfo};
 use crate::postgres::{Postgres, Upstream, audit};
 
@@ -41,17 +41,18 @@ impl Postgres {
             Observation::Stopped(stopped) => Some((stopped.timeline, stopped.checkpoint)),
             _ => None,
         };
-        let (config, place, most) = (self.config.clone(), self.place.clone(), self.config.audit_segments_max);
-        on_disk("making room for a clone", self.config.limits.init_time_max, move || {
+        let (config, most) = (self.config.clone(), self.config.audit_segments_max);
+        let room = move |place: &Place| {
             place.make()?;
             if let Some((timeline, at)) = lost {
-                audit::keep(&place, &format!("clone-{timeline}-{at:016X}"), timeline, at, most)?;
+                audit::keep(place, &format!("clone-{timeline}-{at:016X}"), timeline, at, most)?;
             }
             place.begin(Unfinished::Clone)?;
             place.write(&settings::password_file(&place.folder), &settings::passwords(&config))?;
             place.wipe()
-        })
-        .await?;
+        };
+        let limits = self.config.limits;
+        self.place.change("making room for a clone", limits.init_time_max, room).await?;
         let program = self
             .program("pg_basebackup")
             .arg(format!("--pgdata={}", self.place.data().display()))
@@ -62,9 +63,9 @@ impl Postgres {
                 progress.send_replace(now);
             }
         };
-        program.run(String::new(), hear).await?;
-        let place = self.place.clone();
-        on_disk("finishing a clone", self.config.limits.disk_time_max, move || place.finish()).await
+        let turn = self.place.turn("a clone", limits.disk_time_max).await?;
+        program.run(Some(turn), String::new(), hear).await?;
+        self.place.change("finishing a clone", limits.disk_time_max, Place::finish).await
     }
 
     /// A connection to another host, and until when its first answer is waited for.

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::observation::{Observation, Unfinished};
 use crate::postgres::Postgres;
-use crate::postgres::place::on_disk;
+use crate::postgres::place::{Place, Turn};
 use crate::postgres::settings::{REPLICATOR, SUPERUSER, State};
 use crate::postgres::{control, life, reign};
 use crate::program::Said;
@@ -34,14 +34,13 @@ impl Postgres {
             Observation::Absent | Observation::Unfinished { what: Unfinished::Init } => {}
             Observation::Unfinished { .. } | Observation::Silent { .. } => self.is_ready_to_work().await?,
         }
-        let place = self.place.clone();
-        let begun = move || {
+        let begun = |place: &Place| {
             place.make()?;
             place.begin(Unfinished::Init)?;
             place.wipe()
         };
         let limits = self.config.limits;
-        on_disk("making room for new data", limits.init_time_max, begun).await?;
+        self.place.change("making room for new data", limits.init_time_max, begun).await?;
         let data = self.place.data().display().to_string();
         let init =
             self.program("initdb").args(["-D", &data, "--username", SUPERUSER, "--data-checksums"]).args([
@@ -51,21 +50,21 @@ impl Postgres {
                 "--auth-host=reject",
                 "--no-instructions",
             ]);
-        self.within_init_time("making new data", init.run(String::new(), |_| {})).await?;
+        self.within_init_time("making new data", async |turn| init.run(turn, String::new(), |_| {}).await)
+            .await?;
         self.alone(&self.users(), "making the service's users").await?;
-        let place = self.place.clone();
-        on_disk("finishing new data", limits.disk_time_max, move || place.finish()).await?;
+        self.place.change("finishing new data", limits.disk_time_max, Place::finish).await?;
         Ok(control::read(&self.control_data().await?)?.system_id)
     }
 
     /// Runs the server alone, without a listener: it recovers if it has to, does what each line of `text` says, and ends in
     /// order, as a primary.
     pub(super) async fn alone(&self, text: &str, what: &'static str) -> Result<(), Error> {
-        let (config, place) = (self.config.clone(), self.place.clone());
+        let config = self.config.clone();
         let state = State { generation: self.now().state.generation, ..State::default() };
-        let written = move || {
+        let written = move |place: &Place| {
             place.make()?;
-            life::write(&config, &place, &state)?;
+            life::write(&config, place, &state)?;
             place.write(&place.data().join("postgresql.auto.conf"), "")?;
             // a replica can't be alone
             let signal = place.data().join("standby.signal");
@@ -76,7 +75,7 @@ impl Postgres {
                 _ => Ok(()),
             }
         };
-        on_disk("writing the settings", self.config.limits.disk_time_max, written).await?;
+        self.place.change("writing the settings", self.config.limits.disk_time_max, written).await?;
         let main = format!("config_file={}", self.config.folder.join("postgresql.conf").display());
         let data = self.place.data().display().to_string();
         let program = self.program("postgres").args(["--single", "-D", &data, "-c", &main]).args([
@@ -92,16 +91,18 @@ impl Postgres {
             "synchronous_standby_names=",
             SUPERUSER,
         ]);
-        self.within_init_time(what, program.run(text.to_owned(), |_| {})).await.map(drop)
+        let text = text.to_owned();
+        self.within_init_time(what, async |turn| program.run(turn, text, |_| {}).await).await.map(drop)
     }
 
     async fn within_init_time(
         &self,
         what: &'static str,
-        work: impl Future<Output = Result<Said, Error>>,
+        work: impl AsyncFnOnce(Option<Turn>) -> Result<Said, Error>,
     ) -> Result<Said, Error> {
         let limit = self.config.limits.init_time_max;
-        timeout(limit, work).await.map_err(|_| Error::Slow { what: what.to_owned(), limit })?
+        let turn = self.place.turn(what, limit).await?;
+        timeout(limit, work(Some(turn))).await.map_err(|_| Error::Slow { what: what.to_owned(), limit })?
     }
 
     /// The service's users and its database, a statement a line.

@@ -1,6 +1,7 @@
 //! A server's life: looked at, started, stopped, fenced, and its death.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::moment::Moment;
@@ -12,9 +13,9 @@ use crate::error::Error;
 use crate::inhabitant;
 use crate::observation::{Confirm, Observation, Running};
 use crate::postgres::link::Link;
-use crate::postgres::place::{on_disk, word};
+use crate::postgres::place::{Place, word};
 use crate::postgres::settings::{self, Door, State};
-use crate::postgres::{Postgres, Upstream, control, look};
+use crate::postgres::{Postgres, Upstream, control, lock, look};
 use crate::program::{Death, Process};
 
 /// How often it is looked whether everything is dead.
@@ -79,11 +80,9 @@ impl Postgres {
             let why = "processes that were not started here work in the data; fence them".to_owned();
             return Ok(Observation::Silent { process: *process, is_starting: false, why });
         }
-        let place = self.place.clone();
         let limit = self.config.limits.disk_time_max;
-        let (unfinished, has_data) =
-            on_disk("looking at the data", limit, move || Ok((place.unfinished()?, place.has_data())))
-                .await?;
+        let look = |place: &Place| Ok((place.unfinished()?, place.has_data()));
+        let (unfinished, has_data) = self.place.look("looking at the data", limit, look).await?;
         if let Some(what) = unfinished {
             return Ok(Observation::Unfinished { what });
         }
@@ -97,7 +96,7 @@ impl Postgres {
         let limit = self.config.limits.disk_time_max;
         let asked = self.program("pg_controldata").arg(self.place.data().display().to_string());
         let slow = |_| Error::Slow { what: "reading the control data".to_owned(), limit };
-        Ok(timeout(limit, asked.run(String::new(), |_| {})).await.map_err(slow)??.output)
+        Ok(timeout(limit, asked.run(None, String::new(), |_| {})).await.map_err(slow)??.output)
     }
 
     /// Starts it, as a replica of `upstream`, or of nobody. Gives back as soon as the process runs, which is before it answers.
@@ -111,6 +110,9 @@ impl Postgres {
         confirm: &Confirm,
         door: Door,
     ) -> Result<(), Error> {
+        let limit = self.config.limits.disk_time_max;
+        // held until the process is known: two starts at a time would be two servers
+        let turn = self.place.turn("starting the database server", limit).await?;
         if self.alive().is_some() {
             return Ok(());
         }
@@ -124,23 +126,25 @@ impl Postgres {
             now.bound = None;
             now.state.clone()
         };
-        let (config, place) = (self.config.clone(), self.place.clone());
-        let limit = self.config.limits.disk_time_max;
-        let log = on_disk("writing the settings", limit, move || {
+        let config = self.config.clone();
+        let written = move |place: &Place| {
             place.make()?;
-            write(&config, &place, &state)?;
+            write(&config, place, &state)?;
             // what ALTER SYSTEM left would be stronger than what we say
             place.write(&place.data().join("postgresql.auto.conf"), "")?;
             place.write(&place.data().join("standby.signal"), "")?;
             place.log()
-        })
-        .await?;
+        };
+        let (turn, log) = self.place.change_in(turn, "writing the settings", limit, written).await?;
         let main = format!("config_file={}", self.config.folder.join("postgresql.conf").display());
         let data = self.place.data().display().to_string();
         let program = self.program("postgres").args(["-D", &data, "-c", &main]);
-        let process = program.start(log).await?;
-        self.now().process = Some(process);
-        Ok(())
+        let now = Arc::clone(&self.now);
+        let record = move |process| {
+            lock(&now).process = Some(process);
+            drop(turn);
+        };
+        program.start(log, record).await
     }
 
     /// Nobody works in the data, and they are whole.
@@ -152,10 +156,8 @@ impl Postgres {
         if !processes.is_empty() {
             return Err(Error::Occupied { folder: self.place.data(), processes });
         }
-        let place = self.place.clone();
-        let unfinished =
-            on_disk("looking at the data", self.config.limits.disk_time_max, move || place.unfinished());
-        match unfinished.await? {
+        let limit = self.config.limits.disk_time_max;
+        match self.place.look("looking at the data", limit, Place::unfinished).await? {
             Some(what) => Err(Error::Unfinished { what: word(what) }),
             None => Ok(()),
         }
@@ -167,9 +169,8 @@ impl Postgres {
     /// # Errors
     /// [`Error::Slow`] and [`Error::Disk`]: what it still acknowledges is in no danger, but it will not get far.
     pub async fn probe_disk(&self) -> Result<(), Error> {
-        let place = self.place.clone();
-        let probe = move || place.write(&place.folder.join("probe"), "");
-        on_disk("writing to the database's disk", self.config.limits.disk_time_max, probe).await
+        let probe = |place: &Place| place.write(&place.folder.join("probe"), "");
+        self.place.look("writing to the database's disk", self.config.limits.disk_time_max, probe).await
     }
 
     /// Waits for the death of the server that was started last; for ever, when none was, or when its death was seen by
@@ -189,8 +190,7 @@ impl Postgres {
     /// # Errors
     /// Those of the disk.
     pub async fn last_words(&self) -> Result<String, Error> {
-        let place = self.place.clone();
-        on_disk("reading the logs", self.config.limits.disk_time_max, move || place.last_words()).await
+        self.place.look("reading the logs", self.config.limits.disk_time_max, Place::last_words).await
     }
 
     /// Stops it in order ("fast"): open transactions are rolled back, replicas that are connected are sent everything.
@@ -271,11 +271,7 @@ fn slow_stop(limit: Duration) -> Error {
 }
 
 /// Writes the settings' files.
-pub(super) fn write(
-    config: &crate::postgres::Config,
-    place: &crate::postgres::place::Place,
-    state: &State,
-) -> Result<(), Error> {
+pub(super) fn write(config: &crate::postgres::Config, place: &Place, state: &State) -> Result<(), Error> {
     let path = |name: &str| place.folder.join(name);
     place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
     place.write(&path("pg_ident.conf"), &settings::ident(&place.account.name))?;

@@ -6,7 +6,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
 use crate::account::Account;
 use crate::error::Error;
@@ -20,14 +24,71 @@ const LED: &str = "led";
 /// What says that a work began whose half is of no use.
 const MARK: &str = "unfinished";
 
+/// The right to change something in the folder.
+pub(crate) type Turn = OwnedMutexGuard<()>;
+
 /// The server's folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
     pub(crate) account: Account,
+    /// Held by whoever changes something, also after nobody waits for that any more.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Place {
+    pub(crate) fn new(folder: PathBuf, account: Account) -> Place {
+        Place { folder, account, turn: Arc::default() }
+    }
+
+    /// Waits until nobody changes anything. One who was asked to and is no longer waited for goes on for a while.
+    pub(crate) async fn turn(&self, what: &'static str, limit: Duration) -> Result<Turn, Error> {
+        let slow = |_| Error::Slow { what: format!("waiting for another work before {what}"), limit };
+        timeout(limit, Arc::clone(&self.turn).lock_owned()).await.map_err(slow)
+    }
+
+    /// Changes something, after whoever did so before, within a limit. What hangs is left alone, and keeps its turn.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        limit: Duration,
+        work: impl FnOnce(&Place) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = self.turn(what, limit).await?;
+        let (_, done) = self.change_in(turn, what, limit, work).await?;
+        Ok(done)
+    }
+
+    /// The same in a turn that one has; it is given back, or ends with the work.
+    pub(crate) async fn change_in<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        what: &'static str,
+        limit: Duration,
+        work: impl FnOnce(&Place) -> Result<T, Error> + Send + 'static,
+    ) -> Result<(Turn, T), Error> {
+        let held = move |place: &Place| {
+            let done = work(place)?;
+            Ok((turn, done))
+        };
+        self.look(what, limit, held).await
+    }
+
+    /// Looks at something, within a limit.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        limit: Duration,
+        work: impl FnOnce(&Place) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = self.clone();
+        match timeout(limit, tokio::task::spawn_blocking(move || work(&place))).await {
+            Ok(Ok(done)) => done,
+            // or it was given up by a runtime that ends
+            Ok(Err(_)) | Err(_) => Err(Error::Slow { what: what.to_owned(), limit }),
+        }
+    }
+
     /// Where the data lie.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
@@ -162,20 +223,6 @@ pub(crate) fn word(what: Unfinished) -> &'static str {
         Unfinished::Init => "init",
         Unfinished::Clone => "clone",
         Unfinished::Rewind => "rewind",
-    }
-}
-
-/// Does something to the disk, within a limit. What hangs is left alone.
-pub(crate) async fn on_disk<T: Send + 'static>(
-    what: &'static str,
-    limit: Duration,
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let slow = || Error::Slow { what: what.to_owned(), limit };
-    match tokio::time::timeout(limit, tokio::task::spawn_blocking(work)).await {
-        Ok(Ok(done)) => done,
-        // it was given up by a runtime that ends
-        Ok(Err(_)) | Err(_) => Err(slow()),
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use crate::error::Error;
 use crate::postgres::change::LOOK_EVERY;
 use crate::postgres::link::Link;
-use crate::postgres::place::on_disk;
+use crate::postgres::place::Place;
 use crate::postgres::settings::REPLICATOR;
 use crate::postgres::{Postgres, Upstream};
 
@@ -50,17 +50,15 @@ impl Postgres {
         }
         let ready = "SELECT pg_wal_replay_resume() WHERE pg_is_wal_replay_paused()";
         link.ask("go on replaying", ready, limits.answer_time_max).await?;
-        let place = self.place.clone();
-        let had_led = on_disk("noting that it leads", limits.disk_time_max, move || {
+        let leads = |place: &Place| {
             let had_led = !place.reigns()?.is_empty();
             place.lead(&base::chance::word(WORD_LENGTH))?;
             Ok(had_led)
-        });
-        let had_led = had_led.await?;
+        };
+        let had_led = self.place.change("noting that it leads", limits.disk_time_max, leads).await?;
         if !may() {
             if !had_led {
-                let place = self.place.clone();
-                on_disk("noting that it does not lead", limits.disk_time_max, move || place.fit()).await?;
+                self.place.change("noting that it does not lead", limits.disk_time_max, Place::fit).await?;
             }
             return Err(Error::NotAllowed);
         }
@@ -83,10 +81,7 @@ impl Postgres {
     /// Writes the reign's word down, once, and waits for nobody with that.
     async fn note(&self, link: &Link) -> Result<(), Error> {
         let limits = self.config.limits;
-        let place = self.place.clone();
-        let words =
-            on_disk("reading what its reign is known by", limits.disk_time_max, move || place.reigns())
-                .await?;
+        let words = self.reigns().await?;
         // letters and digits
         let Some(word) = words.last() else { return Ok(()) };
         link.ask("wait for nobody", "SET synchronous_commit = local", limits.answer_time_max).await?;
@@ -104,9 +99,9 @@ impl Postgres {
         if self.alive().is_none() || self.agrees_with(upstream).await? {
             return Ok(());
         }
-        let place = self.place.clone();
-        let doubt = move || place.lead(ANOTHERS);
-        on_disk("noting that its past is another one", self.config.limits.disk_time_max, doubt).await?;
+        let limit = self.config.limits.disk_time_max;
+        let doubt = |place: &Place| place.lead(ANOTHERS);
+        self.place.change("noting that its past is another one", limit, doubt).await?;
         uncompared()
     }
 
@@ -148,7 +143,6 @@ impl Postgres {
     }
 
     async fn reigns(&self) -> Result<Vec<String>, Error> {
-        let place = self.place.clone();
-        on_disk("looking at the data", self.config.limits.disk_time_max, move || place.reigns()).await
+        self.place.look("looking at the data", self.config.limits.disk_time_max, Place::reigns).await
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::error::Error;
 use crate::observation::{Confirm, End, Observation, Stopped, Unfinished};
-use crate::postgres::place::{on_disk, word};
+use crate::postgres::place::{Place, word};
 use crate::postgres::settings::{Door, conninfo};
 use crate::postgres::{Postgres, Upstream, audit, lsn};
 use crate::program::Said;
@@ -40,7 +40,6 @@ impl Postgres {
         self.is_ready_to_work().await?;
         let theirs = self.timeline_of(upstream).await?;
         let ours = self.recover().await?;
-        let limit = self.config.limits.disk_time_max;
         if !self.is_known_to(upstream, ours, theirs).await? {
             // pg_rewind would take one for the other
             let why = format!(
@@ -55,8 +54,7 @@ impl Postgres {
             Err(error) => return Err(error),
         };
         if fit == Fit::Follows {
-            let place = self.place.clone();
-            on_disk("noting that it fits", limit, move || place.fit()).await?;
+            self.place.change("noting that it fits", self.config.limits.disk_time_max, Place::fit).await?;
         }
         Ok(fit)
     }
@@ -85,19 +83,18 @@ impl Postgres {
     pub async fn rewind(&self, upstream: &Upstream) -> Result<Fit, Error> {
         let fit = self.compare(upstream).await?;
         let Fit::Diverged { timeline, at } = fit else { return Ok(fit) };
-        let (place, most) = (self.place.clone(), self.config.audit_segments_max);
-        on_disk("keeping lost history aside", self.config.limits.init_time_max, move || {
-            audit::keep(&place, &format!("rewind-{timeline}-{at:016X}"), timeline, at, most)?;
+        let (limits, most) = (self.config.limits, self.config.audit_segments_max);
+        let aside = move |place: &Place| {
+            audit::keep(place, &format!("rewind-{timeline}-{at:016X}"), timeline, at, most)?;
             place.begin(Unfinished::Rewind)
-        })
-        .await?;
+        };
+        self.place.change("keeping lost history aside", limits.init_time_max, aside).await?;
         self.pg_rewind(upstream, &[]).await?;
-        let place = self.place.clone();
-        let finish = move || {
+        let finish = |place: &Place| {
             place.fit()?;
             place.finish()
         };
-        on_disk("finishing a rewind", self.config.limits.disk_time_max, finish).await?;
+        self.place.change("finishing a rewind", limits.disk_time_max, finish).await?;
         Ok(fit)
     }
 
@@ -139,7 +136,8 @@ impl Postgres {
             .arg(format!("--config-file={}", self.config.folder.join("postgresql.conf").display()))
             .arg("--no-ensure-shutdown")
             .args(options.iter().copied());
-        program.run(String::new(), |_| {}).await
+        let turn = self.place.turn("a rewind", self.config.limits.disk_time_max).await?;
+        program.run(Some(turn), String::new(), |_| {}).await
     }
 }
 

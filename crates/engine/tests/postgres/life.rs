@@ -52,6 +52,38 @@ async fn new_data_are_made_once_and_a_server_begins_as_a_replica() {
 }
 
 #[tokio::test]
+async fn what_nobody_waits_for_any_more_is_known_all_the_same_and_is_waited_for_by_the_next() {
+    let _turn = turn().await;
+    let host = Host::primary("seoul-1").await;
+    host.fence().await;
+    // each is left alone at another point of its way
+    for pause in 0..12 {
+        let start = host.hands.start(None, &Confirm::Here, Door::Closed);
+        let _ = timeout(Duration::from_millis(pause), start).await;
+        let _ = timeout(Duration::from_millis(pause), host.hands.promote(|| true)).await;
+        let _ = timeout(Duration::from_millis(pause), host.hands.set_confirm(&Confirm::Nobody)).await;
+        let _ = timeout(Duration::from_millis(pause), host.hands.door(Door::Open)).await;
+    }
+    host.hands.start(None, &Confirm::Here, Door::Closed).await.unwrap();
+    let process = host.running(|_| true).await.process;
+    assert!(working(&host).contains(&process));
+    host.hands.promote(|| true).await.unwrap();
+    host.hands.set_confirm(&Confirm::Here).await.unwrap();
+    host.hands.door(Door::Open).await.unwrap();
+    host.sql("CREATE TABLE bill AS SELECT 1 AS id").await;
+    host.fence().await;
+    // made anew while what was left alone may still be at work
+    let again = Host::new("seoul-1");
+    for pause in [1, 3, 10, 30, 100] {
+        let _ = timeout(Duration::from_millis(pause), again.hands.init()).await;
+    }
+    again.hands.init().await.unwrap();
+    again.hands.start(None, &Confirm::Here, Door::Closed).await.unwrap();
+    again.running(|_| true).await;
+    again.fence().await;
+}
+
+#[tokio::test]
 async fn no_secret_is_seen_in_a_list_of_processes_a_log_or_a_setting() {
     let _turn = turn().await;
     let primary = Host::primary("seoul-1").await;

@@ -32,13 +32,10 @@ pub(super) fn rule(view: &View, policy: &Policy) -> Option<Decision> {
         }
         Own::Hung { .. } => wait("waits for the database to answer"),
         Own::Primary(_) => act([Step::Fence], format!("stops the database: {} leads", leader.host)),
+        // it is started as the replica that it is to be: a fresh copy needs its primary to come up at all
         Own::Stopped(stopped) => match rise(stopped, policy) {
-            // what has to be taken back can be taken back before it is started
             started if started.steps.is_empty() => started,
-            _ if stopped.place.is_former && is_open(store, leader) => {
-                join(store, leader, source, &stopped.place)
-            }
-            started => started,
+            _ => join(store, leader, source, &stopped.place),
         },
         Own::Replica(replica) if replica.upstream.as_ref() != Some(&leader.host) => {
             join(store, leader, source, &replica.place)

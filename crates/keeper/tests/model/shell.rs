@@ -275,7 +275,9 @@ fn on_database(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
         Step::Start if matches!(node.db, Db::Stopped { .. }) => {
             (node.db, node.upstream) = (Db::Replica, None)
         }
-        Step::Follow(_) if node.db == Db::Replica && !node.is_former => node.upstream = Some(1 - i),
+        Step::Follow(_) if matches!(node.db, Db::Replica | Db::Stopped { .. }) && !node.is_former => {
+            (node.db, node.upstream) = (Db::Replica, Some(1 - i));
+        }
         Step::Rewind(_) if node.db != Db::Absent && node.db != Db::Primary && has_source => {
             (node.db, node.is_former) = (Db::Replica, false);
             (node.log, node.upstream) = (node.log.common(&source.log), Some(1 - i));
