@@ -1,6 +1,6 @@
 //! Sessions: an account that has signed in somewhere, until it signs out, is put out, or does not come again.
 //!
-//! Map, in reading order: `token` (pure: the tokens' form and signature), `key` (pure: the keys that sign them), `keyring` (the
+//! Map, in reading order: `token` (pure: the tokens' form and signature), `key` (pure: the keys that sign them), `p256` (their half for others), `keyring` (the
 //! keys as this web server knows them), `sign_in` (a session begins, is renewed, ends), `prove` (whose a token is),
 //! `feed` (the change log is followed, so that an end is heard of everywhere).
 //!
@@ -9,14 +9,15 @@
 mod feed;
 mod key;
 mod keyring;
+pub(crate) mod p256;
 mod prove;
 mod sign_in;
 mod token;
 
-pub(crate) use key::Turns;
+pub(crate) use key::{Key, Keys, Turns};
 pub(crate) use keyring::Keyring;
 pub(crate) use prove::Check;
 pub use prove::Proven;
 pub use sign_in::{Actor, Beginning};
 #[cfg(test)]
-pub(crate) use token::Claims;
+pub(crate) use token::{Claims, has_form};
