@@ -46,9 +46,8 @@ pub(crate) fn file(collection_name: &str, id: &str, name: &str, thumb: &str, tok
 
 /// An address that came from outside, if it is one of our own pages; else the first page. It can't lead elsewhere.
 pub(crate) fn ours(sent: &str) -> &str {
-    let is_plain = sent.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    let is_page = sent.starts_with("/_/") && !sent.starts_with("/_//") || sent.starts_with("/auth/confirm-");
-    if is_page && is_plain { sent } else { "/_/collections" }
+    let is_page = |sent: &&str| sent.starts_with("/_/") || sent.starts_with("/auth/");
+    web::return_to::ours(sent).filter(is_page).unwrap_or("/_/collections")
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, ORIGIN,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
@@ -24,7 +24,7 @@ pub(crate) async fn surround(request: Request, next: Next) -> Response {
     let look = Look::of(request.headers());
     let path = request.uri().path_and_query().map_or("/_/", |p| p.as_str()).to_owned();
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let mut response = if is_change && !is_from_our_pages(request.headers()) {
+    let mut response = if is_change && !web::own_page::has_sent(request.headers()) {
         Refusal::from(Problem::forbidden("")).into_response()
     } else {
         next.run(request).await
@@ -36,17 +36,6 @@ pub(crate) async fn surround(request: Request, next: Next) -> Response {
     }
     label(response.headers_mut());
     response
-}
-
-/// Whether the browser says that a page of this very origin sent the request (Fetch Metadata, or RFC 6454 where the
-/// connection is not secure and browsers send only `Origin`). A request that says neither is refused.
-fn is_from_our_pages(headers: &HeaderMap) -> bool {
-    let text = |name: HeaderName| headers.get(name).and_then(|h| h.to_str().ok());
-    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
-        return site == "same-origin";
-    }
-    let (Some(origin), Some(host)) = (text(ORIGIN), text(HOST)) else { return false };
-    origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host))
 }
 
 fn label(headers: &mut HeaderMap) {
@@ -61,25 +50,4 @@ fn label(headers: &mut HeaderMap) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sent(headers: &[(&'static str, &'static str)]) -> bool {
-        let pairs = headers.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)));
-        is_from_our_pages(&pairs.collect())
-    }
-
-    #[test]
-    fn only_our_own_pages_may_change_anything() {
-        assert!(sent(&[("sec-fetch-site", "same-origin")]));
-        assert!(sent(&[("origin", "http://10.0.0.3:8090"), ("host", "10.0.0.3:8090")]));
-        assert!(!sent(&[("sec-fetch-site", "cross-site"), ("origin", "http://a"), ("host", "a")]));
-        assert!(!sent(&[("sec-fetch-site", "same-site")]));
-        assert!(!sent(&[("origin", "null"), ("host", "a")]));
-        assert!(!sent(&[("origin", "http://a:1"), ("host", "a:2")]));
-        assert!(!sent(&[("host", "a")]));
-    }
 }

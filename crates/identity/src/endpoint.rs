@@ -1,14 +1,12 @@
 //! The endpoints of accounts; one endpoint is one file.
 //!
-//! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `browser` (what the pages
-//! of a detour know of one), `mailing` (what is the same wherever a mail is asked for), then the endpoints: `password`,
+//! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `mailing` (what is the same wherever a mail is asked for), then the endpoints: `password`,
 //! `request_otp`, `otp`, `oauth2`, `oauth2_begin`, `oauth2_return`, `redirect`, `refresh`, `methods`, `impersonate`,
 //! `file_token`, `end_others`, those of passkeys and of authenticators (`totp`), and those of verification, password reset and
 //! e-mail change.
 
 mod answer;
 mod ask;
-mod browser;
 mod confirm_email_change;
 mod confirm_password_reset;
 mod confirm_verification;
@@ -38,6 +36,9 @@ mod totp;
 mod totp_confirm;
 mod totp_disable;
 mod totp_enrol;
+
+pub(crate) use ask::origin;
+pub(crate) use refresh::refreshed;
 
 use axum::Router;
 use axum::routing::{get, post};

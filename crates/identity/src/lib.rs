@@ -17,6 +17,8 @@
 //! (the answer to the client that waits). `oauth1` and `openid2` are older protocols, whose providers
 //! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
+//! Pages: `language`, `browser` (what is known of one), `page` (those of sign-in).
+//!
 //! Passkeys: `passkey` (the ceremonies, pure, and their records).
 //!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, its name in `mfa::Way`, and its end in
@@ -28,6 +30,7 @@
 //! again when they come back.
 
 mod authenticator;
+mod browser;
 mod cache;
 mod callback;
 mod config;
@@ -38,6 +41,7 @@ pub mod fetch;
 mod flow;
 mod handing;
 mod jose;
+mod language;
 mod letter;
 mod linking;
 mod mailed;
@@ -50,6 +54,7 @@ mod options;
 mod origin;
 mod otp;
 mod own;
+mod page;
 pub mod pairs;
 mod passkey;
 mod post;

@@ -15,7 +15,7 @@ use crate::external::External;
 use crate::post::{self, Outgoing, Post};
 use crate::session::{Check, Keyring};
 use crate::token::{self, Claims, Key, Purpose};
-use crate::{endpoint, sweep};
+use crate::{endpoint, page, sweep};
 
 /// The room of accounts. Cheap to clone.
 #[derive(Clone)]
@@ -76,9 +76,9 @@ impl Identity {
         drop(self.inner.listeners.set(listeners));
     }
 
-    /// Its routes.
+    /// Its routes: the API's, and the pages.
     pub fn router(&self) -> Router {
-        endpoint::router(self.clone())
+        endpoint::router(self.clone()).merge(page::router(self.clone()))
     }
 
     /// Works until the stop: hears of ended sessions, sends the mails that wait, clears away what has expired.

@@ -1,7 +1,8 @@
 //! HTTP plumbing: what every room that speaks HTTP stands on.
 //!
 //! Map, in reading order: `config` (every limit, with its default), `problem` (errors become replies, once), `reply`
-//! (well-formed answers), `request` (token, address and query of a request), `body` (bodies with a limit and a least
+//! (well-formed answers), `request` (token, address and query of a request), `cookie`, `own_page` (requests that our own pages
+//! send), `return_to` (where somebody is sent back to), `body` (bodies with a limit and a least
 //! pace), `multipart` (parts, streamed), `form` (JSON, form or multipart as one thing), `limiter` (how often), `gate`
 //! (ambiguous requests are refused), `folder` (the team's own
 //! pages), `trace` (a request's id), `metrics` (what is counted, and who may read it), `visit` (a request from its head to the
@@ -14,6 +15,7 @@
 
 pub mod body;
 mod config;
+pub mod cookie;
 mod folder;
 pub mod form;
 mod front;
@@ -21,9 +23,11 @@ mod gate;
 pub mod limiter;
 pub mod metrics;
 pub mod multipart;
+pub mod own_page;
 mod problem;
 pub mod reply;
 pub mod request;
+pub mod return_to;
 mod serve;
 mod trace;
 mod visit;

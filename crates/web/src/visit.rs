@@ -16,7 +16,7 @@ use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, SizeHint};
-use hyper::header::CONTENT_LENGTH;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Uri};
 use tokio::time::Instant;
@@ -128,9 +128,12 @@ impl Stay {
         self.head = Some((status, took));
         self.meter.answer(&self.method, self.visit.route(), Some(status), took);
         if let Some(cause) = response.extensions_mut().remove::<Cause>() {
-            // the router has measured the body as it was
-            response.headers_mut().remove(CONTENT_LENGTH);
-            *response.body_mut() = Body::from(cause.body_with(self.visit.trace.id()));
+            // a room that shows pages has made one of it
+            if response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
+                // the router has measured the body as it was
+                response.headers_mut().remove(CONTENT_LENGTH);
+                *response.body_mut() = Body::from(cause.body_with(self.visit.trace.id()));
+            }
             self.cause = cause.chain;
         }
         response.headers_mut().insert(REQUEST_ID, self.visit.trace.value());

@@ -21,7 +21,7 @@ pub(crate) struct Back<'a> {
     pub(crate) collection: &'a Collection,
     pub(crate) provider: &'a Provider,
     /// Its cookies of ours.
-    pub(crate) browser: &'a [&'a str],
+    pub(crate) browser: &'a [String],
     /// The path of the address that it came to.
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,

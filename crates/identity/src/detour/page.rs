@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
+use crate::language::Language;
+
 /// How they look: a narrow column, light or dark as the person likes it.
 pub(crate) const STYLE: &str = "\
     :root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}\
@@ -12,49 +14,6 @@ pub(crate) const STYLE: &str = "\
     label{display:block}\
     input,button{font:inherit;box-sizing:border-box;width:100%;padding:.5rem .75rem;margin:.25rem 0 .75rem}\
     #fault{padding:.5rem .75rem;border-left:.25rem solid #c33}";
-
-/// A language.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
-    Korean,
-    English,
-}
-
-impl Language {
-    /// The one that a browser likes better (`Accept-Language`); English where it likes neither.
-    pub(crate) fn accepted(header: &str) -> Language {
-        let mut best = (0.0, Language::English);
-        for item in header.split(',') {
-            let (range, rest) = item.split_once(';').unwrap_or((item, ""));
-            let quality = rest.trim().strip_prefix("q=").and_then(|q| q.trim().parse().ok()).unwrap_or(1.0);
-            let language = match range.trim().split('-').next().unwrap_or_default() {
-                "ko" => Language::Korean,
-                "en" => Language::English,
-                _ => continue,
-            };
-            if quality > best.0 {
-                best = (quality, language);
-            }
-        }
-        best.1
-    }
-
-    /// Its name in HTML.
-    pub(crate) fn code(self) -> &'static str {
-        match self {
-            Language::Korean => "ko",
-            Language::English => "en",
-        }
-    }
-
-    /// The one of two texts that is in this language.
-    pub(crate) fn pick(self, korean: &'static str, english: &'static str) -> &'static str {
-        match self {
-            Language::Korean => korean,
-            Language::English => english,
-        }
-    }
-}
 
 /// What a page says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,19 +124,6 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_browser_gets_the_language_that_it_likes_better() {
-        for (header, language) in [
-            ("", Language::English),
-            ("ko-KR,ko;q=0.9,en;q=0.8", Language::Korean),
-            ("en;q=0.8, ko;q=0.9", Language::Korean),
-            ("fr, en;q=0.2, ko;q=0.1", Language::English),
-            ("de", Language::English),
-        ] {
-            assert_eq!(Language::accepted(header), language, "{header}");
-        }
-    }
 
     #[test]
     fn what_was_typed_can_not_become_markup() {

@@ -106,7 +106,7 @@ fn moment(head: &Parts) -> Moment {
 
 /// By which scheme and host a request came: `https://ondol.example`. Where the host is that of the service's own address, the
 /// scheme is too; else it is what a proxy says, or the page that asks.
-pub(super) fn origin(identity: &Identity, head: &Parts) -> String {
+pub(crate) fn origin(identity: &Identity, head: &Parts) -> String {
     origin_of(&identity.config().url, &head.headers)
 }
 

@@ -11,10 +11,11 @@ use web::Problem;
 use web::request::Path;
 
 use super::ask::auth_collection;
-use super::browser::{self, Browser};
+use crate::browser::{self, Browser};
 use crate::detour::begin::{self, Beginning};
 use crate::detour::leave::{Leave, Leaving};
-use crate::detour::page::{self, Language, Note};
+use crate::detour::page::{self, Note};
+use crate::language::Language;
 use crate::pairs::Pairs;
 use crate::service::Identity;
 

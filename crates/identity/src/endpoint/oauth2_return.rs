@@ -11,7 +11,7 @@ use web::Problem;
 use web::request::Path;
 
 use super::ask::auth_collection;
-use super::browser;
+use crate::browser;
 use crate::detour::come_back::{Back, Told};
 use crate::detour::page::{self, Note};
 use crate::refusal::Refusal;

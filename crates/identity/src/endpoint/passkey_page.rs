@@ -8,7 +8,8 @@ use serde_json::Value;
 use web::Problem;
 
 use super::ask::auth_collection;
-use super::{browser, passkey};
+use super::passkey;
+use crate::browser;
 use crate::passkey::page;
 use crate::service::Identity;
 

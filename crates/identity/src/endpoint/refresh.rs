@@ -17,13 +17,22 @@ pub(super) async fn refresh(
     Path(collection): Path<String>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
+    refreshed(&identity, &collection, request).await
+}
+
+/// The same, whoever asks for it.
+pub(crate) async fn refreshed(
+    identity: &Identity,
+    collection: &str,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    ask::count(&identity, &collection, &head, &["authRefresh"])?;
-    let caller = ask::caller_as(&identity, &head, Check::Anew).await?.ok_or_else(Problem::unauthenticated)?;
-    ask::is_of(&identity, &caller, &collection)?;
+    ask::count(identity, collection, &head, &["authRefresh"])?;
+    let caller = ask::caller_as(identity, &head, Check::Anew).await?.ok_or_else(Problem::unauthenticated)?;
+    ask::is_of(identity, &caller, collection)?;
     let sent = web::request::token(&head.headers).unwrap_or_default().to_owned();
-    let ask = Ask::read(&identity, &collection, Request::from_parts(head, body)).await?;
+    let ask = Ask::read(identity, collection, Request::from_parts(head, body)).await?;
     let account = caller.principal.clone();
     let token = if caller.claims.refreshable { identity.refreshed_token(&caller).await? } else { sent };
-    signed_in(&identity, ask, account, token).await
+    signed_in(identity, ask, account, token).await
 }

@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
 use super::RelyingParty;
-use crate::detour::page::{Language, STYLE, escape};
+use crate::detour::page::{STYLE, escape};
+use crate::language::Language;
 
 const SCRIPT: &str = include_str!("page.js");
 

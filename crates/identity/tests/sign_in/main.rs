@@ -11,6 +11,7 @@ mod keys;
 mod mailed;
 mod mailing;
 mod openid2;
+mod pages;
 mod passkeys;
 mod password;
 mod sending;

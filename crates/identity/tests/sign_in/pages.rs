@@ -1,0 +1,6 @@
+//! The pages as browsers meet them: forms, cookies, and what other sites try.
+
+#[path = "pages/session.rs"]
+mod session;
+#[path = "pages/tab.rs"]
+mod tab;
