@@ -21,6 +21,8 @@
 //!
 //! Passkeys: `passkey` (the ceremonies, pure, and their records).
 //!
+//! Letting the team's other tools sign people in here: `issuer`.
+//!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, its name in `mfa::Way`, and its end in
 //! `endpoint::answer::enter`, which asks the auth rule and for a second way, and renders the reply. To add a provider: see
 //! `provider`.
@@ -40,6 +42,7 @@ mod external;
 pub mod fetch;
 mod flow;
 mod handing;
+pub mod issuer;
 mod jose;
 mod language;
 mod letter;

@@ -8,7 +8,7 @@
 //!
 //! Invariant: what may be done and what is valid is decided where the API decides it; pages ask the same functions.
 
-mod fault;
+pub(crate) mod fault;
 pub(crate) mod form;
 pub(crate) mod frame;
 mod language;

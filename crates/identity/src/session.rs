@@ -19,8 +19,8 @@ mod token;
 pub(crate) use cookie::Cookie;
 pub(crate) use key::{Key, Keys, Turns};
 pub(crate) use keyring::Keyring;
-pub(crate) use prove::Check;
 pub use prove::Proven;
+pub(crate) use prove::{Check, Start};
 pub use sign_in::{Actor, Beginning};
 #[cfg(test)]
 pub(crate) use token::{Claims, has_form};
