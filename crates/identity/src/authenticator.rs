@@ -57,13 +57,8 @@ pub(crate) async fn is_enrolled(identity: &Identity, account: &Principal) -> Res
     Ok(row.is_some_and(|row| identity.records().values(&totps, &row).flag("confirmed")))
 }
 
-/// Begins anew with a seed; nothing is asked for it before it is proved.
-pub(crate) async fn enrol(
-    identity: &Identity,
-    account: &Principal,
-    password: &str,
-) -> Result<Enrolment, Error> {
-    prove_password(identity, account, password).await?;
+/// Begins anew with a seed; nothing is asked for it before it is proved. Whoever asks has shown before who it is.
+pub(crate) async fn enrol(identity: &Identity, account: &Principal) -> Result<Enrolment, Error> {
     let values = identity.records().values(&account.collection, &account.row);
     if identity.post().is_some() && !values.flag("verified") {
         return Err(Error::refused(Kind::Invalid, "Verify the account's address first."));
@@ -87,8 +82,22 @@ pub(crate) async fn enrol(
         })
     });
     written.await?;
+    Ok(enrolment(identity, account, &seed))
+}
+
+/// What was begun and is not proved yet.
+pub(crate) async fn pending(identity: &Identity, account: &Principal) -> Result<Option<Enrolment>, Error> {
+    let totps = own::collection(identity.records(), TOTPS)?;
+    let Some(row) = identity.records().find(&totps, &id(account)).await? else { return Ok(None) };
+    let begun = identity.records().values(&totps, &row);
+    let seed = seed(&account.collection, begun.text("salt")).filter(|_| !begun.flag("confirmed"));
+    Ok(seed.map(|seed| enrolment(identity, account, &seed)))
+}
+
+fn enrolment(identity: &Identity, account: &Principal, seed: &Seed) -> Enrolment {
+    let values = identity.records().values(&account.collection, &account.row);
     let issuer = identity.app_name().unwrap_or(&account.collection.name);
-    Ok(Enrolment { secret: seed.text(), uri: seed.uri(issuer, values.text("email")) })
+    Enrolment { secret: seed.text(), uri: seed.uri(issuer, values.text("email")) }
 }
 
 /// Proves that the authenticator has the seed: from now on it is asked for. The recovery codes are told this once.
@@ -121,14 +130,8 @@ pub(crate) async fn confirm(
     }
 }
 
-/// Takes the authenticator away, for whoever has the password and a code.
-pub(crate) async fn disable(
-    identity: &Identity,
-    account: &Principal,
-    password: &str,
-    given: &str,
-) -> Result<(), Error> {
-    prove_password(identity, account, password).await?;
+/// Takes the authenticator away, for whoever has a code, and has shown before who it is.
+pub(crate) async fn disable(identity: &Identity, account: &Principal, given: &str) -> Result<(), Error> {
     let (inside, of, given) = (identity.clone(), account.clone(), totp::meant(given));
     let done = identity.records().store().write(move |tx| {
         Box::pin(async move {
@@ -255,8 +258,12 @@ fn used(identity: &Identity, account: &Principal, before: &Values, given: &str) 
     Some(after)
 }
 
-/// Whoever changes an authenticator shows the password once more.
-async fn prove_password(identity: &Identity, account: &Principal, password: &str) -> Result<(), Error> {
+/// Whoever changes an authenticator by the API shows the password once more.
+pub(crate) async fn prove_password(
+    identity: &Identity,
+    account: &Principal,
+    password: &str,
+) -> Result<(), Error> {
     let tally = tally(identity, account);
     let (inside, checked) = (identity.clone(), tally.clone());
     let check =

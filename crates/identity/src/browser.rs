@@ -5,6 +5,9 @@ use axum::http::header::{self, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use sha2::{Digest, Sha256};
 use web::Problem;
 use web::cookie::{self, Cookie, Life, SameSite};
 
@@ -45,6 +48,11 @@ impl Browser {
     /// What it is known by.
     pub(crate) fn cookie(&self) -> &str {
         &self.cookie
+    }
+
+    /// What is kept of that.
+    pub(crate) fn hash(&self) -> String {
+        BASE64.encode(Sha256::digest(&self.cookie))
     }
 
     /// Has it keep its cookie.

@@ -32,6 +32,8 @@ pub struct Config {
     pub session_seen_every: Span,
     /// Sessions of one account; of more the one that was not seen for longest ends.
     pub sessions_per_account_max: usize,
+    /// How long after a sign-in nobody is asked anew who it is, before a page changes how the account signs in.
+    pub sign_in_fresh_for: Span,
     /// How long a key signs tokens; then the next one does.
     pub token_key_time: Span,
     /// How long before it signs a key is made known to all web servers.
@@ -152,6 +154,7 @@ impl Default for Config {
             session_renew_after: seconds(600),
             session_seen_every: seconds(600),
             sessions_per_account_max: 100,
+            sign_in_fresh_for: seconds(300),
             token_key_time: seconds(30 * 86_400),
             token_key_notice: seconds(3600),
             token_keys_max: 200,

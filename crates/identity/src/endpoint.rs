@@ -26,7 +26,7 @@ mod passkey_page;
 mod passkey_register;
 mod passkey_register_options;
 mod passkey_sign_in_options;
-mod password;
+pub(crate) mod password;
 mod redirect;
 mod refresh;
 mod request_email_change;
@@ -38,8 +38,9 @@ mod totp_confirm;
 mod totp_disable;
 mod totp_enrol;
 
-pub(crate) use ask::origin;
+pub(crate) use ask::{auth_collection, count, headers, origin};
 pub(crate) use refresh::refreshed;
+pub(crate) use request_email_change::change_address;
 
 use axum::Router;
 use axum::routing::{get, post};

@@ -7,7 +7,7 @@
 //! this), `tally` (how often something was done about an address), `post` (mails that wait), `mailed` (what is asked for by
 //! mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for pages), `authenticator` (the way for which none
 //! stands in), `origin` (from where), `sweep` (what expires),
-//! `endpoint` (one endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page
+//! `entrance` (what comes of a way that was passed), `endpoint` (one endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page
 //! make them).
 //!
 //! Signing in through others: `provider` (pure: who vouches for people, as data), `verifier` and `callback` (pure: what a client
@@ -24,7 +24,7 @@
 //! Letting the team's other tools sign people in here: `issuer`.
 //!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, its name in `mfa::Way`, and its end in
-//! `endpoint::answer::enter`, which asks the auth rule and for a second way, and renders the reply. To add a provider: see
+//! `entrance`, which asks the auth rule and for a second way. To add a provider: see
 //! `provider`.
 //!
 //! Invariant: an unknown address and a wrong password get the same answer after the same work.
@@ -38,6 +38,7 @@ mod callback;
 mod config;
 mod detour;
 mod endpoint;
+mod entrance;
 mod external;
 pub mod fetch;
 mod flow;

@@ -27,6 +27,7 @@ use crate::token::{self, Claims, Purpose};
 
 pub(crate) use ask::{Asked, Wish, ask};
 pub(crate) use code::{Code, Found, redeem};
+pub(crate) use password_reset::check_passwords;
 
 /// The sentence over faults of what was sent.
 pub(crate) const INVALID: &str = "An error occurred while validating the submitted data.";

@@ -28,9 +28,12 @@ mod relying_party;
 mod tests;
 
 pub(crate) use drive::{register, sign_in};
+pub(crate) use kept::of;
 pub use relying_party::RelyingParty;
 
 /// Bytes of a credential's id (WebAuthn level 3, 4).
 const ID_BYTES_MAX: usize = 1023;
+/// Longest name of a passkey, in characters.
+pub(crate) const NAME_LENGTH_MAX: usize = 100;
 /// What used challenges are called among the flows.
 const FLOW: &str = "passkey";

@@ -12,10 +12,9 @@ use serde_json::{Value, json};
 use web::Problem;
 
 use super::ask::Ask;
-use crate::mfa::{self, Step, Way};
+use crate::entrance::Entrance;
+use crate::mfa::Way;
 use crate::service::Identity;
-use crate::session::Beginning;
-use crate::{authenticator, origin};
 
 /// An account has passed one way to sign in. It enters when that is enough, or when it was the second way; else it is told
 /// under which id the second way is awaited (401).
@@ -36,28 +35,18 @@ pub(super) async fn enter_with(
     way: Way,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
-    may_enter(identity, &ask, &account).await?;
-    let mut ways = vec![way];
-    if !way.is_two() && mfa::is_asked(identity, &ask.request, &account).await? {
-        match mfa::step(identity, &account, way, &ask.half).await? {
-            Step::Enter(first) => ways.insert(0, first),
-            Step::Half(id) => {
-                let mut body = json!({ "mfaId": id });
-                if authenticator::is_enrolled(identity, &account).await? {
-                    body["totp"] = true.into();
-                }
-                let mut response = web::reply::json(&body)?;
-                *response.status_mut() = StatusCode::UNAUTHORIZED;
-                return Ok(response);
+    match identity.enter(ask.passage(), &account, way).await? {
+        Entrance::In(token) => show(identity, ask, account, token, meta).await,
+        Entrance::Half { half, is_authenticator } => {
+            let mut body = json!({ "mfaId": half });
+            if is_authenticator {
+                body["totp"] = true.into();
             }
-            Step::Expired => return Err(Problem::invalid("Invalid or expired MFA session.")),
-            Step::Authenticator => {
-                return Err(Problem::invalid("A code of the account's authenticator is required."));
-            }
-            Step::SameWay => return Err(Problem::invalid("A different authentication method is required.")),
+            let mut response = web::reply::json(&body)?;
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            Ok(response)
         }
     }
-    admit(identity, ask, account, ways, meta).await
 }
 
 /// An account has passed all ways that are asked for.
@@ -68,10 +57,7 @@ pub(super) async fn admit(
     ways: Vec<Way>,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
-    may_enter(identity, &ask, &account).await?;
-    origin::note(identity, &account, &ask.place).await?;
-    let beginning = Beginning { ways, place: ask.place.clone(), actor: None };
-    let token = identity.begin_session(&account, &beginning).await?;
+    let token = identity.let_in(ask.passage(), &account, ways).await?;
     show(identity, ask, account, token, meta).await
 }
 
@@ -82,7 +68,7 @@ pub(super) async fn signed_in(
     account: Arc<Principal>,
     token: String,
 ) -> Result<Response, Problem> {
-    may_enter(identity, &ask, &account).await?;
+    identity.may_enter(&ask.request, &account).await?;
     show(identity, ask, account, token, None).await
 }
 
@@ -110,17 +96,6 @@ async fn show(
     }
     pick.apply(&mut answer);
     web::reply::json(&answer)
-}
-
-/// Refuses whom the collection's auth rule keeps out.
-pub(super) async fn may_enter(identity: &Identity, ask: &Ask, account: &Principal) -> Result<(), Problem> {
-    match identity.records().may_sign_in(&ask.request, account).await? {
-        true => Ok(()),
-        false => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "The request doesn't satisfy the collection requirements to authenticate.",
-        )),
-    }
 }
 
 #[derive(serde::Serialize)]

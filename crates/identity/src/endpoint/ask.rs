@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use web::Problem;
 use web::form::{Form, Limits};
 
+use crate::entrance::Passage;
 use crate::origin::Place;
 use crate::service::Identity;
 use crate::session::{Check, Proven};
@@ -64,8 +65,15 @@ impl Ask {
     }
 }
 
+impl Ask {
+    /// The same as a way into an account.
+    pub(super) fn passage(&self) -> Passage<'_> {
+        Passage { request: &self.request, place: &self.place, half: &self.half }
+    }
+}
+
 /// The auth collection of a path, by name or id.
-pub(super) fn auth_collection(identity: &Identity, name: &str) -> Result<Arc<Collection>, Problem> {
+pub(crate) fn auth_collection(identity: &Identity, name: &str) -> Result<Arc<Collection>, Problem> {
     let found = identity.records().catalog().find(name).filter(|c| c.is_auth()).cloned();
     found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "Missing or invalid auth collection context."))
 }
@@ -122,7 +130,7 @@ fn origin_of(service: &str, headers: &HeaderMap) -> String {
 }
 
 /// Counts a request against what its address may do: the collection's own allowance first, then everybody's.
-pub(super) fn count(
+pub(crate) fn count(
     identity: &Identity,
     collection: &str,
     head: &Parts,
@@ -147,7 +155,7 @@ async fn values(identity: &Identity, head: &Parts, body: Body) -> Result<Map<Str
 }
 
 /// `@request.headers.*`: names in lower case with `_` for `-`.
-fn headers(head: &Parts) -> Map<String, Value> {
+pub(crate) fn headers(head: &Parts) -> Map<String, Value> {
     let mut map = Map::new();
     for (name, value) in &head.headers {
         let text = value.to_str().unwrap_or_default().to_owned();

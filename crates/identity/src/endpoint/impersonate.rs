@@ -11,7 +11,7 @@ use records::Principal;
 use serde_json::{Map, Value};
 use web::Problem;
 
-use super::answer::{may_enter, signed_in};
+use super::answer::signed_in;
 use super::ask::{self, Ask};
 use crate::service::Identity;
 use crate::session::{Actor, Beginning};
@@ -32,7 +32,7 @@ pub(super) async fn impersonate(
     let account = Principal { collection: ask.collection.clone(), row };
     let actor = Actor { superuser: caller.principal, life: duration };
     let beginning = Beginning { ways: Vec::new(), place: ask.place.clone(), actor: Some(actor) };
-    may_enter(&identity, &ask, &account).await?;
+    identity.may_enter(&ask.request, &account).await?;
     let token = identity.begin_session(&account, &beginning).await?;
     signed_in(&identity, ask, account.into(), token).await
 }

@@ -16,6 +16,7 @@ use crate::detour::begin::{self, Beginning};
 use crate::detour::leave::{Leave, Leaving};
 use crate::detour::page::{self, Note};
 use crate::language::Language;
+use crate::page::journey;
 use crate::pairs::Pairs;
 use crate::service::Identity;
 
@@ -86,6 +87,9 @@ async fn over(
         Note::Later => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
         _ => (StatusCode::BAD_REQUEST, "server_error"),
     };
+    if let Some(to) = journey::arrive(identity, &beginning.state, "", error).await? {
+        return Ok(web::reply::see_other(&to));
+    }
     let told = json!({ "state": beginning.state, "code": "", "error": error });
     identity.hand(&beginning.state, told).await?;
     Ok(browser::page(status, page::note(language, note)))

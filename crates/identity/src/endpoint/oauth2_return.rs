@@ -14,6 +14,7 @@ use super::ask::auth_collection;
 use crate::browser;
 use crate::detour::come_back::{Back, Told};
 use crate::detour::page::{self, Note};
+use crate::page::journey;
 use crate::refusal::Refusal;
 use crate::service::Identity;
 
@@ -45,6 +46,9 @@ pub(super) async fn arrive(
             Note::Failed
         }
         Some(Told { state, code: Ok(code) }) => {
+            if let Some(to) = journey::arrive(&identity, &state, &code, "").await? {
+                return Ok(web::reply::see_other(&to));
+            }
             let is_heard =
                 identity.hand(&state, json!({ "state": state, "code": code, "error": "" })).await?;
             if is_heard { Note::Done } else { Note::Failed }
@@ -52,6 +56,9 @@ pub(super) async fn arrive(
         Some(Told { state, code: Err(refusal) }) => {
             let cause = chain(&refusal);
             tracing::warn!(provider = provider.name, cause, "a sign-in through a provider was refused");
+            if let Some(to) = journey::arrive(&identity, &state, "", error(&refusal)).await? {
+                return Ok(web::reply::see_other(&to));
+            }
             let told = json!({ "state": state, "code": "", "error": error(&refusal) });
             identity.hand(&state, told).await?;
             match refusal.kind() {

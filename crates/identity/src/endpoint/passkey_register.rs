@@ -10,11 +10,8 @@ use web::Problem;
 
 use super::{mailing, passkey};
 use crate::own;
-use crate::passkey::register;
+use crate::passkey::{NAME_LENGTH_MAX, register};
 use crate::service::Identity;
-
-/// Longest name of a passkey, in characters.
-const NAME_LENGTH_MAX: usize = 100;
 
 pub(super) async fn make(
     State(identity): State<Identity>,

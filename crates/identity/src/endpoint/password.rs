@@ -1,12 +1,14 @@
 //! `POST auth-with-password`: an address (or another identity field) and a password for a token.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use base::error::Fields;
-use records::Context;
-use records::core::collection::AuthOptions;
+use records::core::collection::{AuthOptions, Collection};
+use records::{Context, Principal};
 use serde_json::{Map, Value};
 use web::Problem;
 
@@ -16,7 +18,7 @@ use crate::mfa::Way;
 use crate::service::Identity;
 
 /// Longest identity and password, in characters.
-const LENGTH_MAX: usize = 255;
+pub(crate) const LENGTH_MAX: usize = 255;
 
 struct Given {
     identity: String,
@@ -40,13 +42,24 @@ pub(super) async fn sign_in(
     let given = read(&ask.request.body, options)?;
     let fields = fields(&given, options);
     ask.request.context = Context::Password;
-    let account = identity.records().find_account(&ask.collection, &fields, &given.identity).await?;
-    // without an account this takes as long and is false
-    let fits = identity.records().verify_password(account.as_ref(), &given.password).await?;
-    match account {
-        Some(account) if fits => enter(&identity, ask, account.into(), Way::Password).await,
-        _ => Err(Problem::invalid("Failed to authenticate.")),
+    match known(&identity, &ask.collection, &fields, &given.identity, &given.password).await? {
+        Some(account) => enter(&identity, ask, account, Way::Password).await,
+        None => Err(Problem::invalid("Failed to authenticate.")),
     }
+}
+
+/// The account that has this password, among those whose fields say who they are. It takes as long for nobody.
+pub(crate) async fn known(
+    identity: &Identity,
+    collection: &Arc<Collection>,
+    fields: &[String],
+    who: &str,
+    password: &str,
+) -> Result<Option<Arc<Principal>>, records::Error> {
+    let account = identity.records().find_account(collection, fields, who).await?;
+    // without an account this takes as long and is false
+    let fits = identity.records().verify_password(account.as_ref(), password).await?;
+    Ok(account.filter(|_| fits).map(Arc::new))
 }
 
 /// Where to look for the identity: the field that was named, or all of them with the address first.
@@ -54,6 +67,11 @@ fn fields(given: &Given, options: &AuthOptions) -> Vec<String> {
     if let Some(field) = &given.field {
         return vec![field.clone()];
     }
+    all_fields(options)
+}
+
+/// The fields that say who somebody is, the address first.
+pub(crate) fn all_fields(options: &AuthOptions) -> Vec<String> {
     let mut fields = options.identity_fields.clone();
     fields.sort_by_key(|field| field != "email");
     fields

@@ -2,7 +2,8 @@
 //! the client that waits on its event stream under the state; the page says no more than that it may be closed.
 //!
 //! The state is the id of an event stream, which nobody but the client that opened it knows: so the answer reaches the
-//! browser that began, whatever browser the address was opened in. It is told once.
+//! browser that began, whatever browser the address was opened in. It is told once. A browser of our own pages is sent on to
+//! them (`page::journey`).
 
 use axum::body::Body;
 use axum::extract::State;
@@ -12,6 +13,7 @@ use serde_json::json;
 use web::Problem;
 
 use crate::callback::{self, Arrival};
+use crate::page::journey;
 use crate::service::Identity;
 
 pub(super) async fn arrive(
@@ -33,9 +35,15 @@ pub(super) async fn arrive(
     let is_told = match arrival {
         Arrival::Good { state, callback } => {
             let code = callback.ticket(&identity.ticket_key()?);
+            if let Some(to) = journey::arrive(&identity, &state, &code, "").await? {
+                return Ok(web::reply::see_other(&to));
+            }
             identity.hand(&state, json!({ "state": state, "code": code, "error": "" })).await?
         }
         Arrival::Failed { state, error } => {
+            if let Some(to) = journey::arrive(&identity, &state, "", &error).await? {
+                return Ok(web::reply::see_other(&to));
+            }
             identity.hand(&state, json!({ "state": state, "code": "", "error": error })).await?;
             false
         }

@@ -2,6 +2,8 @@
 //!
 //! An address that is somebody else's gets none, and whoever asked isn't told.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Request;
@@ -27,12 +29,26 @@ pub(super) async fn request(
     let mut given = Given::of(&ask.request.body);
     let wanted = given.address("newEmail");
     given.done()?;
-    check(&identity, &account, &wanted)?;
-    let taken = mailing::account(&identity, &ask.collection, &wanted).await?;
-    let asker = Principal::clone(&account);
-    let wish = mailing::wish(&ask, Kind::EmailChange, &wanted, taken.is_none().then_some(asker));
-    mailing::ask(&identity, Wish { by: Some(account.row.id.clone()), ..wish }).await?;
+    change_address(&identity, &account, &wanted).await?;
     Ok(web::reply::no_content())
+}
+
+/// Has the mail sent by which an account takes another address.
+pub(crate) async fn change_address(
+    identity: &Identity,
+    account: &Arc<Principal>,
+    wanted: &str,
+) -> Result<(), Problem> {
+    check(identity, account, wanted)?;
+    let taken = mailing::account(identity, &account.collection, wanted).await?;
+    let wish = Wish {
+        kind: Kind::EmailChange,
+        collection: account.collection.clone(),
+        account: taken.is_none().then(|| Principal::clone(account)),
+        to: wanted.to_owned(),
+        by: Some(account.row.id.clone()),
+    };
+    mailing::ask(identity, wish).await.map(drop)
 }
 
 fn check(identity: &Identity, account: &Principal, wanted: &str) -> Result<(), Problem> {

@@ -21,6 +21,7 @@ pub(super) async fn disable(
     let mut given = Given::of(&ask.request.body);
     let (password, code) = (given.long("password"), given.text("code"));
     given.done()?;
-    authenticator::disable(&identity, &account, &password, &code).await?;
+    authenticator::prove_password(&identity, &account, &password).await?;
+    authenticator::disable(&identity, &account, &code).await?;
     Ok(web::reply::no_content())
 }

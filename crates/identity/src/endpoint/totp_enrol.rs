@@ -22,6 +22,7 @@ pub(super) async fn enrol(
     let mut given = Given::of(&ask.request.body);
     let password = given.long("password");
     given.done()?;
-    let enrolment = authenticator::enrol(&identity, &account, &password).await?;
+    authenticator::prove_password(&identity, &account, &password).await?;
+    let enrolment = authenticator::enrol(&identity, &account).await?;
     web::reply::json(&json!({ "secret": enrolment.secret, "uri": enrolment.uri }))
 }

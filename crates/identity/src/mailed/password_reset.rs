@@ -21,7 +21,7 @@ impl Identity {
         password: &str,
         again: &str,
     ) -> Result<(), Error> {
-        check(password, again)?;
+        check_passwords(password, again)?;
         let mut conn = self.records().store().reader().await?;
         // before the work of hashing
         let letter = Letter::open(&mut conn, self, Purpose::PasswordReset, token, among).await?;
@@ -46,7 +46,8 @@ impl Identity {
     }
 }
 
-fn check(password: &str, again: &str) -> Result<(), Error> {
+/// Checks that a new password was given, twice the same.
+pub(crate) fn check_passwords(password: &str, again: &str) -> Result<(), Error> {
     let mut faults = Fields::default();
     if password.is_empty() {
         faults.add("password", "validation_required", "Cannot be blank.");

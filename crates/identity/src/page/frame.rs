@@ -44,6 +44,16 @@ impl<'a> Page<'a> {
     pub(crate) fn new(title: &'a str, body: Markup) -> Page<'a> {
         Page { status: StatusCode::OK, title, body, script: None, width: Width::Narrow, onward: None }
     }
+
+    /// The same with another status.
+    pub(crate) fn with_status(self, status: StatusCode) -> Page<'a> {
+        Page { status, ..self }
+    }
+
+    /// The same with a script.
+    pub(crate) fn with_script(self, script: &'static str) -> Page<'a> {
+        Page { script: Some(script), ..self }
+    }
 }
 
 impl Visitor {

@@ -1,14 +1,17 @@
 //! Whoever looks at a page: from where, in which language, and, where a cookie shows a session, as whom.
 
-use axum::http::header::{self, SET_COOKIE};
+use axum::http::header::{self, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::response::Response;
-use records::{Moment, Principal};
+use records::core::change::SESSIONS;
+use records::{Context, Moment, Principal, Request};
 use web::Problem;
 
 use crate::browser::{self, Browser};
-use crate::endpoint::origin;
+use crate::endpoint::{count, headers, origin};
 use crate::language::Language;
+use crate::origin::Place;
+use crate::own;
 use crate::service::Identity;
 use crate::session::{Check, Cookie, Proven};
 use crate::token::Purpose;
@@ -42,6 +45,59 @@ impl Visitor {
     /// The token that the browser shows, whether or not it is good.
     pub(crate) fn token(&self) -> Option<&str> {
         self.cookie.token(&self.head.headers)
+    }
+
+    /// From where, as a session remembers it.
+    pub(crate) fn place(&self) -> Place {
+        let browser = self.head.headers.get(USER_AGENT).and_then(|header| header.to_str().ok());
+        Place {
+            address: web::request::address(&self.head.extensions),
+            browser: browser.unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The request as rules see it: nobody has signed in, since a page signs somebody in anew.
+    pub(crate) fn request(&self, context: Context) -> Request {
+        Request {
+            context,
+            method: "POST".to_owned(),
+            headers: headers(&self.head),
+            moment: self.moment(),
+            ..Request::default()
+        }
+    }
+
+    /// The same in the name of whoever has signed in.
+    pub(crate) fn own_request(&self, method: &str) -> Request {
+        let auth = self.session.as_ref().map(|proven| proven.principal.clone());
+        Request { method: method.to_owned(), auth, ..self.request(Context::Default) }
+    }
+
+    fn moment(&self) -> Moment {
+        self.head.extensions.get().copied().unwrap_or_default()
+    }
+
+    /// Counts a request to sign in, as the API counts it.
+    pub(crate) fn count(&self, identity: &Identity, collection: &str, tag: &str) -> Result<(), Problem> {
+        count(identity, collection, &self.head, &[tag, "auth"])
+    }
+
+    /// One of two texts.
+    pub(crate) fn say(&self, korean: &'static str, english: &'static str) -> &'static str {
+        self.language.pick(korean, english)
+    }
+
+    /// Whether the session is of a sign-in that has just been: whoever sits there is the one.
+    pub(crate) async fn is_fresh(&self, identity: &Identity) -> Result<bool, records::Error> {
+        let Some(proven) = &self.session else { return Ok(false) };
+        let (records, sessions) = (identity.records(), own::collection(identity.records(), SESSIONS)?);
+        let Some(row) = records.store().reader().await?.get(&sessions.table(), &proven.claims.sid).await?
+        else {
+            return Ok(false);
+        };
+        let session = records.values(&sessions, &row);
+        let until = own::date(&session, "created").after(identity.config().sign_in_fresh_for.0);
+        Ok(session.text("actor").is_empty() && records.clock().now() < until)
     }
 
     /// A parameter of the address; empty for none.

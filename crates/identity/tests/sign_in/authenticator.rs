@@ -11,7 +11,7 @@ use crate::mailing::{mailing, with_codes};
 const START: i64 = 1_800_000_000;
 
 /// The code of a seed at a second, as an authenticator shows it.
-fn code(secret: &str, second: i64) -> String {
+pub(crate) fn code(secret: &str, second: i64) -> String {
     let done = Command::new("oathtool")
         .args(["--totp", "-b", secret, "-N", &format!("@{second}")])
         .output()

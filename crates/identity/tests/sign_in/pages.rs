@@ -2,5 +2,7 @@
 
 #[path = "pages/session.rs"]
 mod session;
+#[path = "pages/sign_in.rs"]
+mod sign_in;
 #[path = "pages/tab.rs"]
 mod tab;
