@@ -1,10 +1,11 @@
-//! Clears away what has expired: codes, half sign-ins, tallies, places, sessions, keys, and mails that are done with.
+//! Clears away what has expired: codes, half sign-ins, tallies, places, sessions, keys, what clients had, and mails and
+//! log-outs that are done with.
 
 use std::time::Duration;
 
 use base::time::Timestamp;
 use records::Error;
-use records::core::change::{AUTH_ORIGINS, KEYS, MAILS, MFAS, OTPS, SESSIONS, TALLIES};
+use records::core::change::{AUTH_ORIGINS, FAMILIES, KEYS, LOGOUTS, MAILS, MFAS, OTPS, SESSIONS, TALLIES};
 use records::core::collection::AuthOptions;
 use store::query::Compare;
 use tokio_util::sync::CancellationToken;
@@ -63,8 +64,13 @@ fn expired(identity: &Identity) -> Vec<Expired> {
         catalog.all().iter().filter_map(|c| c.auth.as_ref()).map(time).max().unwrap_or_default()
     };
     let all = |collection, date, before| Expired { collection, date, before, state: None };
-    let mails =
-        |state, kept| Expired { collection: MAILS, date: "updated", before: ago(kept), state: Some(state) };
+    let done = |collection, state, kept| Expired {
+        collection,
+        date: "updated",
+        before: ago(kept),
+        state: Some(state),
+    };
+    let mails = |state, kept| done(MAILS, state, kept);
     vec![
         all(OTPS, "created", ago(longest(options::otp_time))),
         all(MFAS, "created", ago(longest(options::mfa_time))),
@@ -73,6 +79,9 @@ fn expired(identity: &Identity) -> Vec<Expired> {
         // a token may outlive what was noted last by as long as nothing is noted
         all(SESSIONS, "idleEnds", ago(config.session_seen_every.0 + config.session_renew_after.0)),
         all(KEYS, "ends", ago(Duration::ZERO)),
+        all(FAMILIES, "ends", ago(Duration::ZERO)),
+        done(LOGOUTS, "sent", config.mails_sent_kept.0),
+        done(LOGOUTS, "failed", config.mails_failed_kept.0),
         mails("sent", config.mails_sent_kept.0),
         mails("nobody", config.mails_sent_kept.0),
         mails("failed", config.mails_failed_kept.0),

@@ -5,6 +5,7 @@
 //! stands in its `Config` and nowhere else: the list of right words is asked from there (see `base::word`).
 
 mod cache;
+mod client;
 mod database;
 mod mail;
 mod public;
@@ -152,6 +153,7 @@ impl Config {
             "api",
             "identity",
             sign_in::ROOM,
+            client::ROOM,
             "mail",
         ]);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
@@ -170,6 +172,7 @@ impl Config {
         config.api = reader.room("api");
         config.identity = reader.room("identity");
         config.identity.providers = sign_in::read(&mut reader, config.identity.may_ask_loopback);
+        config.identity.clients = client::read(&mut reader);
         reader.room::<StoreSection>("store").settle(&mut config.store);
         reader.room::<database::Section>("database").settle(&mut reader, &mut config.store);
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);

@@ -37,7 +37,7 @@ pub use database::Database;
 pub use mariadb::MariaDb;
 pub use memcached::Memcached;
 pub use options::{Options, Sync};
-pub use peer::{SignInPeer, sign_in_peer, sign_in_python};
+pub use peer::{SignInPeer, sign_in_peer, sign_in_python, sign_in_script};
 pub use port::free as free_port;
 pub use postgres::Postgres;
 

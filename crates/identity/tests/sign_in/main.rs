@@ -7,6 +7,7 @@ mod authenticator;
 mod codes;
 mod external;
 mod house;
+mod issuer;
 mod keys;
 mod mailed;
 mod mailing;

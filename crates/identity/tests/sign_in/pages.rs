@@ -5,4 +5,4 @@ mod session;
 #[path = "pages/sign_in.rs"]
 mod sign_in;
 #[path = "pages/tab.rs"]
-mod tab;
+pub(crate) mod tab;
