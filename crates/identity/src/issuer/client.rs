@@ -11,6 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::request::Pkce;
 use super::scope::Scopes;
 use crate::fetch::is_loopback;
 use crate::jose::Algorithm;
@@ -42,6 +43,8 @@ pub struct Written {
     pub public: bool,
     /// Nobody is asked whether they agree: it is the team's own.
     pub trusted: bool,
+    /// It knows no PKCE; only of a client that has a secret.
+    pub without_pkce: bool,
     /// What its ID tokens are signed with: `EdDSA`, or `ES256`.
     pub algorithm: String,
     /// The field of an account that holds its groups; empty for none.
@@ -71,6 +74,7 @@ pub struct Client {
     pub(crate) accounts: String,
     pub(crate) scopes: Scopes,
     pub(crate) is_trusted: bool,
+    pub(crate) pkce: Pkce,
     pub(crate) algorithm: Algorithm,
     pub(crate) groups: String,
 }
@@ -111,6 +115,7 @@ impl Client {
             scopes: text("scopes"),
             public: values.flag("public"),
             trusted: values.flag("trusted"),
+            without_pkce: values.flag("withoutPkce"),
             algorithm: text("algorithm"),
             groups: text("groups"),
         };
@@ -163,6 +168,9 @@ fn settle(id: &str, written: Written, proof: Proof) -> Result<Client, Vec<String
             faults.push("`secret` is missing; a client that can keep none is `public`".to_owned());
         }
     }
+    if written.public && written.without_pkce {
+        faults.push("a `public` client can't be `without_pkce`: it has nothing else to show".to_owned());
+    }
     if written.redirects.is_empty() {
         faults.push("`redirects` is missing: the addresses that codes may be sent to".to_owned());
     }
@@ -206,6 +214,7 @@ fn settle(id: &str, written: Written, proof: Proof) -> Result<Client, Vec<String
         accounts: or(written.accounts, ACCOUNTS),
         scopes: if written.scopes.is_empty() { Scopes::all() } else { Scopes::parse(&written.scopes) },
         is_trusted: written.trusted,
+        pkce: if written.without_pkce { Pkce::MayLack } else { Pkce::Required },
         algorithm,
         groups: written.groups,
     })
@@ -287,9 +296,10 @@ mod tests {
             &expect!["`secret` needs 16 characters: `openssl rand -hex 16` makes one"],
         );
         faults(
-            "public = true\nredirects = ['http://a.example/cb', 'https://a@b.example/', 'https://a/#b', 'javascript:alert(1)', 'app:/cb', 'x', 'https://a/é']",
+            "public = true\nwithout_pkce = true\nredirects = ['http://a.example/cb', 'https://a@b.example/', 'https://a/#b', 'javascript:alert(1)', 'app:/cb', 'x', 'https://a/é']",
             "",
             &expect![[r#"
+                a `public` client can't be `without_pkce`: it has nothing else to show
                 `http://a.example/cb` must begin with https://, for a client without a secret
                 `https://a@b.example/` may not name a user
                 `https://a/#b` may not have a fragment (#)

@@ -281,8 +281,12 @@ fn ends(identity: &Identity, family: &Family, now: Timestamp) -> Timestamp {
     }
 }
 
-/// Whether a verifier is the one of a challenge (S256).
+/// Whether a verifier is the one of a challenge (S256). Where there was no challenge, none may come: else whoever takes the
+/// challenge away from a request would not be noticed (RFC 9700, 4.8.2).
 fn proves(verifier: &str, challenge: &str) -> bool {
+    if challenge.is_empty() {
+        return verifier.is_empty();
+    }
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     VERIFIER_LENGTH.contains(&verifier.len())
         && verifier.bytes().all(is_letter)

@@ -50,6 +50,10 @@ impl Identity {
         if let Some(client) = self.config().clients.get(id) {
             return Ok(Some(client.clone()));
         }
+        let is_id = id.len() <= base::id::LENGTH_MAX && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_id {
+            return Ok(None);
+        }
         let (records, clients) = (self.records(), own::collection(self.records(), CLIENTS)?);
         let Some(row) = records.store().reader().await?.get(&clients.table(), id).await? else {
             return Ok(None);

@@ -18,6 +18,15 @@ const CHALLENGE_LENGTH: usize = 43;
 /// From when on a session must have begun, where the person was sent to sign in anew: our own parameter, in seconds since 1970.
 pub(crate) const SINCE: &str = "ondol_since";
 
+/// Whether a client shows that the code which it brings was made for it (RFC 7636).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pkce {
+    /// It does.
+    Required,
+    /// It may be too old for that, and has a secret.
+    MayLack,
+}
+
 /// How the person is to be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Prompt {
@@ -40,7 +49,7 @@ pub(crate) struct Request {
     pub(crate) state: Option<String>,
     /// What it wants to read in the ID token.
     pub(crate) nonce: Option<String>,
-    /// The hash of the verifier that comes with the code (S256).
+    /// The hash of the verifier that comes with the code (S256); empty where none comes.
     pub(crate) challenge: String,
     /// How the person is to be asked.
     pub(crate) prompt: Prompt,
@@ -71,7 +80,7 @@ pub(crate) fn state(pairs: &Pairs) -> Option<&str> {
 
 impl Request {
     /// Reads the rest of a request whose answer may go where it says.
-    pub(crate) fn read(pairs: &Pairs, allowed: Scopes) -> Result<Request, Denial> {
+    pub(crate) fn read(pairs: &Pairs, allowed: Scopes, pkce: Pkce) -> Result<Request, Denial> {
         let text = |name: &str| value(pairs, name).map(str::to_owned);
         for (name, error) in [
             ("request", "request_not_supported"),
@@ -92,14 +101,17 @@ impl Request {
         if value(pairs, "response_mode").is_some_and(|mode| mode != "query") {
             return Err(Denial::request("response_mode must be query."));
         }
-        let challenge = challenge(pairs)?;
+        let challenge = challenge(pairs, pkce)?;
         let scopes = Scopes::parse(value(pairs, "scope").unwrap_or_default());
         if !scopes.has(Scope::OpenId) {
             return Err(Denial::new("invalid_scope", "scope must hold openid."));
         }
         let nonce = text("nonce");
-        if nonce.as_ref().is_some_and(|nonce| nonce.len() > NONCE_BYTES_MAX) {
-            return Err(Denial::request("nonce is too long."));
+        if nonce
+            .as_ref()
+            .is_some_and(|nonce| nonce.len() > NONCE_BYTES_MAX || nonce.contains(char::is_control))
+        {
+            return Err(Denial::request("nonce is too long, or holds what can't be written."));
         }
         Ok(Request {
             redirect: text("redirect_uri").unwrap_or_default(),
@@ -116,7 +128,7 @@ impl Request {
     }
 }
 
-fn challenge(pairs: &Pairs) -> Result<String, Denial> {
+fn challenge(pairs: &Pairs, pkce: Pkce) -> Result<String, Denial> {
     const S256: Denial =
         Denial::request("PKCE is asked for: code_challenge with code_challenge_method=S256.");
     let (challenge, method) = (value(pairs, "code_challenge"), value(pairs, "code_challenge_method"));
@@ -124,6 +136,9 @@ fn challenge(pairs: &Pairs) -> Result<String, Denial> {
     let is_one = |text: &&str| text.len() == CHALLENGE_LENGTH && text.bytes().all(is_letter);
     match (challenge.filter(is_one), method) {
         (Some(challenge), Some("S256")) => Ok(challenge.to_owned()),
+        (None, None) if pkce == Pkce::MayLack && value(pairs, "code_challenge").is_none() => {
+            Ok(String::new())
+        }
         _ => Err(S256),
     }
 }
@@ -161,6 +176,10 @@ mod tests {
 
     /// A good request with some of its parameters said otherwise.
     fn with(changes: &str) -> Result<Request, Denial> {
+        with_pkce(changes, Pkce::Required)
+    }
+
+    fn with_pkce(changes: &str, pkce: Pkce) -> Result<Request, Denial> {
         let said = Pairs::parse(changes).expect("pairs");
         let usual = format!(
             "client_id=a&redirect_uri=https://a.example/cb&response_type=code&scope=openid&code_challenge={CHALLENGE}&code_challenge_method=S256"
@@ -168,7 +187,7 @@ mod tests {
         let usual = Pairs::parse(&usual).expect("pairs");
         let kept = usual.iter().filter(|(name, _)| said.get(name).is_none());
         let all = kept.chain(said.iter()).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
-        Request::read(&Pairs::from_list(all).expect("each once"), Scopes::all())
+        Request::read(&Pairs::from_list(all).expect("each once"), Scopes::all(), pkce)
     }
 
     #[test]
@@ -208,18 +227,32 @@ mod tests {
             assert_eq!(with(said).map_err(|denial| denial.error), Err(error), "{said}");
         }
         assert!(with(&format!("nonce={}", "n".repeat(NONCE_BYTES_MAX + 1))).is_err());
+        assert!(with("nonce=%00").is_err());
+    }
+
+    #[test]
+    fn only_a_client_that_may_lack_it_comes_without_a_challenge_and_none_with_half_of_one() {
+        let (none, plain) = ("code_challenge=&code_challenge_method=", "code_challenge_method=plain");
+        assert_eq!(with_pkce(none, Pkce::MayLack).expect("right").challenge, "");
+        assert_eq!(with_pkce("", Pkce::MayLack).expect("right").challenge, CHALLENGE);
+        assert!(with(none).is_err());
+        for half in
+            [plain, "code_challenge=", "code_challenge_method=", "code_challenge=abc&code_challenge_method="]
+        {
+            assert!(with_pkce(half, Pkce::MayLack).is_err(), "{half}");
+        }
     }
 
     proptest! {
         #[test]
         fn no_parameters_make_it_panic(text in "(client_id|redirect_uri|scope|prompt|max_age|code_challenge|state|nonce|x)?[=&%+a-z0-9 é]{0,60}") {
             if let Ok(pairs) = Pairs::parse(&text) {
-                let _ = (addressee(&pairs), state(&pairs), Request::read(&pairs, Scopes::all()));
+                let _ = (addressee(&pairs), state(&pairs), Request::read(&pairs, Scopes::all(), Pkce::MayLack));
             }
         }
 
         #[test]
-        fn what_is_read_is_what_was_said(state in ".{1,40}", nonce in ".{1,40}", age in 0u32..) {
+        fn what_is_read_is_what_was_said(state in ".{1,40}", nonce in "[^\\p{Cc}]{1,40}", age in 0u32..) {
             let pairs = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("state", &state).append_pair("nonce", &nonce).append_pair("max_age", &age.to_string()).finish();
             let request = with(&pairs).expect("right");

@@ -49,7 +49,7 @@ pub(super) async fn read(identity: &Identity, query: &str) -> Result<Result<Aske
     if !client.may_be_answered_at(redirect) {
         return nowhere("redirect_uri is none of the addresses that were written down for the client.");
     }
-    match Request::read(&pairs, client.scopes) {
+    match Request::read(&pairs, client.scopes, client.pkce) {
         Ok(request) => Ok(Ok(Asked { client, request })),
         Err(denial) => {
             let url = refusal(identity, redirect, request::state(&pairs), denial)?;

@@ -114,6 +114,8 @@ pub(super) fn told(denial: Denial) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(header: Option<&str>, form: &str) -> Result<(String, String), &'static str> {
@@ -136,6 +138,16 @@ mod tests {
         assert_eq!(read(Some("basic wiki:s"), "client_id=wiki"), is("wiki", "s"));
         assert_eq!(read(None, "client_id=wiki&client_secret=s"), is("wiki", "s"));
         assert_eq!(read(None, "client_id=wiki&client_secret="), is("wiki", ""));
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_it_panic(text in "(Basic |Bearer )?[A-Za-z0-9+/=%: ]{0,60}|[ -~]{0,40}", inside in ".{0,40}") {
+            let headers = |text: &str| HeaderValue::from_str(text).map(|value| HeaderMap::from_iter([(header::AUTHORIZATION, value)]));
+            for text in [text, format!("Basic {}", BASE64.encode(inside))] {
+                let _ = headers(&text).map(|headers| shown(&headers, &Pairs::default()));
+            }
+        }
     }
 
     #[test]

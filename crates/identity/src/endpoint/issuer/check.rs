@@ -38,7 +38,7 @@ pub(super) async fn check(
     let is_of = |proven: &&Proven| proven.principal.collection.name == accounts;
     match by_token.as_ref().or(visitor.session.as_ref()).filter(is_of) {
         Some(proven) => known(&identity, &visitor, proven).await,
-        None => Ok(unknown(&visitor, &accounts)),
+        None => Ok(unknown(&identity, &visitor, &accounts)),
     }
 }
 
@@ -74,10 +74,9 @@ async fn known(identity: &Identity, visitor: &Visitor, proven: &Proven) -> Resul
 }
 
 /// Says that it is nobody, and where that can be changed.
-fn unknown(visitor: &Visitor, accounts: &str) -> Response {
+fn unknown(identity: &Identity, visitor: &Visitor, accounts: &str) -> Response {
     let path = forwarded(&visitor.head, Asked::Path);
-    let is_here = same_host(&visitor.head);
-    let back = web::return_to::ours(&path).filter(|_| is_here).unwrap_or("/");
+    let back = web::return_to::ours(&path).filter(|_| is_here(identity, &visitor.head)).unwrap_or("/");
     let collection = if accounts == ACCOUNTS { "" } else { accounts };
     let to = address(SIGN_IN, &[("collection", collection), ("return_to", back)]);
     let goes_itself = visitor.query("on_failure") == "401";
@@ -121,13 +120,12 @@ fn forwarded(head: &Parts, what: Asked) -> String {
     said.unwrap_or_default().to_owned()
 }
 
-/// Whether what is asked for is on this host, as the browser knows it.
-fn same_host(head: &Parts) -> bool {
+/// Whether what is asked for is on this host, as the browser knows it: as the service knows it itself, or as the proxy asks.
+fn is_here(identity: &Identity, head: &Parts) -> bool {
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    match (text("x-forwarded-host"), text("host")) {
-        (Some(asked), Some(own)) => asked.eq_ignore_ascii_case(own),
-        _ => true,
-    }
+    let Some(asked) = text("x-forwarded-host") else { return true };
+    let service = identity.issuer().ok().and_then(|url| url.split("://").nth(1)?.split('/').next());
+    [service, text("host")].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(asked))
 }
 
 fn private(response: &mut Response) {

@@ -97,6 +97,11 @@ async fn a_person_without_a_session_is_sent_to_sign_in_and_a_script_is_refused()
     for (asked, query, answer) in [
         (vec![navigates, back], "", leads(wanted, wanted)),
         (vec![navigates, back, ("x-forwarded-host", &host)], "", leads(wanted, wanted)),
+        (
+            vec![navigates, back, ("host", "10.0.0.3:8090"), ("x-forwarded-host", &host)],
+            "",
+            leads(wanted, wanted),
+        ),
         (vec![("accept", "text/html"), back], "", leads(wanted, wanted)),
         (
             vec![("accept", "text/html"), ("sec-fetch-mode", "cors"), back],

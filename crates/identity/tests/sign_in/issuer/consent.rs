@@ -3,7 +3,7 @@
 use base::time::Clock;
 
 use super::service::{
-    Ground, REDIRECT, Service, TOKEN, WIKI, asking, onward, parameter, table, text, with_code,
+    Ground, REDIRECT, Service, TOKEN, WIKI, asking, onward, parameter, said, table, text, with_code,
 };
 use crate::house::{EMAIL, PASSWORD};
 use crate::pages::tab::Tab;
@@ -137,25 +137,43 @@ async fn of_a_client_that_the_team_trusts_nobody_is_asked_and_what_it_may_not_as
 
 #[tokio::test]
 async fn a_client_that_wants_a_new_sign_in_gets_one() {
-    let (ground, service) = opened("trusted = true").await;
+    let ground = Ground::lay(Clock::manual(Clock::System.now())).await;
+    let service = ground.serve(&[(WIKI.0, &table("trusted = true"), WIKI.1)], |_| {}).await;
     let cookie = service.cookie(&ground).await;
-    let leads_to_sign_in = async |cookie: &str, more: &[(&str, &str)]| {
-        let to = service.authorize(cookie, more).await.header("location").to_owned();
-        (to.starts_with("/auth/sign-in?"), to)
+    let pass = |seconds: i64| {
+        let Clock::Manual(at) = &ground.clock else { panic!("a manual clock") };
+        at.fetch_add(seconds * 1000, std::sync::atomic::Ordering::SeqCst);
     };
-    assert!(leads_to_sign_in("", &[]).await.0);
-    let (goes, to) = leads_to_sign_in(&cookie, &[("prompt", "login")]).await;
-    assert!(goes && to.contains("again=1"), "{to}");
+    let leads = async |cookie: &str, more: &[(&str, &str)]| {
+        service.authorize(cookie, more).await.header("location").to_owned()
+    };
+    assert!(leads("", &[]).await.starts_with("/auth/sign-in?"));
+    pass(60);
+    for more in [("prompt", "login"), ("prompt", "select_account"), ("max_age", "59")] {
+        let to = leads(&cookie, &[more]).await;
+        assert!(to.starts_with("/auth/sign-in?") && to.contains("again=1"), "{more:?}: {to}");
+    }
+    assert!(parameter(&leads(&cookie, &[("max_age", "60")]).await, "code").is_some());
+    for more in [("max_age", "59"), ("id_token_hint", "e30.e30.e30")] {
+        let to = leads(&cookie, &[("prompt", "none"), more]).await;
+        assert_eq!(parameter(&to, "error").as_deref(), Some("login_required"), "{more:?}: {to}");
+    }
+    let hint = text(&service.tokens(&cookie, "openid").await, "id_token");
+    assert!(
+        parameter(&leads(&cookie, &[("prompt", "none"), ("id_token_hint", &hint)]).await, "code").is_some()
+    );
     // and whoever has shown who it is comes back to where it began, once
     let mut tab = tab(&ground, &service).await;
-    tab.open(&asking(&[("prompt", "login")])).await;
-    let page = tab.send("/auth/sign-in/password", &[("password", PASSWORD)]).await.clone();
-    assert!(parameter(page.header("location"), "code").is_some(), "{page:?}");
-    let page = service.authorize(&cookie, &[("prompt", "none"), ("id_token_hint", "e30.e30.e30")]).await;
-    assert_eq!(parameter(page.header("location"), "error").as_deref(), Some("login_required"), "{page:?}");
-    let hint = text(&service.tokens(&cookie, "openid").await, "id_token");
-    let page = service.authorize(&cookie, &[("prompt", "none"), ("id_token_hint", &hint)]).await;
-    assert!(parameter(page.header("location"), "code").is_some(), "{page:?}");
+    for more in [[("prompt", "login")], [("max_age", "0")]] {
+        pass(60);
+        tab.open(&asking(&more)).await;
+        pass(60);
+        let page = tab.send("/auth/sign-in/password", &[("password", PASSWORD)]).await.clone();
+        let code = parameter(page.header("location"), "code").unwrap_or_else(|| panic!("no code: {page:?}"));
+        let (_, tokens) = service.as_wiki(TOKEN, &with_code(&code)).await;
+        let now = ground.clock.now().0 / 1000;
+        assert_eq!(said(&text(&tokens, "id_token"))["auth_time"], now, "{tokens}");
+    }
 }
 
 #[tokio::test]

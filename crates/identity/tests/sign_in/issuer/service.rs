@@ -153,7 +153,10 @@ impl Service {
     /// Asks as whoever has these headers.
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Page {
         let host = self.url.strip_prefix("http://").expect("an address");
-        let mut request = Request::builder().method(method).uri(path).header("host", host);
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", host);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

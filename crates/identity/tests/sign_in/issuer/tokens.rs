@@ -176,6 +176,50 @@ async fn a_client_without_a_secret_lives_by_its_verifier() {
 }
 
 #[tokio::test]
+async fn an_old_client_lives_by_its_secret_alone_where_that_is_said_of_it() {
+    let ground = Ground::lay(Clock::System).await;
+    let service =
+        ground.serve(&[(WIKI.0, &table("trusted = true\nwithout_pkce = true"), WIKI.1)], |_| {}).await;
+    let cookie = service.cookie(&ground).await;
+    let without = [("code_challenge", ""), ("code_challenge_method", "")];
+    let plain = |code: &'static str| {
+        [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT)]
+    };
+    let code: &'static str = service.code(&cookie, &without).await.leak();
+    let (status, tokens) = service.as_wiki(TOKEN, &plain(code)).await;
+    assert_eq!(status, 200, "{tokens}");
+    let code = service.code(&cookie, &without).await;
+    assert_eq!(service.as_wiki(TOKEN, &with_code(&code)).await.0, 400, "somebody took the challenge away");
+    let code: &'static str = service.code(&cookie, &[]).await.leak();
+    assert_eq!(service.as_wiki(TOKEN, &plain(code)).await.0, 400, "who begins with one ends with it");
+}
+
+#[tokio::test]
+async fn letters_that_no_client_has_in_its_name_are_no_fault_of_ours() {
+    let ground = Ground::lay(Clock::System).await;
+    let service = ground.serve(&[(WIKI.0, &table("trusted = true"), WIKI.1)], |_| {}).await;
+    let cookie = service.cookie(&ground).await;
+    for odd in ["\0", "a\0b", "é", "' or 1=1 --", &"a".repeat(5000)] {
+        assert_eq!(service.authorize(&cookie, &[("client_id", odd)]).await.status, 400, "{odd:?}");
+        let shown = [
+            ("client_id", odd),
+            ("client_secret", odd),
+            ("grant_type", "refresh_token"),
+            ("refresh_token", odd),
+        ];
+        assert_eq!(service.post(TOKEN, &[], &shown).await.0, 401, "{odd:?}");
+        assert_eq!(service.as_wiki(TOKEN, &shown[2..]).await.0, 400, "{odd:?}");
+        let page =
+            service.authorize(&cookie, &[("state", odd), ("login_hint", odd), ("id_token_hint", odd)]).await;
+        assert!(page.status == 303, "{odd:?}: {page:?}");
+    }
+    let page = service.authorize(&cookie, &[("nonce", "a\0b")]).await;
+    assert_eq!(parameter(page.header("location"), "error").as_deref(), Some("invalid_request"));
+    let (status, _) = service.about("a.b.c").await;
+    assert_eq!(status, 401);
+}
+
+#[tokio::test]
 async fn a_client_of_a_record_is_known_until_the_record_says_otherwise() {
     let ground = Ground::lay(Clock::System).await;
     let service = ground.serve(&[], |_| {}).await;

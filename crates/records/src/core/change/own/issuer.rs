@@ -30,8 +30,9 @@ fn clients(now: &str) -> Collection {
     let secret = FieldKind::Password { min: SECRET_LENGTH_MIN, max: 0, pattern: Pattern::default(), cost: 0 };
     let who = [text("label").required(), Field::new("secret", secret).system().hidden(), flag("public")];
     let places = [json("redirects"), json("afterLogout"), text("backChannel")];
-    let about = [text("accounts"), text("scopes"), flag("trusted"), text("algorithm"), text("groups")];
-    make(CLIENTS, &[&who[..], &places, &about].concat(), now)
+    let about = [text("accounts"), text("scopes"), flag("trusted"), text("groups")];
+    let old = [text("algorithm"), flag("withoutPkce")];
+    make(CLIENTS, &[&who[..], &places, &about, &old].concat(), now)
 }
 
 /// Made by agreeing; who takes one back ends what the tool has.
