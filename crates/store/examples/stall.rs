@@ -46,7 +46,7 @@ async fn main() {
                 MariaDb::start(&Options::with(&[&settings[..], &[("server-id", id)], log].concat()))
             };
             let log = [("log-bin", "bin"), ("binlog-format", "ROW"), ("binlog-alter-two-phase", "ON")];
-            let (primary, replica) = (of("1", &log), of("2", &[("slave-parallel-threads", "4")]));
+            let (primary, replica) = (of("1", &log), of("2", &[("slave-parallel-threads", "16")]));
             let follow = format!(
                 "CHANGE MASTER TO master_host='127.0.0.1', master_port={}, master_user='{USER}', \
                  master_password='{PASSWORD}', master_use_gtid=slave_pos; START SLAVE;",
