@@ -18,7 +18,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 13] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
@@ -63,6 +63,12 @@ const NEEDS: [Need; 12] = [
         probe: "test -x /usr/bin/memcached",
         package: "memcached",
         why: "keeps what was read lately; tests start their own",
+    },
+    Need {
+        name: "nginx",
+        probe: "test -x /usr/sbin/nginx",
+        package: "nginx-light",
+        why: "asks who a visitor is; tests start their own",
     },
     Need {
         name: "oathtool",

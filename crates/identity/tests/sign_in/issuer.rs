@@ -7,6 +7,7 @@ mod check;
 mod clients;
 mod consent;
 mod logout;
+mod nginx;
 mod once;
 mod service;
 mod tokens;
