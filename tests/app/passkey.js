@@ -1,4 +1,4 @@
-// A passkey in Chromium, on the service's own page and on one of the team's own, with an authenticator that the browser plays.
+// A passkey in Chromium, on the service's own pages and on one of the team's own, with an authenticator that the browser plays.
 //
 //   BASE_URL=http://127.0.0.1:8090 node passkey.js
 //
@@ -30,7 +30,7 @@ async function open(options) {
   const page = await context.newPage();
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("console", (said) => {
-    if (said.type() === "error" && !/status of 40[014]/.test(said.text())) faults.push(said.text());
+    if (said.type() === "error" && !/status of 40[0134]/.test(said.text())) faults.push(said.text());
   });
   const cdp = await context.newCDPSession(page);
   await cdp.send("WebAuthn.enable");
@@ -47,33 +47,38 @@ await new PocketBase(BASE_URL).collection("users")
   .create({ email: EMAIL, password: PASSWORD, passwordConfirm: PASSWORD });
 
 const { page, cdp, authenticatorId } = await open();
-const told = (text) => page.locator("#told", { hasText: text }).waitFor();
+const told = (text) => page.getByRole("alert").filter({ hasText: text }).waitFor();
+const account = () => page.getByRole("heading", { name: "내 계정" }).waitFor();
 
-await done.run("a person adds a passkey on the page of the service", async () => {
-  await page.goto(`${BASE_URL}/auth/passkey?collection=users`);
+await done.run("a person signs in by password and adds a passkey", async () => {
+  await page.goto(`${ORIGIN}/auth/sign-in?return_to=/auth/account/passkeys`);
   await page.getByLabel("이메일").fill(EMAIL);
-  assert.equal(new URL(page.url()).origin, ORIGIN, "the page is at the address that passkeys are for");
+  await page.getByRole("button", { name: "계속", exact: true }).click();
   await page.getByLabel("비밀번호").fill("wrong");
-  await page.getByLabel("패스키 이름").fill("내 노트북");
-  await page.getByRole("button", { name: "패스키 추가" }).click();
+  await page.getByRole("button", { name: "로그인", exact: true }).click();
   await told("맞지 않습니다");
   await page.getByLabel("비밀번호").fill(PASSWORD);
+  await page.getByRole("button", { name: "로그인", exact: true }).click();
+  await page.getByLabel("이름").fill("내 노트북");
   await page.getByRole("button", { name: "패스키 추가" }).click();
-  await told("패스키를 추가했습니다.");
+  await page.getByText("패스키를 추가했습니다.").waitFor();
+  await page.getByText("내 노트북").waitFor();
 });
 
 await done.run("the same device is not added twice", async () => {
-  await page.getByLabel("이메일").fill(EMAIL);
-  await page.getByLabel("비밀번호").fill(PASSWORD);
+  await page.goto(`${ORIGIN}/auth/account/passkeys`);
   await page.getByRole("button", { name: "패스키 추가" }).click();
   await told("이미 있습니다");
 });
 
-await done.run("the person signs in with it, and the client library knows them", async () => {
-  await page.evaluate(() => localStorage.clear());
+await done.run("the person signs out and in with it, and scripts of the team's own pages know them", async () => {
+  await page.goto(`${ORIGIN}/auth/sign-out`);
+  await page.getByRole("button", { name: "로그아웃" }).click();
   await page.getByRole("button", { name: "패스키로 로그인" }).click();
-  await told("로그인되었습니다.");
-  const kept = await page.evaluate(() => JSON.parse(localStorage.getItem("pocketbase_auth")));
+  await account();
+  await page.goto(`${ORIGIN}/api/health`);
+  const kept = await page.evaluate(() => fetch("/auth/token", { method: "POST" }).then((answer) => answer.json()));
+  assert.equal(await page.evaluate(() => document.cookie.includes("ondol=")), false, "no script reads the cookie");
   const pb = new PocketBase(BASE_URL);
   pb.authStore.save(kept.token, kept.record);
   const { record } = await pb.collection("users").authRefresh();
@@ -101,20 +106,28 @@ await done.run("a page of the team's own signs in with the client library and te
 });
 
 await done.run("without unlocking it nobody signs in", async () => {
-  await page.goto(`${ORIGIN}/auth/passkey`);
+  await page.goto(`${ORIGIN}/auth/sign-in?again=1`);
   await cdp.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified: false });
   await page.getByRole("button", { name: "패스키로 로그인" }).click();
   await told("취소되었거나");
 });
 
-await done.run("the page speaks English, and says that it needs its script", async () => {
-  const english = await open({ locale: "en-US" });
-  await english.page.goto(`${ORIGIN}/auth/passkey`);
-  await english.page.getByRole("button", { name: "Sign in with a passkey" }).waitFor();
+await done.run("without a script there is no passkey, and all the rest", async () => {
   const plain = await open({ locale: "en-US", javaScriptEnabled: false });
-  await plain.page.goto(`${ORIGIN}/auth/passkey`);
+  await plain.page.goto(`${ORIGIN}/auth/sign-in?return_to=/auth/account/passkeys`);
+  assert.equal(await plain.page.getByRole("button", { name: "passkey" }).count(), 0);
+  await plain.page.getByLabel("Email").fill(EMAIL);
+  await plain.page.getByRole("button", { name: "Continue", exact: true }).click();
+  await plain.page.getByLabel("Password").fill(PASSWORD);
+  await plain.page.getByRole("button", { name: "Sign in" }).click();
+  await plain.page.getByRole("heading", { name: "Add a passkey" }).waitFor();
   assert.match(await plain.page.content(), /Passkeys need JavaScript/);
-  assert.equal(await plain.page.getByRole("button").count(), 0);
+});
+
+await done.run("the person takes the passkey away", async () => {
+  await page.goto(`${ORIGIN}/auth/account`);
+  await page.getByRole("button", { name: "지우기" }).click();
+  await page.getByText("패스키를 지웠습니다.").waitFor();
 });
 
 await done.run("nothing went wrong inside of the pages", async () => assert.deepEqual(faults, []));

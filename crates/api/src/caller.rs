@@ -39,8 +39,10 @@ impl Caller {
         let headers = if needs_headers { for_rules(&head.headers) } else { Map::new() };
         let method = head.method.as_str().to_owned();
         let (context, body) = (Context::Default, Map::new());
-        let request = Request { context, method, query, headers, body, auth, moment, once: None };
-        Ok(Caller { request, address: request::address(&head.extensions) })
+        let address = request::address(&head.extensions);
+        let from = Some(address);
+        let request = Request { context, method, query, headers, body, auth, moment, from, once: None };
+        Ok(Caller { request, address })
     }
 
     /// The same, refused unless a superuser asks.

@@ -133,6 +133,7 @@ impl Session {
             method: method.to_owned(),
             body,
             auth: Some(self.who.clone()),
+            from: Some(self.visitor.address),
             ..Default::default()
         }
     }

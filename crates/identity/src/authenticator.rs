@@ -6,6 +6,7 @@
 //! Whoever has one is asked for it, whatever the collection asks for, and no other way stands in for it; but a passkey
 //! that its owner has unlocked is two things at once, and enters alone.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base::chance;
@@ -17,6 +18,7 @@ use records::{Error, Principal};
 use serde_json::{Value, json};
 use store::Tx;
 
+use crate::audit::{self, Entry, Event};
 use crate::mailed::INVALID;
 use crate::mfa::{self, Way};
 use crate::own;
@@ -105,6 +107,7 @@ pub(crate) async fn confirm(
     identity: &Identity,
     account: &Principal,
     given: &str,
+    from: IpAddr,
 ) -> Result<Vec<String>, Error> {
     let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| chance::word(RECOVERY_LENGTH)).collect();
     let hashes: Vec<String> = codes.iter().map(|code| totp::recovery_hash(&id(account), code)).collect();
@@ -121,6 +124,8 @@ pub(crate) async fn confirm(
             }
             after.0.extend(own::object(json!({ "confirmed": true, "recovery": hashes })));
             let totps = own::collection(inside.records(), TOTPS)?;
+            let entry = Entry::new(Event::FactorAdded, &of).from(from).with("way", "totp");
+            audit::write(tx, &inside, &entry).await?;
             inside.records().update_own(tx, &totps, &before, after).await.map(|_| None)
         })
     });
@@ -131,7 +136,12 @@ pub(crate) async fn confirm(
 }
 
 /// Takes the authenticator away, for whoever has a code, and has shown before who it is.
-pub(crate) async fn disable(identity: &Identity, account: &Principal, given: &str) -> Result<(), Error> {
+pub(crate) async fn disable(
+    identity: &Identity,
+    account: &Principal,
+    given: &str,
+    from: IpAddr,
+) -> Result<(), Error> {
     let (inside, of, given) = (identity.clone(), account.clone(), totp::meant(given));
     let done = identity.records().store().write(move |tx| {
         Box::pin(async move {
@@ -141,6 +151,8 @@ pub(crate) async fn disable(identity: &Identity, account: &Principal, given: &st
             }
             let totps = own::collection(inside.records(), TOTPS)?;
             tx.delete(&totps.table(), &id(&of)).await?;
+            let entry = Entry::new(Event::FactorRemoved, &of).from(from).with("way", "totp");
+            audit::write(tx, &inside, &entry).await?;
             Ok::<_, Error>(None)
         })
     });
@@ -176,6 +188,7 @@ pub(crate) async fn complete(
     accounts: &Arc<Collection>,
     half: &str,
     given: &str,
+    from: IpAddr,
 ) -> Result<Found, Error> {
     let (inside, accounts, half, given) =
         (identity.clone(), accounts.clone(), half.to_owned(), totp::meant(given));
@@ -191,7 +204,11 @@ pub(crate) async fn complete(
                     mfa::end_half(tx, &inside, &half).await?;
                     Ok(Found::Account(account, first))
                 }
-                Judged::Good { .. } | Judged::Wrong => Ok(Found::Wrong),
+                Judged::Good { .. } | Judged::Wrong => {
+                    let entry = Entry::new(Event::SignInRefused, &account).from(from).with("way", "totp");
+                    audit::write(tx, &inside, &entry).await?;
+                    Ok(Found::Wrong)
+                }
                 Judged::TooOften(used_up) => Ok(Found::TooOften(used_up)),
             }
         })

@@ -34,6 +34,10 @@ pub struct Config {
     pub sessions_per_account_max: usize,
     /// How long after a sign-in nobody is asked anew who it is, before a page changes how the account signs in.
     pub sign_in_fresh_for: Span,
+    /// How long an invitation may be accepted.
+    pub invitation_time: Span,
+    /// How long the link of a sign-up may be followed.
+    pub sign_up_time: Span,
     /// How long a key signs tokens; then the next one does.
     pub token_key_time: Span,
     /// How long before it signs a key is made known to all web servers.
@@ -76,6 +80,14 @@ pub struct Config {
     pub origins_max: usize,
     /// How long a place is known without being seen again.
     pub origins_kept: Span,
+    /// Refused sign-ins of one name that are written into the audit list in `address_window`.
+    pub audit_refusals_per_account_max: u32,
+    /// The same from one network.
+    pub audit_refusals_per_network_max: u32,
+    /// How long the audit list says what happened.
+    pub audit_kept: Span,
+    /// Lines of the audit list; of more the oldest go.
+    pub audit_lines_max: u64,
     /// Between two clearings of what has expired.
     pub sweep_every: Span,
     /// Passkeys of one account.
@@ -155,6 +167,8 @@ impl Default for Config {
             session_seen_every: seconds(600),
             sessions_per_account_max: 100,
             sign_in_fresh_for: seconds(300),
+            invitation_time: seconds(7 * 86_400),
+            sign_up_time: seconds(3600),
             token_key_time: seconds(30 * 86_400),
             token_key_notice: seconds(3600),
             token_keys_max: 200,
@@ -176,6 +190,10 @@ impl Default for Config {
             mails_failed_kept: seconds(30 * 86_400),
             origins_max: 5,
             origins_kept: seconds(180 * 86_400),
+            audit_refusals_per_account_max: 10,
+            audit_refusals_per_network_max: 100,
+            audit_kept: seconds(365 * 86_400),
+            audit_lines_max: 200_000,
             sweep_every: seconds(600),
             passkeys_max: 20,
             relying_party: None,

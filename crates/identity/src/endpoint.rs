@@ -14,6 +14,7 @@ mod end_others;
 mod file_token;
 mod given;
 mod impersonate;
+mod invite;
 mod issuer;
 mod mailing;
 mod methods;
@@ -22,7 +23,6 @@ mod oauth2_begin;
 mod oauth2_return;
 mod otp;
 mod passkey;
-mod passkey_page;
 mod passkey_register;
 mod passkey_register_options;
 mod passkey_sign_in_options;
@@ -38,7 +38,8 @@ mod totp_confirm;
 mod totp_disable;
 mod totp_enrol;
 
-pub(crate) use ask::{auth_collection, count, headers, origin};
+pub(crate) use ask::{auth_collection, count, headers, origin, place};
+pub(crate) use given::is_address;
 pub(crate) use refresh::refreshed;
 pub(crate) use request_email_change::change_address;
 
@@ -47,9 +48,6 @@ use axum::routing::{get, post};
 
 use crate::detour;
 use crate::service::Identity;
-
-/// Our own page of passkeys.
-const PASSKEY_PAGE: &str = "/auth/passkey";
 
 pub(crate) fn router(identity: Identity) -> Router {
     let of = |name: &str| format!("/api/collections/{{collection}}/{name}");
@@ -66,7 +64,6 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("passkey-register"), post(passkey_register::make))
         .route(&of("passkey-sign-in-options"), post(passkey_sign_in_options::make))
         .route(&of("auth-with-passkey"), post(passkey::sign_in))
-        .route(PASSKEY_PAGE, get(passkey_page::show))
         .route(&of("auth-with-totp"), post(totp::sign_in))
         .route(&of("totp-enrol"), post(totp_enrol::enrol))
         .route(&of("totp-confirm"), post(totp_confirm::confirm))
@@ -80,6 +77,7 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("auth-refresh"), post(refresh::refresh))
         .route(&of("end-other-sessions"), post(end_others::end))
         .route(&of("auth-methods"), get(methods::list))
+        .route(&of("invite"), post(invite::invite))
         .route(&of("impersonate/{id}"), post(impersonate::impersonate))
         .route("/api/files/token", post(file_token::make))
         .merge(issuer::router(&identity));

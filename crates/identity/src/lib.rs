@@ -4,7 +4,7 @@
 //! (pure: mailed codes), `totp` (pure: authenticators' codes), `letter` (pure: mails'
 //! templates), `cache` (what was proved a moment ago), `config` and `options` (what the service and a collection say),
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `own` (the collections that are kept for all
-//! this), `tally` (how often something was done about an address), `post` (mails that wait), `mailed` (what is asked for by
+//! this), `tally` (how often something was done about an address), `audit` (what is noted of all this), `post` (mails that wait), `mailed` (what is asked for by
 //! mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for pages), `authenticator` (the way for which none
 //! stands in), `origin` (from where), `sweep` (what expires),
 //! `entrance` (what comes of a way that was passed), `endpoint` (one endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page
@@ -17,7 +17,7 @@
 //! (the answer to the client that waits). `oauth1` and `openid2` are older protocols, whose providers
 //! are reached by a `detour`; `pairs` reads their parameters strictly.
 //!
-//! Pages: `language`, `browser` (what is known of one), `page` (those of sign-in).
+//! Invitations: `invitation`. Pages: `language`, `browser` (what is known of one), `page` (those of sign-in).
 //!
 //! Passkeys: `passkey` (the ceremonies, pure, and their records).
 //!
@@ -31,6 +31,7 @@
 //! Invariant: no code and no mailed token lies in the database: they are made of the account's keys when they are sent, and
 //! again when they come back.
 
+mod audit;
 mod authenticator;
 mod browser;
 mod cache;
@@ -43,6 +44,7 @@ mod external;
 pub mod fetch;
 mod flow;
 mod handing;
+mod invitation;
 pub mod issuer;
 mod jose;
 mod language;

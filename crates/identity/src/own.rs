@@ -1,5 +1,6 @@
 //! The collections that sign-in keeps for itself, and how their records are looked for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base::error::Kind;
@@ -12,6 +13,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use store::Tx;
 use store::query::{Compare, Expr, MAIN, Order, Select, Value as Bound};
+
+use crate::audit::{self, Entry, Event};
+use crate::service::Identity;
 
 /// One of those collections.
 pub(crate) fn collection(records: &Records, name: &str) -> Result<Arc<Collection>, Error> {
@@ -88,11 +92,18 @@ pub(crate) fn id(words: &[&str]) -> String {
 
 /// Takes away what lets an account in besides its password: passkeys, and links to providers. Of an account that nobody has
 /// verified, nobody knows who added them.
-pub(crate) async fn forget_ways(tx: &mut Tx, records: &Records, account: &Principal) -> Result<(), Error> {
-    for name in [PASSKEYS, EXTERNAL_AUTHS] {
-        let ways = collection(records, name)?;
+pub(crate) async fn forget_ways(
+    tx: &mut Tx,
+    identity: &Identity,
+    account: &Principal,
+    from: IpAddr,
+) -> Result<(), Error> {
+    for (name, event) in [(PASSKEYS, Event::FactorRemoved), (EXTERNAL_AUTHS, Event::Unlinked)] {
+        let ways = collection(identity.records(), name)?;
         for row in tx.select(&of_account(&ways, account)).await? {
             tx.delete(&ways.table(), &row.id).await?;
+            let entry = Entry::new(event, account).from(from).with("why", "the address was proved");
+            audit::write(tx, identity, &entry).await?;
         }
     }
     Ok(())

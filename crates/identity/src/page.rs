@@ -6,7 +6,7 @@
 //! visitor who has signed in).
 //!
 //! The pages: `sign_in` and `ways`, then one way a file: `password`, `code`, `passkey`, `provider` and `came_back`, `second`;
-//! `recover`; `account` (whoever has signed in); `sign_out`, `language`, `token` (for scripts of the team's own pages).
+//! `recover`; `sign_up` and `invitation`; `account` (whoever has signed in); `sign_out`, `language`, `token` (for scripts of the team's own pages).
 //!
 //! To add a page: a file with `show` (and `submit`), its route in `router`, its address in `docs/sign-in.md`.
 //!
@@ -20,6 +20,7 @@ pub(crate) mod fault;
 pub(crate) mod form;
 pub(crate) mod frame;
 mod goal;
+mod invitation;
 pub(crate) mod journey;
 mod language;
 mod passkey;
@@ -29,6 +30,7 @@ mod recover;
 mod second;
 mod sign_in;
 mod sign_out;
+mod sign_up;
 mod signed;
 mod token;
 pub(crate) mod turn;
@@ -48,6 +50,10 @@ pub(crate) const SIGN_IN: &str = "/auth/sign-in";
 const PASSKEY: &str = "/auth/sign-in/passkey";
 /// Where one who has forgotten the password begins.
 const RECOVER: &str = "/auth/recover";
+/// Where one signs up.
+const SIGN_UP: &str = "/auth/sign-up";
+/// Where the links of invitations and sign-ups lead.
+const INVITATION: &str = "/auth/invitation";
 /// Where browsers go on to that are back from a provider.
 const CAME_BACK: &str = "/auth/came-back";
 /// Where one who has signed in is.
@@ -72,6 +78,8 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route("/auth/sign-in/second", post(second::submit))
         .route(CAME_BACK, get(came_back::show))
         .route(RECOVER, get(recover::show).post(recover::submit))
+        .route(SIGN_UP, get(sign_up::show).post(sign_up::submit))
+        .route(INVITATION, get(invitation::show).post(invitation::submit))
         .route(SIGN_OUT, get(sign_out::show).post(sign_out::submit))
         .route(LANGUAGE, get(language::choose))
         .route("/auth/token", post(token::show));

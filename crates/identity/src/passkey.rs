@@ -2,7 +2,7 @@
 //!
 //! Map, in reading order. Pure: `relying_party` (for which site), `challenge` (what is to be signed), `credential` (what a
 //! browser gives), `client_data`, `authenticator_data`, `attestation`, `key`, `curve` (its parts, read strictly), `ceremony` (the
-//! decisions), `flaw` (why not), `options` (what a browser is asked for), `page` (our own small page). Then the shell: `kept` (the
+//! decisions), `flaw` (why not), `options` (what a browser is asked for). Then the shell: `kept` (the
 //! records of `_passkeys`) and `drive` (challenge, decision, record).
 //!
 //! Passkeys here are always discoverable and always unlocked by the person (user verification); so one is two factors at
@@ -22,7 +22,6 @@ mod flaw;
 mod kept;
 mod key;
 pub(crate) mod options;
-pub(crate) mod page;
 mod relying_party;
 #[cfg(test)]
 mod tests;

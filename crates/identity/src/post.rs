@@ -7,8 +7,10 @@
 //! another one then. What was sent is marked so afterwards: a server that dies between the two has it sent twice, with the
 //! same `Message-ID`. Knowingly it never is.
 //!
-//! Map, in reading order: `job` (what such a record says), `write` (the mail itself, out of the collection's template).
+//! Map, in reading order: `job` (what such a record says), `write` (the mail itself, out of the collection's template),
+//! `invite` (those to people without an account).
 
+mod invite;
 mod job;
 mod write;
 

@@ -8,6 +8,7 @@ use records::{Context, Error, Principal, Request};
 
 use crate::mailed::{self, Asked, Code, Found, Wish};
 use crate::mfa::{self, Step, Way};
+use crate::origin::Place;
 use crate::post::Kind;
 use crate::service::Identity;
 use crate::{authenticator, options};
@@ -70,9 +71,10 @@ impl Identity {
         half: &str,
         otp_id: &str,
         code: &str,
+        place: &Place,
     ) -> Result<Option<(Arc<Principal>, Vec<Way>)>, Error> {
         if otp_id.is_empty() {
-            return match authenticator::complete(self, accounts, half, code).await? {
+            return match authenticator::complete(self, accounts, half, code, place.address).await? {
                 authenticator::Found::Account(account, first) => {
                     Ok(Some((account.into(), vec![first, Way::Totp])))
                 }
@@ -80,8 +82,12 @@ impl Identity {
                 authenticator::Found::TooOften(_) => Err(too_often()),
             };
         }
-        let code =
-            Code { accounts: accounts.clone(), otp_id: otp_id.to_owned(), given: code.trim().to_owned() };
+        let code = Code {
+            accounts: accounts.clone(),
+            otp_id: otp_id.to_owned(),
+            given: code.trim().to_owned(),
+            from: place.address,
+        };
         let account = match mailed::redeem(self, code).await? {
             Found::Account(account) => Arc::new(account),
             Found::Wrong => return Ok(None),

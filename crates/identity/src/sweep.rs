@@ -1,12 +1,15 @@
-//! Clears away what has expired: codes, half sign-ins, tallies, places, sessions, keys, what clients had, and mails and
-//! log-outs that are done with.
+//! Clears away what has expired: codes, half sign-ins, tallies, places, sessions, keys, what clients had, mails and log-outs that
+//! are done with, and what the audit list need not say any more.
 
 use std::time::Duration;
 
 use base::time::Timestamp;
 use records::Error;
-use records::core::change::{AUTH_ORIGINS, FAMILIES, KEYS, LOGOUTS, MAILS, MFAS, OTPS, SESSIONS, TALLIES};
-use records::core::collection::AuthOptions;
+use records::core::change::{
+    AUDIT, AUTH_ORIGINS, FAMILIES, INVITATIONS, KEYS, LOGOUTS, MAILS, MFAS, OTPS, SESSIONS, TALLIES,
+};
+use records::core::collection::{AuthOptions, Collection};
+use store::Row;
 use store::query::Compare;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +55,26 @@ pub(crate) async fn sweep(identity: &Identity) -> Result<usize, Error> {
             }
         }
     }
-    Ok(gone)
+    Ok(gone + shorten(identity).await?)
+}
+
+/// Takes the oldest lines of an audit list that is too long.
+async fn shorten(identity: &Identity) -> Result<usize, Error> {
+    let audit = own::collection(identity.records(), AUDIT)?;
+    let mut gone = 0;
+    loop {
+        let mut conn = identity.records().store().reader().await?;
+        let mut select = own::in_order(own::select(&audit, &[]), &audit, "created");
+        let lines = conn.count(&select).await?;
+        let over = lines.saturating_sub(identity.config().audit_lines_max).min(STEP);
+        if over == 0 {
+            return Ok(gone);
+        }
+        select.limit = Some(over);
+        let oldest = conn.select(&select).await?;
+        drop(conn);
+        gone += delete(identity, &audit, oldest).await?;
+    }
 }
 
 fn expired(identity: &Identity) -> Vec<Expired> {
@@ -78,10 +100,12 @@ fn expired(identity: &Identity) -> Vec<Expired> {
         all(AUTH_ORIGINS, "updated", ago(config.origins_kept.0)),
         // a token may outlive what was noted last by as long as nothing is noted
         all(SESSIONS, "idleEnds", ago(config.session_seen_every.0 + config.session_renew_after.0)),
+        all(INVITATIONS, "expires", ago(Duration::ZERO)),
         all(KEYS, "ends", ago(Duration::ZERO)),
         all(FAMILIES, "ends", ago(Duration::ZERO)),
         done(LOGOUTS, "sent", config.mails_sent_kept.0),
         done(LOGOUTS, "failed", config.mails_failed_kept.0),
+        all(AUDIT, "created", ago(config.audit_kept.0)),
         mails("sent", config.mails_sent_kept.0),
         mails("nobody", config.mails_sent_kept.0),
         mails("failed", config.mails_failed_kept.0),
@@ -96,6 +120,11 @@ async fn clear(identity: &Identity, expired: &Expired) -> Result<usize, Error> {
     let mut select = own::select(&collection, &wanted);
     select.limit = Some(STEP);
     let found = identity.records().store().reader().await?.select(&select).await?;
+    delete(identity, &collection, found).await
+}
+
+/// Deletes records; how many.
+async fn delete(identity: &Identity, collection: &Collection, found: Vec<Row>) -> Result<usize, Error> {
     if found.is_empty() {
         return Ok(0);
     }

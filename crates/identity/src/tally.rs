@@ -9,7 +9,7 @@ use records::Error;
 use records::core::change::TALLIES;
 use records::core::collection::Collection;
 use serde_json::json;
-use store::Tx;
+use store::{Conn, Tx};
 
 use crate::own;
 use crate::service::Identity;
@@ -21,6 +21,10 @@ pub(crate) enum What {
     Mails,
     /// Wrong codes and passwords that were tried beside a mailed word.
     WrongWords,
+    /// Refused sign-ins that were written down, of whoever was named.
+    RefusalsOfAccount,
+    /// The same from one network.
+    RefusalsOfNetwork,
 }
 
 /// One tally.
@@ -45,14 +49,20 @@ impl Tally {
         let (label, most) = match what {
             What::Mails => ("mails", config.mails_per_address_max),
             What::WrongWords => ("wrong", config.wrong_words_per_address_max),
+            What::RefusalsOfAccount => ("refused", config.audit_refusals_per_account_max),
+            What::RefusalsOfNetwork => ("refused-from", config.audit_refusals_per_network_max),
         };
         let id = own::id(&[label, &accounts.id, &address.to_lowercase()]);
         Tally { id, most: most.into(), window: config.address_window }
     }
 
-    /// Whether one more is too many, without counting it. What is read stays as it is until the transaction ends.
-    pub(crate) async fn check(&self, tx: &mut Tx, identity: &Identity) -> Result<Result<(), UsedUp>, Error> {
-        let (began, count) = self.read(tx, identity).await?.unwrap_or((Timestamp(0), 0));
+    /// Whether one more is too many, without counting it. In a transaction what is read stays as it is to its end.
+    pub(crate) async fn check(
+        &self,
+        conn: &mut Conn,
+        identity: &Identity,
+    ) -> Result<Result<(), UsedUp>, Error> {
+        let (began, count) = self.read(conn, identity).await?.unwrap_or((Timestamp(0), 0));
         let ends = began.after(self.window.0);
         let seconds = u64::try_from((ends.0 - now(identity).0 + 999) / 1000).unwrap_or(0).max(1);
         Ok(if count < self.most { Ok(()) } else { Err(UsedUp { seconds }) })
@@ -82,9 +92,9 @@ impl Tally {
     }
 
     /// When the window began and what was counted in it; `None` when there is none, or it is over.
-    async fn read(&self, tx: &mut Tx, identity: &Identity) -> Result<Option<(Timestamp, u64)>, Error> {
+    async fn read(&self, conn: &mut Conn, identity: &Identity) -> Result<Option<(Timestamp, u64)>, Error> {
         let tallies = own::collection(identity.records(), TALLIES)?;
-        let Some(row) = tx.get(&tallies.table(), &self.id).await? else { return Ok(None) };
+        let Some(row) = conn.get(&tallies.table(), &self.id).await? else { return Ok(None) };
         let values = identity.records().values(&tallies, &row);
         let (began, now) = (own::date(&values, "began"), now(identity));
         let is_open = now >= began && now < began.after(self.window.0);

@@ -20,6 +20,8 @@ mod notice_board;
 
 #[path = "house/console_in_chromium.rs"]
 mod console_in_chromium;
+#[path = "house/pages_in_chromium.rs"]
+mod pages_in_chromium;
 #[path = "house/passkey_in_chromium.rs"]
 mod passkey_in_chromium;
 

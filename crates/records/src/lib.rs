@@ -1,12 +1,13 @@
 //! What a record is: collections and their fields, validation, the filter and rule language, expand, and doing all of it
 //! on a store.
 //!
-//! Map, in reading order: `core` (pure: collections, fields, values, the language, rendering), `limits`, `error`,
+//! Map, in reading order: `core` (pure: collections, fields, values, the language, rendering), `audit` (what is noted of sign-in), `limits`, `error`,
 //! `request` (who asks what), `password` (hashing in a bounded pool), `catalog` (the collections as they are now), and
 //! `records` (the shell: list, view, create, update, delete, batch; collections).
 //!
 //! Invariant: nothing here knows HTTP, sockets or pages.
 
+pub mod audit;
 pub mod core;
 mod error;
 mod limits;

@@ -5,11 +5,12 @@
 //! (records with their relations), `ready` (a draft made ready before the transaction), `write` (create, update and delete
 //! inside it), `once` (writes that are asked for again),
 //! `cascade` (what goes with a deleted record), `ways` (the last way in stays), `batch` (several writes or none), `account` (what sign-in
-//! asks), `own` (records that the house itself writes), `upkeep` (the collections as this process knows
+//! asks), `own` (records that the house itself writes), `audit` (what is noted of sign-in), `upkeep` (the collections as this process knows
 //! them), `collections` (their making and changing), `declare` (their
 //! indexes and views), `bulk` (many rows at once).
 
 mod account;
+mod audit;
 mod batch;
 mod bulk;
 mod cascade;

@@ -1,5 +1,6 @@
 //! Who asks, and what rules may know of the request.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ pub struct Request {
     pub auth: Option<Arc<Principal>>,
     /// When the request began, if that was asked of the log: what is read as of then is new enough. A write forgets it.
     pub moment: Moment,
+    /// From where it came; `None` of the house's own work. No rule sees it.
+    pub from: Option<IpAddr>,
     /// Of a write that may be asked for again: what it is known by. No rule sees it.
     pub once: Option<Arc<Once>>,
 }
@@ -88,6 +91,7 @@ impl Request {
             body,
             auth: self.auth.clone(),
             moment: self.moment,
+            from: self.from,
             once: self.once.clone(),
         }
     }

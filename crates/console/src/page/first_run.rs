@@ -38,7 +38,7 @@ pub(crate) async fn submit(
     }
     let (email, password) = (form.get("email").trim(), form.get("password"));
     let faults = match faults_of_making(&shared, &form).await? {
-        None => match sign_in::verified(&shared, email, password).await? {
+        None => match sign_in::verified(&shared, &visitor, email, password).await? {
             Some(account) => {
                 let ways = vec![Way::Password];
                 return sign_in::entered(&shared, &visitor, &account, ways, "/_/collections").await;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use base::error::{Fault, Fields, Kind};
+use identity::Place;
 use identity::token::Purpose;
 use maud::{Markup, html};
 
@@ -84,7 +85,7 @@ impl Mailed {
         Outside(form): Outside,
     ) -> Result<Response, Refusal> {
         shared.limiter.check(&self.labels(), visitor.address)?;
-        match self.do_it(&shared, &form).await {
+        match self.do_it(&shared, &form, &visitor.place()).await {
             Ok(()) => Ok(self.answer(&shared, &visitor, StatusCode::OK, &Told::Done)),
             Err(error) if error.kind() == Kind::Invalid => {
                 self.asked(&shared, &visitor, form.get("token"), &Fields(error.data())).await
@@ -93,14 +94,15 @@ impl Mailed {
         }
     }
 
-    async fn do_it(self, shared: &Inner, form: &Form) -> Result<(), records::Error> {
+    async fn do_it(self, shared: &Inner, form: &Form, place: &Place) -> Result<(), records::Error> {
         let (identity, token, password) = (&shared.identity, form.get("token"), form.get("password"));
         match self {
             Mailed::Verification => identity.confirm_verification(token, None).await,
             Mailed::PasswordReset => {
-                identity.confirm_password_reset(token, None, password, form.get("passwordConfirm")).await
+                let again = form.get("passwordConfirm");
+                identity.confirm_password_reset(token, None, password, again, place).await
             }
-            Mailed::EmailChange => identity.confirm_email_change(token, None, password).await,
+            Mailed::EmailChange => identity.confirm_email_change(token, None, password, place).await,
         }
     }
 

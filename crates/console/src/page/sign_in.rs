@@ -47,7 +47,7 @@ pub(crate) async fn submit(
     let (fault, status) = if shared.limiter.check(&LABELS, visitor.address).is_err() {
         (words.busy, StatusCode::TOO_MANY_REQUESTS)
     } else {
-        match verified(&shared, email, form.get("password")).await {
+        match verified(&shared, &visitor, email, form.get("password")).await {
             Ok(Some(account)) => match shared.identity.ask_second(&Arc::new(account.clone())).await {
                 Ok(Second::Enough) => {
                     return entered(&shared, &visitor, &account, vec![Way::Password], to).await;
@@ -87,13 +87,16 @@ pub(crate) async fn second(
     let Some(superusers) = shared.records.catalog().find(SUPERUSERS).cloned() else {
         return Err(Refusal::missing());
     };
-    let (fault, status) =
-        match shared.identity.finish_second(&superusers, half, otp_id, form.get("code")).await {
-            Ok(Some((account, ways))) => return entered(&shared, &visitor, &account, ways, to).await,
-            Ok(None) => (words.second_wrong, StatusCode::UNAUTHORIZED),
-            Err(error) if error.kind() == Kind::Busy => (words.busy, StatusCode::TOO_MANY_REQUESTS),
-            Err(error) => return Err(error.into()),
-        };
+    let (fault, status) = match shared
+        .identity
+        .finish_second(&superusers, half, otp_id, form.get("code"), &visitor.place())
+        .await
+    {
+        Ok(Some((account, ways))) => return entered(&shared, &visitor, &account, ways, to).await,
+        Ok(None) => (words.second_wrong, StatusCode::UNAUTHORIZED),
+        Err(error) if error.kind() == Kind::Busy => (words.busy, StatusCode::TOO_MANY_REQUESTS),
+        Err(error) => return Err(error.into()),
+    };
     let asked = Asked { half, otp_id, to, fault: Some(fault) };
     let mut response = web::reply::html(asked.page(visitor.look).into_string());
     *response.status_mut() = status;
@@ -102,7 +105,7 @@ pub(crate) async fn second(
 
 /// `POST /_/sign-out`: the session ends, wherever its token has got to.
 pub(crate) async fn leave(State(shared): State<Shared>, headers: HeaderMap, visitor: Visitor) -> Response {
-    if let Err(fault) = end(&shared, &headers).await {
+    if let Err(fault) = end(&shared, &headers, &visitor).await {
         tracing::warn!(error = base::error::chain(&fault), "a session that was left could not be ended");
     }
     let to = address::with_query("/_/sign-in", &[("said", Said::SignedOut.code())]);
@@ -112,10 +115,10 @@ pub(crate) async fn leave(State(shared): State<Shared>, headers: HeaderMap, visi
     response
 }
 
-async fn end(shared: &Inner, headers: &HeaderMap) -> Result<(), records::Error> {
+async fn end(shared: &Inner, headers: &HeaderMap, visitor: &Visitor) -> Result<(), records::Error> {
     let Some(token) = cookie::read(headers, session::COOKIE) else { return Ok(()) };
     match shared.identity.session(token, Moment::default()).await? {
-        Some(proven) => shared.identity.end_session(&proven).await,
+        Some(proven) => shared.identity.end_session(&proven, &visitor.place()).await,
         None => Ok(()),
     }
 }
@@ -123,6 +126,7 @@ async fn end(shared: &Inner, headers: &HeaderMap) -> Result<(), records::Error> 
 /// The superuser whom this address and password name. It takes as long for nobody.
 pub(crate) async fn verified(
     shared: &Inner,
+    visitor: &Visitor,
     email: &str,
     password: &str,
 ) -> Result<Option<Principal>, records::Error> {
@@ -133,6 +137,10 @@ pub(crate) async fn verified(
     }
     let account = shared.records.find_account(collection, &["email".to_owned()], email).await?;
     let fits = shared.records.verify_password(account.as_ref(), password).await?;
+    if !fits {
+        let (way, place) = (Way::Password, visitor.place());
+        shared.identity.note_refused(collection, way, email, account.as_ref(), &place).await;
+    }
     Ok(account.filter(|_| fits))
 }
 

@@ -46,9 +46,7 @@ impl Ask {
         let query = web::request::query(head.uri.query());
         let text = |name: &str| query.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let shape = Shape { expand: text("expand"), fields: text("fields") };
-        let browser =
-            head.headers.get(USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or_default().to_owned();
-        let place = Place { address: web::request::address(&head.extensions), browser };
+        let place = place(&head);
         let request = records::Request {
             context: Context::Default,
             method: head.method.as_str().to_owned(),
@@ -57,6 +55,7 @@ impl Ask {
             body: values(identity, &head, body).await?,
             auth: caller.map(|proven| proven.principal),
             moment: moment(&head),
+            from: Some(place.address),
             once: None,
         };
         let named = |map: &Map<String, Value>| Some(map.get("mfaId")?.as_str()?.to_owned());
@@ -105,6 +104,12 @@ pub(super) fn is_of(identity: &Identity, caller: &Proven, collection: &str) -> R
             Err(Problem::forbidden(message))
         }
     }
+}
+
+/// Where a request came from.
+pub(crate) fn place(head: &Parts) -> Place {
+    let browser = head.headers.get(USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or_default().to_owned();
+    Place { address: web::request::address(&head.extensions), browser }
 }
 
 /// When the request began, if that was asked of the log.

@@ -19,6 +19,6 @@ pub(super) async fn confirm(
     let mut given = Given::of(&ask.request.body);
     let (token, password) = (given.long("token"), given.long("password"));
     given.done()?;
-    identity.confirm_email_change(&token, Some(&ask.collection), &password).await?;
+    identity.confirm_email_change(&token, Some(&ask.collection), &password, &ask.place).await?;
     Ok(web::reply::no_content())
 }

@@ -21,6 +21,6 @@ pub(super) async fn confirm(
     let (token, password, again) =
         (given.long("token"), given.long("password"), given.long("passwordConfirm"));
     given.done()?;
-    identity.confirm_password_reset(&token, Some(&ask.collection), &password, &again).await?;
+    identity.confirm_password_reset(&token, Some(&ask.collection), &password, &again, &ask.place).await?;
     Ok(web::reply::no_content())
 }

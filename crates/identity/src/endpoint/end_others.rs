@@ -18,6 +18,6 @@ pub(super) async fn end(
     let (head, _) = request.into_parts();
     let caller = ask::caller_as(&identity, &head, Check::Anew).await?.ok_or_else(Problem::unauthenticated)?;
     ask::is_of(&identity, &caller, &collection)?;
-    identity.end_other_sessions(&caller).await?;
+    identity.end_other_sessions(&caller, &ask::place(&head)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

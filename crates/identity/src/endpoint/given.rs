@@ -35,11 +35,7 @@ impl<'a> Given<'a> {
     /// A mail address that must be there; whether mail goes to it, nobody knows yet.
     pub(super) fn address(&mut self, name: &str) -> String {
         let text = self.text(name).trim().to_owned();
-        let is_one = text.split_once('@').is_some_and(|(who, host)| {
-            let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>,;\"".contains(c);
-            !who.is_empty() && !host.is_empty() && !host.contains('@') && text.chars().all(is_plain)
-        });
-        if !is_one {
+        if !is_address(&text) {
             self.faults.add(name, "validation_is_email", "Must be a valid email address.");
         }
         text
@@ -67,6 +63,14 @@ impl<'a> Given<'a> {
         }
         text
     }
+}
+
+/// Whether a text is a mail address; whether mail goes to it, nobody knows yet.
+pub(crate) fn is_address(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(who, host)| {
+        let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>,;\"".contains(c);
+        !who.is_empty() && !host.is_empty() && !host.contains('@') && text.chars().all(is_plain)
+    })
 }
 
 #[cfg(test)]

@@ -40,7 +40,10 @@ pub(super) async fn sign_in(
     let (provider, back) = read(&body, providers)?;
     let arrived = match identity.arrive(&ask.collection, provider, &back).await? {
         Ok(arrived) => arrived,
-        Err(refusal) => return Err(refused(&ask.collection.name, back.provider, refusal)),
+        Err(refusal) => {
+            identity.note_refusal(&ask.collection, back.provider, &refusal, &ask.place).await;
+            return Err(refused(&ask.collection.name, back.provider, refusal));
+        }
     };
     let wanted = match body.get("createData") {
         Some(Value::Object(wanted)) => wanted.clone(),
@@ -56,6 +59,7 @@ pub(super) async fn sign_in(
         }
         Outcome::Refused(why) => {
             tracing::info!(provider = arrived.provider.name, why = why.code(), "a sign-in was not let in");
+            identity.note_kept_out(&ask.collection, &arrived.provider.name, why, &ask.place).await;
             let fields = Fields::one("provider", why.code(), why.sentence());
             Err(Problem::new(StatusCode::CONFLICT, why.sentence()).with(fields))
         }

@@ -10,7 +10,7 @@ use serde_json::json;
 use web::Problem;
 use web::request::Path;
 
-use super::ask::auth_collection;
+use super::ask::{self, auth_collection};
 use crate::browser;
 use crate::detour::come_back::{Back, Told};
 use crate::detour::page::{self, Note};
@@ -39,6 +39,8 @@ pub(super) async fn arrive(
     let told = identity.come_back(&back).await?;
     let note = match told {
         None => {
+            let stray = Refusal::Mismatch("a browser came back that had not begun here, or too late");
+            identity.note_refusal(&collection, &provider.name, &stray, &ask::place(&head)).await;
             tracing::warn!(
                 provider = provider.name,
                 "a browser came back that had not begun here, or too late"
@@ -56,6 +58,7 @@ pub(super) async fn arrive(
         Some(Told { state, code: Err(refusal) }) => {
             let cause = chain(&refusal);
             tracing::warn!(provider = provider.name, cause, "a sign-in through a provider was refused");
+            identity.note_refusal(&collection, &provider.name, &refusal, &ask::place(&head)).await;
             if let Some(to) = journey::arrive(&identity, &state, "", error(&refusal)).await? {
                 return Ok(web::reply::see_other(&to));
             }

@@ -25,7 +25,7 @@ pub(super) async fn sign_in(
     let (otp_id, code) = (given.text("otpId"), given.text("password"));
     given.done()?;
     ask.request.context = Context::Otp;
-    let code = Code { accounts: ask.collection.clone(), otp_id, given: code };
+    let code = Code { accounts: ask.collection.clone(), otp_id, given: code, from: ask.place.address };
     match redeem(&identity, code).await? {
         Found::Account(account) => enter(&identity, ask, account.into(), Way::Otp).await,
         Found::Wrong => Err(Problem::invalid("Invalid or expired OTP.")),

@@ -23,7 +23,10 @@ pub(super) async fn sign_in(
     let credential = ask.request.body.get("credential").unwrap_or(&Value::Null);
     match passkey::sign_in(&identity, site, &ask.collection, credential).await? {
         Ok(account) => enter(&identity, ask, account, Way::Passkey).await,
-        Err(flaw) => Err(refused(&flaw)),
+        Err(flaw) => {
+            identity.note_refused(&ask.collection, Way::Passkey, "", None, &ask.place).await;
+            Err(refused(&flaw))
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn make(
     let credential = ask.request.body.get("credential").unwrap_or(&Value::Null);
     let name = ask.request.body.get("name").and_then(Value::as_str).unwrap_or_default();
     let name: String = name.trim().chars().take(NAME_LENGTH_MAX).collect();
-    match register(&identity, site, &account, credential, &name).await? {
+    match register(&identity, site, &account, credential, &name, &ask.place).await? {
         Ok(row) => {
             let passkeys = own::collection(identity.records(), PASSKEYS)?;
             let shown = identity.records().render(&ask.request, &passkeys, &row, &ask.shape).await?;

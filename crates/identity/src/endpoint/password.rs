@@ -15,6 +15,7 @@ use web::Problem;
 use super::answer::enter;
 use super::ask::{Ask, count};
 use crate::mfa::Way;
+use crate::origin::Place;
 use crate::service::Identity;
 
 /// Longest identity and password, in characters.
@@ -42,24 +43,29 @@ pub(super) async fn sign_in(
     let given = read(&ask.request.body, options)?;
     let fields = fields(&given, options);
     ask.request.context = Context::Password;
-    match known(&identity, &ask.collection, &fields, &given.identity, &given.password).await? {
+    let (who, password) = (&given.identity, &given.password);
+    match known(&identity, &ask.collection, &fields, [who, password], &ask.place).await? {
         Some(account) => enter(&identity, ask, account, Way::Password).await,
         None => Err(Problem::invalid("Failed to authenticate.")),
     }
 }
 
-/// The account that has this password, among those whose fields say who they are. It takes as long for nobody.
+/// The account that has this password, among those whose fields say who they are; it takes as long for nobody. That there is
+/// none is noted.
 pub(crate) async fn known(
     identity: &Identity,
     collection: &Arc<Collection>,
     fields: &[String],
-    who: &str,
-    password: &str,
+    [who, password]: [&str; 2],
+    place: &Place,
 ) -> Result<Option<Arc<Principal>>, records::Error> {
     let account = identity.records().find_account(collection, fields, who).await?;
     // without an account this takes as long and is false
-    let fits = identity.records().verify_password(account.as_ref(), password).await?;
-    Ok(account.filter(|_| fits).map(Arc::new))
+    if identity.records().verify_password(account.as_ref(), password).await? {
+        return Ok(account.map(Arc::new));
+    }
+    identity.note_refused(collection, Way::Password, who, account.as_ref(), place).await;
+    Ok(None)
 }
 
 /// Where to look for the identity: the field that was named, or all of them with the address first.

@@ -22,7 +22,7 @@ pub(super) async fn sign_in(
     let mut given = Given::of(&ask.request.body);
     let code = given.text("code");
     given.done()?;
-    match authenticator::complete(&identity, &ask.collection, &ask.half, &code).await? {
+    match authenticator::complete(&identity, &ask.collection, &ask.half, &code, ask.place.address).await? {
         Found::Account(account, first) => {
             admit(&identity, ask, account.into(), vec![first, Way::Totp], None).await
         }

@@ -22,6 +22,6 @@ pub(super) async fn confirm(
     let mut given = Given::of(&ask.request.body);
     let code = given.text("code");
     given.done()?;
-    let codes = authenticator::confirm(&identity, &account, &code).await?;
+    let codes = authenticator::confirm(&identity, &account, &code, ask.place.address).await?;
     web::reply::json(&json!({ "recoveryCodes": codes }))
 }

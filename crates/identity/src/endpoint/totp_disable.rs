@@ -22,6 +22,6 @@ pub(super) async fn disable(
     let (password, code) = (given.long("password"), given.text("code"));
     given.done()?;
     authenticator::prove_password(&identity, &account, &password).await?;
-    authenticator::disable(&identity, &account, &code).await?;
+    authenticator::disable(&identity, &account, &code, ask.place.address).await?;
     Ok(web::reply::no_content())
 }

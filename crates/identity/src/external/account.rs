@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use base::error::{Fault, Fields, Kind};
-use records::core::change::{EXTERNAL_AUTHS, SESSIONS};
+use records::core::change::{AUDIT, EXTERNAL_AUTHS, SESSIONS};
 use records::core::collection::Collection;
 use records::{Act, Draft, Error, Principal, Request, Shape, Step};
 use serde_json::{Map, Value, json};
@@ -153,7 +153,7 @@ impl Identity {
         mut before: Vec<Step>,
     ) -> Result<(), Error> {
         before.push(self.identity(arrival, &account.row.id)?);
-        let request = house(self.records(), "POST", &Map::new())?;
+        let request = self.asking(arrival)?;
         self.records().batch(&request, before).await.map(drop)
     }
 
@@ -161,20 +161,31 @@ impl Identity {
     /// all tokens are void, and whoever else was linked to it is not.
     async fn take_over(&self, arrival: &Arrival<'_>, account: Principal) -> Result<Arc<Principal>, Error> {
         let records = self.records();
-        let password = base::chance::word(PASSWORD_LENGTH);
+        let steps = self.surrender(&account, &base::chance::word(PASSWORD_LENGTH)).await?;
+        self.link(arrival, &account, steps).await?;
+        let row = records.find(&account.collection, &account.row.id).await?.ok_or_else(Error::missing)?;
+        Ok(Arc::new(Principal { collection: account.collection, row }))
+    }
+
+    /// The steps by which an account that only claims its address becomes whoever has proved it, with this password: all ways
+    /// in that others may have added go, and its sessions with the password.
+    pub(crate) async fn surrender(&self, account: &Principal, password: &str) -> Result<Vec<Step>, Error> {
+        let records = self.records();
         let values = json!({ "password": password, "passwordConfirm": password, "verified": true });
         let mut steps =
             vec![step(&account.collection.name, Act::Update(account.row.id.clone(), draft(values)))];
         let key = [("collectionRef", account.collection.id.as_str()), ("recordRef", &account.row.id)];
-        // its sessions end with the password
-        for own in records.catalog().all().iter().filter(|own| own.is_system && own.name != SESSIONS) {
+        for own in records
+            .catalog()
+            .all()
+            .iter()
+            .filter(|own| own.is_system && ![SESSIONS, AUDIT].contains(&&*own.name))
+        {
             for row in records.find_by(own, &key, IDENTITIES_MAX).await? {
                 steps.push(step(&own.name, Act::Delete(row.id)));
             }
         }
-        self.link(arrival, &account, steps).await?;
-        let row = records.find(&account.collection, &account.row.id).await?.ok_or_else(Error::missing)?;
-        Ok(Arc::new(Principal { collection: account.collection, row }))
+        Ok(steps)
     }
 
     /// Makes an account by the create rule; the house adds what only it may say.
@@ -208,8 +219,7 @@ impl Identity {
             steps.push(step(name, Act::Update(id.clone(), draft(json!({ "verified": true })))));
         }
         steps.push(self.identity(arrival, &id)?);
-        let request = house(records, "POST", &Map::new())?;
-        records.batch(&request, steps).await?;
+        records.batch(&self.asking(arrival)?, steps).await?;
         let made = records.find(arrival.collection, &id).await?.ok_or_else(Error::missing)?;
         let mut account = Principal { collection: arrival.collection.clone(), row: made };
         self.add_picture(&account, profile).await;
@@ -253,6 +263,12 @@ impl Identity {
             "issuer": provider.issuer(),
         });
         Ok(step(&self.identities()?.name, Act::Create(draft(values))))
+    }
+
+    /// The house asks, for whoever arrives from there.
+    fn asking(&self, arrival: &Arrival<'_>) -> Result<Request, Error> {
+        let house = house(self.records(), "POST", &Map::new())?;
+        Ok(Request { from: arrival.request.from, ..house })
     }
 
     fn identities(&self) -> Result<Arc<Collection>, Error> {

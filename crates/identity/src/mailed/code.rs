@@ -3,6 +3,7 @@
 //! It is good once, for the request that it was mailed for, as long as its collection says, and for a few wrong tries; wrong
 //! tries are counted for its address too, so that many codes are no more tries than one.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base::time::Timestamp;
@@ -12,6 +13,7 @@ use records::core::value::Values;
 use records::{Error, Principal};
 use store::Tx;
 
+use crate::audit::{self, Entry, Event, Whose};
 use crate::service::Identity;
 use crate::tally::{Tally, UsedUp, What};
 use crate::token::Purpose;
@@ -26,6 +28,8 @@ pub(crate) struct Code {
     pub(crate) otp_id: String,
     /// The code itself.
     pub(crate) given: String,
+    /// From where.
+    pub(crate) from: IpAddr,
 }
 
 /// What a code comes to.
@@ -59,10 +63,11 @@ async fn judge(tx: &mut Tx, identity: &Identity, code: &Code) -> Result<Found, E
     match account_of(tx, identity, code, &asked).await? {
         Some(account) => {
             tx.delete(&otps.table(), &code.otp_id).await?;
-            verified(tx, identity, account).await.map(Found::Account)
+            verified(tx, identity, account, code.from).await.map(Found::Account)
         }
         None => {
             tally.count(tx, identity).await?;
+            audit::write(tx, identity, &refused(code, &asked)).await?;
             let tries = own::number(&asked, "tries") + 1;
             if tries >= u64::from(identity.config().code_tries_max) {
                 tx.delete(&otps.table(), &code.otp_id).await?;
@@ -74,6 +79,12 @@ async fn judge(tx: &mut Tx, identity: &Identity, code: &Code) -> Result<Found, E
             Ok(Found::Wrong)
         }
     }
+}
+
+/// How the audit list tells of a wrong try; they are few, since the tally counts them.
+fn refused(code: &Code, asked: &Values) -> Entry {
+    let [collection, record] = ["collectionRef", "recordRef"].map(|name| asked.text(name).to_owned());
+    Entry::new(Event::SignInRefused, Whose { collection, record }).from(code.from).with("way", "otp")
 }
 
 fn is_alive(identity: &Identity, accounts: &Collection, asked: &Values) -> bool {
@@ -104,7 +115,12 @@ async fn account_of(
 /// Of an account that nobody had verified, nobody knows who made it: where the code alone lets in, its password, its
 /// passkeys, its links to providers and its sessions end here, so that whoever signed up with another person's address is not
 /// let in beside that person.
-async fn verified(tx: &mut Tx, identity: &Identity, account: Principal) -> Result<Principal, Error> {
+async fn verified(
+    tx: &mut Tx,
+    identity: &Identity,
+    account: Principal,
+    from: IpAddr,
+) -> Result<Principal, Error> {
     let records = identity.records();
     let before = records.values(&account.collection, &account.row);
     if before.flag("verified") {
@@ -114,8 +130,10 @@ async fn verified(tx: &mut Tx, identity: &Identity, account: Principal) -> Resul
     after.0.insert("verified".into(), true.into());
     if !account.collection.auth.as_ref().is_some_and(options::has_mfa) {
         after.0.insert("password".into(), records::NO_PASSWORD.into());
+        let entry = Entry::new(Event::FactorRemoved, &account).from(from).with("way", "password");
+        audit::write(tx, identity, &entry.with("why", "the address was proved")).await?;
     }
-    own::forget_ways(tx, records, &account).await?;
+    own::forget_ways(tx, identity, &account, from).await?;
     let row = records.update_own(tx, &account.collection, &before, after).await?;
     Ok(Principal { row, ..account })
 }

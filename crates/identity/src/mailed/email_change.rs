@@ -5,6 +5,8 @@ use records::Error;
 use records::core::collection::Collection;
 
 use super::{INVALID, Letter, bad_token};
+use crate::audit::{self, Entry, Event};
+use crate::origin::Place;
 use crate::service::Identity;
 use crate::tally::{Tally, What};
 use crate::token::Purpose;
@@ -16,6 +18,7 @@ impl Identity {
         token: &str,
         among: Option<&Collection>,
         password: &str,
+        place: &Place,
     ) -> Result<(), Error> {
         let mut conn = self.records().store().reader().await?;
         let letter = Letter::open(&mut conn, self, Purpose::EmailChange, token, among).await?;
@@ -32,7 +35,7 @@ impl Identity {
             );
             return Err(Error::invalid(INVALID, wrong));
         }
-        let (inside, token, among) = (self.clone(), token.to_owned(), among.cloned());
+        let (inside, token, among, from) = (self.clone(), token.to_owned(), among.cloned(), place.address);
         let confirmed = self.records().store().write(move |tx| {
             Box::pin(async move {
                 // the password that was verified is still the account's: with another one the token would be void
@@ -41,6 +44,9 @@ impl Identity {
                 let mut after = values.clone();
                 after.0.insert("email".into(), claims.new_email.into());
                 after.0.insert("verified".into(), true.into());
+                let entry =
+                    Entry::new(Event::AddressChanged, &account).from(from).with("was", values.text("email"));
+                audit::write(tx, &inside, &entry).await?;
                 inside.records().update_own(tx, &account.collection, &values, after).await.map(drop)
             })
         });

@@ -7,6 +7,8 @@ use records::Error;
 use records::core::collection::Collection;
 
 use super::{INVALID, Letter, bad_token};
+use crate::audit::{self, Entry, Event};
+use crate::origin::Place;
 use crate::own;
 use crate::service::Identity;
 use crate::token::Purpose;
@@ -20,6 +22,7 @@ impl Identity {
         among: Option<&Collection>,
         password: &str,
         again: &str,
+        place: &Place,
     ) -> Result<(), Error> {
         check_passwords(password, again)?;
         let mut conn = self.records().store().reader().await?;
@@ -27,18 +30,20 @@ impl Identity {
         let letter = Letter::open(&mut conn, self, Purpose::PasswordReset, token, among).await?;
         let accounts = letter.ok_or_else(bad_token)?.account.collection;
         let hash = self.records().hash_password(&accounts, password).await?;
-        let (inside, token, among) = (self.clone(), token.to_owned(), among.cloned());
+        let (inside, token, among, from) = (self.clone(), token.to_owned(), among.cloned(), place.address);
         let confirmed = self.records().store().write(move |tx| {
             Box::pin(async move {
                 let letter =
                     Letter::open(tx, &inside, Purpose::PasswordReset, &token, among.as_ref()).await?;
                 let Letter { account, values, .. } = letter.ok_or_else(bad_token)?;
                 if !values.flag("verified") {
-                    own::forget_ways(tx, inside.records(), &account).await?;
+                    own::forget_ways(tx, &inside, &account, from).await?;
                 }
                 let mut after = values.clone();
                 after.0.insert("password".into(), hash.into());
                 after.0.insert("verified".into(), true.into());
+                let entry = Entry::new(Event::PasswordChanged, &account).from(from).with("way", "mail");
+                audit::write(tx, &inside, &entry).await?;
                 inside.records().update_own(tx, &account.collection, &values, after).await.map(drop)
             })
         });

@@ -23,6 +23,7 @@ use super::turn::{Shown, Turn};
 use super::visitor::Visitor;
 use super::{ACCOUNT, address};
 use crate::service::Identity;
+pub(super) use password::new_passwords;
 use shown::Told;
 
 /// GET.

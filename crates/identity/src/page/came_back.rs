@@ -32,7 +32,7 @@ pub(super) async fn show(State(identity): State<Identity>, request: Request<Body
     let collection = auth_collection(&identity, &journey.collection)?;
     let (return_to, half) = (journey.return_to.clone(), journey.half.clone());
     let goal = Goal { collection, return_to, who: String::new(), half, again: String::new() };
-    let arrived = match proven(&identity, &goal, &journey, &arrival).await? {
+    let arrived = match proven(&identity, &visitor, &goal, &journey, &arrival).await? {
         Ok(arrived) => arrived,
         Err(fault) => return told(&identity, &visitor, &goal, &journey, fault.said(&visitor)).await,
     };
@@ -67,6 +67,7 @@ impl Unproven {
 /// Whom the provider vouches for.
 async fn proven(
     identity: &Identity,
+    visitor: &Visitor,
     goal: &Goal,
     journey: &Journey,
     arrival: &Arrival,
@@ -92,11 +93,14 @@ async fn proven(
         verifier: &journey.verifier,
         redirect_uri: &journey.redirect_uri,
     };
-    Ok(identity.arrive(&goal.collection, provider, &back).await?.map_err(|refusal| {
-        let (collection, provider, cause) = (&goal.collection.name, &journey.provider, chain(&refusal));
-        tracing::warn!(collection, provider, cause, "a sign-in through a provider was refused");
-        Unproven::Refused(refusal)
-    }))
+    let refusal = match identity.arrive(&goal.collection, provider, &back).await? {
+        Ok(arrived) => return Ok(Ok(arrived)),
+        Err(refusal) => refusal,
+    };
+    let (collection, provider, cause) = (&goal.collection.name, &journey.provider, chain(&refusal));
+    tracing::warn!(collection, provider, cause, "a sign-in through a provider was refused");
+    identity.note_refusal(&goal.collection, provider, &refusal, &visitor.place()).await;
+    Ok(Err(Unproven::Refused(refusal)))
 }
 
 async fn enter(
@@ -115,6 +119,7 @@ async fn enter(
         }
         Ok(Outcome::Refused(why)) => {
             tracing::info!(provider = arrived.provider.name, why = why.code(), "a sign-in was not let in");
+            identity.note_kept_out(&goal.collection, &arrived.provider.name, why, &visitor.place()).await;
             told(identity, visitor, goal, journey, of(why, visitor)).await
         }
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Forbidden) => {

@@ -52,6 +52,7 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
         accounts: goal.collection.clone(),
         otp_id: otp_id.to_owned(),
         given: form.text("code").trim().to_owned(),
+        from: visitor.place().address,
     };
     let fault = match redeem(&identity, code).await? {
         Found::Account(account) => {

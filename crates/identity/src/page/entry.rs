@@ -65,7 +65,7 @@ pub(super) async fn entered(
     token: &str,
 ) -> Shown {
     if let Some(before) = &visitor.session {
-        identity.end_session(before).await?;
+        identity.end_session(before, &visitor.place()).await?;
     }
     let mut response = web::reply::see_other(goal.end());
     visitor.sign_in(&mut response, account, token);

@@ -32,6 +32,7 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
         Ok(account) => entry::passed(&identity, &visitor, &goal, &account, Way::Passkey).await,
         Err(flaw) => {
             tracing::info!(collection = goal.collection.name, %flaw, "a passkey was not taken");
+            identity.note_refused(&goal.collection, Way::Passkey, "", None, &visitor.place()).await;
             let fault = visitor.say(
                 "이 패스키로는 로그인할 수 없습니다. 다시 하거나 다른 방법을 골라 주세요.",
                 "This passkey does not sign in here. Please try again, or choose another way.",

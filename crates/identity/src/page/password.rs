@@ -27,7 +27,9 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
     let password = form.text("password");
     let is_read = [password, &goal.who].iter().all(|text| text.chars().count() <= LENGTH_MAX);
     let password = if is_read { password } else { "" };
-    match known(&identity, &goal.collection, &all_fields(auth), &goal.who, password).await? {
+    match known(&identity, &goal.collection, &all_fields(auth), [&goal.who, password], &visitor.place())
+        .await?
+    {
         Some(account) => entry::passed(&identity, &visitor, &goal, &account, Way::Password).await,
         None => {
             let fault =

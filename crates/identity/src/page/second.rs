@@ -51,20 +51,21 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
     let form = Form::read(&identity, &visitor, body).await?;
     let goal = Goal::of_form(&identity, &form)?;
     visitor.count(&identity, &goal.collection.name, "authWithTOTP")?;
-    let fault =
-        match authenticator::complete(&identity, &goal.collection, &goal.half, form.text("code")).await? {
-            Found::Account(account, first) => {
-                let ways = vec![first, Way::Totp];
-                return entry::passed_all(&identity, &visitor, &goal, &account.into(), ways).await;
-            }
-            Found::Wrong => visitor.say(
-                "코드가 맞지 않거나 이미 쓰였습니다. 오래 걸렸다면 처음부터 다시 해 주세요.",
-                "The code is wrong or was used. If it took long, please start again.",
-            ),
-            Found::TooOften(_) => visitor.say(
-                "너무 여러 번 시도했습니다. 잠시 뒤에 다시 해 주세요.",
-                "Too many tries. Please try again later.",
-            ),
-        };
+    let (code, from) = (form.text("code"), visitor.place().address);
+    let found = authenticator::complete(&identity, &goal.collection, &goal.half, code, from).await?;
+    let fault = match found {
+        Found::Account(account, first) => {
+            let ways = vec![first, Way::Totp];
+            return entry::passed_all(&identity, &visitor, &goal, &account.into(), ways).await;
+        }
+        Found::Wrong => visitor.say(
+            "코드가 맞지 않거나 이미 쓰였습니다. 오래 걸렸다면 처음부터 다시 해 주세요.",
+            "The code is wrong or was used. If it took long, please start again.",
+        ),
+        Found::TooOften(_) => visitor.say(
+            "너무 여러 번 시도했습니다. 잠시 뒤에 다시 해 주세요.",
+            "Too many tries. Please try again later.",
+        ),
+    };
     ask(&identity, &visitor, &goal, Some(fault)).await
 }

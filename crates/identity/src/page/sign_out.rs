@@ -47,7 +47,7 @@ pub(super) async fn submit(
     let visitor = Visitor::of(&identity, head, Check::Heard).await?;
     let form = Form::read(&identity, &visitor, body).await?;
     if let Some(proven) = &visitor.session {
-        identity.end_session(proven).await?;
+        identity.end_session(proven, &visitor.place()).await?;
     }
     let mut response = web::reply::see_other(form.return_to().unwrap_or(SIGN_IN));
     visitor.sign_out(&mut response);

@@ -1,6 +1,6 @@
 //! Whoever looks at a page: from where, in which language, and, where a cookie shows a session, as whom.
 
-use axum::http::header::{self, SET_COOKIE, USER_AGENT};
+use axum::http::header::{self, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::response::Response;
 use records::core::change::SESSIONS;
@@ -8,7 +8,7 @@ use records::{Context, Moment, Principal, Request};
 use web::Problem;
 
 use crate::browser::{self, Browser};
-use crate::endpoint::{count, headers, origin};
+use crate::endpoint::{count, headers, origin, place};
 use crate::language::Language;
 use crate::origin::Place;
 use crate::own;
@@ -49,11 +49,7 @@ impl Visitor {
 
     /// From where, as a session remembers it.
     pub(crate) fn place(&self) -> Place {
-        let browser = self.head.headers.get(USER_AGENT).and_then(|header| header.to_str().ok());
-        Place {
-            address: web::request::address(&self.head.extensions),
-            browser: browser.unwrap_or_default().to_owned(),
-        }
+        place(&self.head)
     }
 
     /// The request as rules see it: nobody has signed in, since a page signs somebody in anew.
@@ -63,6 +59,7 @@ impl Visitor {
             method: "POST".to_owned(),
             headers: headers(&self.head),
             moment: self.moment(),
+            from: Some(self.place().address),
             ..Request::default()
         }
     }

@@ -9,7 +9,7 @@ use super::frame::Page;
 use super::goal::Goal;
 use super::turn::Shown;
 use super::visitor::Visitor;
-use super::{RECOVER, SIGN_IN, passkey, sign_in};
+use super::{RECOVER, SIGN_IN, SIGN_UP, passkey, sign_in, sign_up};
 use crate::mfa::Way;
 use crate::options;
 use crate::passkey::RelyingParty;
@@ -68,6 +68,12 @@ pub(super) async fn begin(
             }
         }
         (others(visitor, &start, &mark, &offer, asks))
+        @if sign_up::is_offered(identity, &goal.collection) {
+            p.hint {
+                (visitor.say("계정이 없나요?", "No account yet?")) " "
+                a href=(goal.begin(SIGN_UP)) { (visitor.say("가입하기", "Sign up")) }
+            }
+        }
     };
     let page = page(visitor, goal, body, &offer);
     let status = if fault.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
@@ -161,7 +167,7 @@ fn others(visitor: &Visitor, goal: &Goal, mark: &str, offer: &Offer, has_more: b
 
 fn through(visitor: &Visitor, label: &str) -> String {
     match visitor.language {
-        crate::language::Language::Korean => format!("{label}(으)로 계속"),
+        crate::language::Language::Korean => format!("{label} 계정으로 계속"),
         crate::language::Language::English => format!("Continue with {label}"),
     }
 }

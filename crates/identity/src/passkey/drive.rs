@@ -13,6 +13,7 @@ use super::credential::Credential;
 use super::flaw::Flaw;
 use super::{FLOW, RelyingParty, ceremony, kept};
 use crate::flow;
+use crate::origin::Place;
 use crate::service::Identity;
 
 /// A new challenge of a collection; `None` when it has no secret.
@@ -32,6 +33,7 @@ pub(crate) async fn register(
     account: &Arc<Principal>,
     credential: &Value,
     name: &str,
+    place: &Place,
 ) -> Result<Result<Arc<Row>, Flaw>, Error> {
     let credential = Credential::of(credential);
     let purpose = Purpose::Register(&account.row.id);
@@ -40,7 +42,7 @@ pub(crate) async fn register(
         Err(flaw) => Err(flaw),
     };
     match judged {
-        Ok(new) => kept::add(identity, account, &new, name).await.map(Ok),
+        Ok(new) => kept::add(identity, account, &new, name, place.address).await.map(Ok),
         Err(flaw) => Ok(Err(flaw)),
     }
 }

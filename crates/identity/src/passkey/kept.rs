@@ -2,6 +2,7 @@
 //!
 //! Invariant: a passkey is one account's, whatever two requests of one moment want: the unique index says so.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base::error::{Fault, Kind};
@@ -17,6 +18,7 @@ use store::Row;
 
 use super::ceremony::{Known, Registered, Used};
 use super::flaw::Flaw;
+use crate::audit::{self, Entry, Event};
 use crate::own;
 use crate::service::Identity;
 
@@ -45,6 +47,7 @@ pub(super) async fn add(
     account: &Arc<Principal>,
     new: &Registered,
     name: &str,
+    from: IpAddr,
 ) -> Result<Arc<Row>, Error> {
     let values = own::object(json!({
         "collectionRef": account.collection.id,
@@ -58,7 +61,7 @@ pub(super) async fn add(
         "transports": new.transports,
         "name": name,
     }));
-    let (inside, account) = (identity.clone(), account.clone());
+    let (inside, account, name) = (identity.clone(), account.clone(), name.to_owned());
     let added = identity.records().store().write(move |tx| {
         Box::pin(async move {
             let passkeys = own::collection(inside.records(), PASSKEYS)?;
@@ -69,6 +72,8 @@ pub(super) async fn add(
                 let what = format!("An account has at most {most} passkeys. Delete one that you don't use.");
                 return Err(Error::refused(Kind::Invalid, what));
             }
+            let entry = Entry::new(Event::FactorAdded, &*account).from(from).with("way", "passkey");
+            audit::write(tx, &inside, &entry.with("name", name)).await?;
             inside.records().insert_own(tx, &passkeys, values).await
         })
     });

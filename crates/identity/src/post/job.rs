@@ -26,6 +26,12 @@ pub(crate) enum Kind {
     Otp,
     /// A sign-in from a new place.
     AuthAlert,
+    /// A superuser invites; the account is the invitation here.
+    Invitation,
+    /// Somebody signs up; the same.
+    SignUp,
+    /// Somebody wanted to sign up with the address of an account.
+    AlreadyThere,
 }
 
 /// What is to be told to whom.
@@ -63,8 +69,16 @@ pub(super) struct Taken {
 }
 
 impl Kind {
-    const ALL: [Kind; 5] =
-        [Kind::Verification, Kind::PasswordReset, Kind::EmailChange, Kind::Otp, Kind::AuthAlert];
+    const ALL: [Kind; 8] = [
+        Kind::Verification,
+        Kind::PasswordReset,
+        Kind::EmailChange,
+        Kind::Otp,
+        Kind::AuthAlert,
+        Kind::Invitation,
+        Kind::SignUp,
+        Kind::AlreadyThere,
+    ];
 
     /// Its word in the record.
     pub(crate) fn word(self) -> &'static str {
@@ -74,6 +88,9 @@ impl Kind {
             Kind::EmailChange => "emailChange",
             Kind::Otp => "otp",
             Kind::AuthAlert => "authAlert",
+            Kind::Invitation => "invitation",
+            Kind::SignUp => "signUp",
+            Kind::AlreadyThere => "alreadyThere",
         }
     }
 
@@ -83,7 +100,7 @@ impl Kind {
             Kind::Verification => Some(Purpose::Verification),
             Kind::PasswordReset => Some(Purpose::PasswordReset),
             Kind::EmailChange => Some(Purpose::EmailChange),
-            Kind::Otp | Kind::AuthAlert => None,
+            Kind::Otp | Kind::AuthAlert | Kind::Invitation | Kind::SignUp | Kind::AlreadyThere => None,
         }
     }
 }

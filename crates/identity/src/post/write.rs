@@ -9,6 +9,7 @@ use records::{Error, Principal};
 use serde_json::Value;
 
 use super::Outgoing;
+use super::invite;
 use super::job::{Kind, Taken};
 use crate::letter::{self, Place, Words};
 use crate::options::{self, Template};
@@ -22,6 +23,9 @@ pub(super) async fn message(
     outgoing: &Outgoing,
     taken: &Taken,
 ) -> Result<Result<Message, &'static str>, Error> {
+    if matches!(taken.job.kind, Kind::Invitation | Kind::SignUp | Kind::AlreadyThere) {
+        return invite::message(identity, outgoing, taken).await;
+    }
     let (records, job) = (identity.records(), &taken.job);
     let collection = records.catalog().find(&job.collection).filter(|c| c.is_auth()).cloned();
     let Some(collection) = collection else { return Ok(Err("the account's collection is gone")) };
@@ -106,5 +110,7 @@ fn of(kind: Kind) -> &'static [&'static str] {
         Kind::EmailChange => &["confirmEmailChangeTemplate"],
         Kind::Otp => &["otp", "emailTemplate"],
         Kind::AuthAlert => &["authAlert", "emailTemplate"],
+        // these have none
+        Kind::Invitation | Kind::SignUp | Kind::AlreadyThere => &[],
     }
 }

@@ -21,6 +21,7 @@ use store::{Conn, Row, Tx};
 
 use super::key::{self, Key, Keys, NONCE_BYTES, SEED_BYTES};
 use super::p256;
+use crate::audit::{self, Entry, Event, Whose};
 use crate::own;
 use crate::service::Identity;
 
@@ -193,6 +194,8 @@ async fn make(tx: &mut Tx, identity: &Identity, fresh: &Fresh<'_>) -> Result<(),
         "ends": ends.to_string(),
     });
     records.insert_own(tx, &*own::collection(records, KEYS)?, own::object(values)).await?;
+    let entry = Entry::new(Event::KeyMade, Whose::default()).with("key", fresh.kid);
+    audit::write(tx, identity, &entry).await?;
     tracing::info!(key = fresh.kid, begins = %begins, "a key for tokens was made");
     Ok(())
 }

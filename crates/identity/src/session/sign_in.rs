@@ -3,13 +3,13 @@
 //! Renewing makes a token with a later end for the same session; nothing is used up by it, so as many as like may renew at
 //! once. Every authentication begins a session of its own.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::chance;
 use base::error::Kind;
 use base::time::Timestamp;
+use records::audit::network;
 use records::core::change::SESSIONS;
 use records::{Error, Principal};
 use serde_json::json;
@@ -18,6 +18,7 @@ use store::{Row, Tx};
 use super::key::Key;
 use super::prove::Proven;
 use super::token::{self, Claims};
+use crate::audit::{self, Entry, Event};
 use crate::mfa::Way;
 use crate::origin::Place;
 use crate::own;
@@ -148,27 +149,38 @@ impl Identity {
         }
     }
 
-    /// Ends a session; nothing happens when it has ended.
-    pub async fn end_session(&self, proven: &Proven) -> Result<(), Error> {
-        self.end(proven, |session, own| session == own).await
+    /// Ends a session: somebody signs out. Nothing happens when it has ended.
+    pub async fn end_session(&self, proven: &Proven, place: &Place) -> Result<(), Error> {
+        self.end(proven, place, Event::SignOut, |session, own| session == own).await
     }
 
     /// Ends all other sessions of the account.
-    pub async fn end_other_sessions(&self, proven: &Proven) -> Result<(), Error> {
-        self.end(proven, |session, own| session != own).await
+    pub async fn end_other_sessions(&self, proven: &Proven, place: &Place) -> Result<(), Error> {
+        self.end(proven, place, Event::SessionEnded, |session, own| session != own).await
     }
 
     /// Ends those sessions of an account that are chosen, by what they and the own one are called.
-    async fn end(&self, proven: &Proven, chosen: fn(&str, &str) -> bool) -> Result<(), Error> {
+    async fn end(
+        &self,
+        proven: &Proven,
+        place: &Place,
+        event: Event,
+        chosen: fn(&str, &str) -> bool,
+    ) -> Result<(), Error> {
         let sessions = own::collection(self.records(), SESSIONS)?;
         let (of_account, sid) = (own::of_account(&sessions, &proven.principal), proven.claims.sid.clone());
         let table = sessions.table();
+        let entry = Entry::new(event, &*proven.principal).from(place.address);
+        let inside = self.clone();
         let ended = self.records().store().write(move |tx| {
             Box::pin(async move {
                 let mut ended = tx.select(&of_account).await?;
                 ended.retain(|row| chosen(&row.id, &sid));
                 for session in &ended {
                     tx.delete(&table, &session.id).await?;
+                }
+                if !ended.is_empty() {
+                    audit::write(tx, &inside, &entry.with("sessions", ended.len())).await?;
                 }
                 Ok::<_, Error>(ended)
             })
@@ -219,37 +231,27 @@ async fn note(
         "recordRef": account.row.id,
         "methods": methods,
         "userAgent": beginning.place.shown_browser(),
-        "address": truncated(beginning.place.address).to_string(),
+        "address": network(beginning.place.address).to_string(),
         "actor": actor.map(String::as_str).unwrap_or_default(),
         "lastSeen": dates.now.to_string(),
         "idleEnds": dates.idle_ends.to_string(),
         "ends": dates.ends.to_string(),
     });
-    records.insert_own(tx, &sessions, own::object(values)).await.map(drop)
+    records.insert_own(tx, &sessions, own::object(values)).await?;
+    audit::write(tx, identity, &entry(account, beginning)).await
+}
+
+/// How the audit list tells of it.
+fn entry(account: &Principal, beginning: &Beginning) -> Entry {
+    let ways: Vec<&str> = beginning.ways.iter().map(|way| way.word()).collect();
+    let entry = match &beginning.actor {
+        Some(actor) => Entry::new(Event::Impersonation, account).by(Some(&actor.superuser)),
+        None => Entry::new(Event::SignIn, account).with("ways", ways),
+    };
+    entry.from(beginning.place.address).with("userAgent", beginning.place.shown_browser())
 }
 
 /// How long a session of an account lasts without being renewed.
 pub(super) fn life(account: &Principal) -> Duration {
     Duration::from_secs(account.collection.auth.as_ref().map_or(0, |auth| auth.token_seconds))
-}
-
-/// An address without what tells single machines apart: enough to know a session by.
-fn truncated(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & !0xff).into(),
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> 48)).into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_an_address_its_network_is_kept() {
-        let kept = |address: &str| truncated(address.parse().expect("an address")).to_string();
-        assert_eq!(kept("203.0.113.77"), "203.0.113.0");
-        assert_eq!(kept("::ffff:203.0.113.77"), "203.0.113.0");
-        assert_eq!(kept("2001:db8:1:2:3:4:5:6"), "2001:db8:1::");
-    }
 }

@@ -3,16 +3,16 @@
 #[path = "external/apple.rs"]
 mod apple;
 #[path = "external/browser.rs"]
-mod browser;
+pub(crate) mod browser;
 #[path = "external/detour.rs"]
-mod detour;
+pub(crate) mod detour;
 #[path = "external/house.rs"]
-mod house;
+pub(crate) mod house;
 #[path = "external/linking.rs"]
 mod linking;
 #[path = "external/oauth2.rs"]
-mod oauth2;
+pub(crate) mod oauth2;
 #[path = "external/oidc.rs"]
-mod oidc;
+pub(crate) mod oidc;
 #[path = "external/takeover.rs"]
 mod takeover;

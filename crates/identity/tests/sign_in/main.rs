@@ -3,6 +3,7 @@
 //! Map: `house` (what the tests stand on), `mailing` (the same with mail), then what they are about.
 
 mod accounts;
+mod audit;
 mod authenticator;
 mod codes;
 mod external;

@@ -1,5 +1,9 @@
 //! The pages as browsers meet them: forms, cookies, and what other sites try.
 
+#[path = "pages/invitations.rs"]
+mod invitations;
+#[path = "pages/providers.rs"]
+mod providers;
 #[path = "pages/session.rs"]
 mod session;
 #[path = "pages/sign_in.rs"]

@@ -22,6 +22,10 @@ const START: Timestamp = Timestamp(1_800_000_000_000);
 /// How long an end may take to be heard of.
 const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
+fn place() -> Place {
+    Place { address: [127, 0, 0, 1].into(), browser: "Firefox".into() }
+}
+
 /// One web server.
 struct Server {
     _dir: tempfile::TempDir,
@@ -64,8 +68,7 @@ impl Server {
     }
 
     async fn sign_in(&self, collection: &str, email: &str) -> String {
-        let place = Place { address: [127, 0, 0, 1].into(), browser: "Firefox".into() };
-        let beginning = Beginning { ways: vec![Way::Password], place, actor: None };
+        let beginning = Beginning { ways: vec![Way::Password], place: place(), actor: None };
         let account = self.account(collection, email).await;
         self.identity.begin_session(&account, &beginning).await.expect("a session")
     }
@@ -109,7 +112,7 @@ async fn an_end_is_heard_of(database: &Database) {
         let token = one.sign_in("users", EMAIL).await;
         assert!(other.knows(&token).await && other.knows(&token).await);
         let proven = one.asks(&token).await.expect("reads").expect("a session");
-        one.identity.end_session(&proven).await.expect("ended");
+        one.identity.end_session(&proven, &place()).await.expect("ended");
         let took = other.refused_after(&token, Instant::now()).await;
         assert!(took < HEARD_WITHIN, "{took:?}");
         assert!(!one.knows(&token).await);
@@ -147,7 +150,7 @@ async fn hearsay_ends(database: &Database, port: u16) {
     other.cut_off().await;
     for token in both {
         let proven = one.asks(token).await.expect("reads").expect("a session");
-        one.identity.end_session(&proven).await.expect("ended");
+        one.identity.end_session(&proven, &place()).await.expect("ended");
     }
     assert!(other.knows(&user).await, "it has not heard of it");
     pass(10);

@@ -179,7 +179,9 @@ impl Turn {
         let row = self.settle(tx, ready, None, after, row).await?;
         let Row { id, shape, body, .. } = Arc::unwrap_or_clone(row);
         let inserted = tx.insert(&collection.table(), &id, shape, body).await;
-        inserted.map_err(|fault| unique(fault, collection, CREATE))
+        let row = inserted.map_err(|fault| unique(fault, collection, CREATE))?;
+        self.audit_made(tx, &ready.request, collection, &row).await?;
+        Ok(row)
     }
 
     /// Changes the record of a ready draft.
@@ -199,6 +201,7 @@ impl Turn {
         let updated = updated.map_err(|fault| unique(fault, collection, UPDATE))?;
         let updated = updated.ok_or_else(Error::missing)?;
         end_sessions(tx, &self.catalog, collection, &before, &updated).await?;
+        self.audit_changed(tx, &ready.request, collection, &before, &updated).await?;
         Ok((updated, leftovers))
     }
 
@@ -295,6 +298,7 @@ impl Turn {
                 "The only superuser stays. Make another one before you delete this one.",
             ));
         }
+        self.audit_gone(tx, request, collection, &row).await?;
         self.cascade(tx, collection, id).await
     }
 

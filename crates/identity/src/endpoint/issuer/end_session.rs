@@ -43,7 +43,7 @@ pub(super) async fn show(
     let Some(proven) = &visitor.session else { return done(&identity, &visitor, wish.back.as_deref()).await };
     let is_meant = |(client, session): &(String, String)| *session == sid(client, &proven.claims.sid);
     if wish.session.as_ref().is_some_and(is_meant) {
-        identity.end_session(proven).await?;
+        identity.end_session(proven, &visitor.place()).await?;
         return done(&identity, &visitor, wish.back.as_deref()).await;
     }
     let say = |korean: &'static str, english: &'static str| visitor.language.pick(korean, english);
@@ -78,7 +78,7 @@ pub(super) async fn submit(
     let form = Form::read(&identity, &visitor, body).await?;
     let wish = read(&identity, form.text(REQUEST)).await?;
     if let Some(proven) = &visitor.session {
-        identity.end_session(proven).await?;
+        identity.end_session(proven, &visitor.place()).await?;
     }
     done(&identity, &visitor, wish.back.as_deref()).await
 }

@@ -33,12 +33,13 @@ pub(crate) async fn submit(State(identity): State<Identity>, request: Request<Bo
     let (signed, form) = Signed::fresh_form(&identity, head, body, HERE).await?;
     let (visitor, account) = (&signed.visitor, signed.account());
     visitor.count(&identity, &account.collection.name, "totp")?;
+    let from = visitor.place().address;
     let tried = match form.text("step") {
-        "prove" => match authenticator::confirm(&identity, account, form.text("code")).await {
+        "prove" => match authenticator::confirm(&identity, account, form.text("code"), from).await {
             Ok(codes) => return recovery(&identity, visitor, &codes).await,
             Err(error) => Err(error),
         },
-        "off" => match authenticator::disable(&identity, account, form.text("code")).await {
+        "off" => match authenticator::disable(&identity, account, form.text("code"), from).await {
             Ok(()) => return Err(done("no-totp")),
             Err(error) => Err(error),
         },

@@ -32,7 +32,9 @@ pub(crate) async fn submit(State(identity): State<Identity>, request: Request<Bo
     visitor.count(&identity, &signed.account().collection.name, "passkeyRegister")?;
     let credential: Value = serde_json::from_str(form.text("credential")).unwrap_or_default();
     let name: String = form.text("name").trim().chars().take(NAME_LENGTH_MAX).collect();
-    let fault = match register(&identity, site(&identity)?, signed.account(), &credential, &name).await {
+    let (site, place) = (site(&identity)?, visitor.place());
+    let registered = register(&identity, site, signed.account(), &credential, &name, &place);
+    let fault = match registered.await {
         Ok(Ok(_)) => return Err(done("passkey")),
         Ok(Err(flaw)) => {
             tracing::info!(%flaw, "a passkey was not taken");

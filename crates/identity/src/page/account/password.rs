@@ -13,6 +13,7 @@ use super::super::frame::Page;
 use super::super::signed::Signed;
 use super::super::turn::Shown;
 use super::super::{ACCOUNT, address};
+use crate::audit::{self, Entry, Event};
 use crate::mailed::check_passwords;
 use crate::service::Identity;
 use crate::session::Beginning;
@@ -60,7 +61,7 @@ async fn change(identity: &Identity, signed: &Signed, form: &Form) -> Result<Pri
     check_passwords(form.text("password"), form.text("passwordConfirm"))?;
     let account = signed.account().clone();
     let hash = identity.records().hash_password(&account.collection, form.text("password")).await?;
-    let inside = identity.clone();
+    let (inside, from) = (identity.clone(), signed.visitor.place().address);
     let changed = identity.records().store().write(move |tx| {
         Box::pin(async move {
             let row = tx.get(&account.collection.table(), &account.row.id).await?;
@@ -68,6 +69,7 @@ async fn change(identity: &Identity, signed: &Signed, form: &Form) -> Result<Pri
             let before = inside.records().values(&account.collection, &row);
             let mut after = before.clone();
             after.0.insert("password".into(), hash.into());
+            audit::write(tx, &inside, &Entry::new(Event::PasswordChanged, &*account).from(from)).await?;
             let row = inside.records().update_own(tx, &account.collection, &before, after).await?;
             Ok::<_, records::Error>(Principal { collection: account.collection.clone(), row })
         })

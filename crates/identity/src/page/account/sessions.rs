@@ -17,7 +17,7 @@ pub(crate) async fn submit(State(identity): State<Identity>, request: Request<Bo
     let signed = Signed::of(&identity, head).await?;
     let form = Form::read(&identity, &signed.visitor, body).await?;
     if !form.text("others").is_empty() {
-        identity.end_other_sessions(&signed.proven).await?;
+        identity.end_other_sessions(&signed.proven, &signed.visitor.place()).await?;
         return Err(done("ended"));
     }
     let request = signed.visitor.own_request("DELETE");

@@ -111,7 +111,7 @@ impl House {
     }
 }
 
-fn oauth1(base: &str) -> (&'static str, OnService) {
+pub(crate) fn oauth1(base: &str) -> (&'static str, OnService) {
     let text = r#"
         client_id = "CONSUMER"
         request_token = "BASE/oauth/request_token"
@@ -126,13 +126,13 @@ fn oauth1(base: &str) -> (&'static str, OnService) {
     ("twitter", on_service(&text.replace("BASE", base).replace("CONSUMER", CONSUMER), SECRET))
 }
 
-fn openid2(name: &'static str, base: &str, more: &str) -> (&'static str, OnService) {
+pub(crate) fn openid2(name: &'static str, base: &str, more: &str) -> (&'static str, OnService) {
     let text =
         format!("preset = \"openid2\"\nsreg = [\"nickname\", \"fullname\"]\n{}", more.replace("BASE", base));
     (name, on_service(&text, "unused"))
 }
 
-fn hybrid(base: &str) -> (&'static str, OnService) {
+pub(crate) fn hybrid(base: &str) -> (&'static str, OnService) {
     let text = r#"
         preset = "openid2_hybrid"
         client_id = "CONSUMER"

@@ -30,7 +30,7 @@ pub(crate) struct House {
     pub(crate) records: Records,
     pub(crate) identity: Identity,
     pub(crate) streams: Arc<Streams>,
-    front: Front,
+    pub(crate) front: Front,
 }
 
 /// Event streams as a client has them: what it waits for, and what it was told.

@@ -8,7 +8,7 @@ use super::browser::{Ended, asked};
 use super::house::{House, on_service};
 
 /// The peer's clients, each as a provider: by algorithm, without a secret, and of the hybrid flow.
-fn providers(base: &str) -> Vec<(&'static str, OnService)> {
+pub(crate) fn providers(base: &str) -> Vec<(&'static str, OnService)> {
     let of = |client: &str, more: &str| {
         let secret = format!("{client}-secret-00000000000000000001");
         let text = format!(

@@ -157,9 +157,7 @@ async fn other_accounts_do_not_pass_nor_does_an_ended_session() {
     let by_header = [("authorization", format!("Bearer {token}"))];
     let by_header = [(by_header[0].0, by_header[0].1.as_str())];
     assert_eq!(service.ask("GET", CHECK, &by_header, "").await.status, 200, "clients of the API pass too");
-    let proven =
-        service.identity.session(token, records::Moment::default()).await.expect("reads").expect("a session");
-    service.identity.end_session(&proven).await.expect("ended");
+    service.end(&cookie).await;
     assert_eq!(service.ask("GET", CHECK, &by_header, "").await.status, 401);
     assert_eq!(service.ask("GET", CHECK, &[("cookie", &cookie)], "").await.status, 401);
     drop(ground);

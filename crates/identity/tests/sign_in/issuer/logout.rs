@@ -15,7 +15,7 @@ use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 use web::{Front, Stop};
 
-use super::service::{AFTER, Ground, Service, WIKI, onward, said, table, text};
+use super::service::{AFTER, Ground, WIKI, onward, said, table, text};
 use crate::pages::tab::Tab;
 
 const END_SESSION: &str = "/auth/oidc/end-session";
@@ -71,13 +71,6 @@ async fn until(
     tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap_or_else(|_| panic!("{what}"))
 }
 
-async fn end(service: &Service, cookie: &str) {
-    let token = cookie.trim_start_matches("ondol=");
-    let proven =
-        service.identity.session(token, records::Moment::default()).await.expect("reads").expect("a session");
-    service.identity.end_session(&proven).await.expect("ended");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tool_is_told_once_that_a_session_has_ended_though_two_web_servers_know_it() {
     let (tool, url, _listens) = Tool::listen(&[200]).await;
@@ -89,7 +82,7 @@ async fn a_tool_is_told_once_that_a_session_has_ended_though_two_web_servers_kno
     one.tokens(&gone, "openid offline_access").await;
     one.tokens(&stays, "openid").await;
     assert_eq!(ground.own("_logouts").await.len(), 2, "one of a session");
-    end(&two, &gone).await;
+    two.end(&gone).await;
     let logouts =
         until(&ground, "it is told", |all| all.iter().any(|logout| logout["state"] == "sent")).await;
     assert_eq!(logouts.iter().filter(|logout| logout["state"] == "signedIn").count(), 1);
@@ -136,7 +129,7 @@ async fn a_tool_that_never_listens_is_given_up_with_the_reason() {
     let service = ground.serve(&[(WIKI.0, &client, WIKI.1)], soon).await;
     let cookie = service.cookie(&ground).await;
     service.tokens(&cookie, "openid").await;
-    end(&service, &cookie).await;
+    service.end(&cookie).await;
     let logouts =
         until(&ground, "it is given up", |all| all.iter().all(|logout| logout["state"] == "failed")).await;
     assert_eq!(

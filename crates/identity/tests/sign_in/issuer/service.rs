@@ -144,10 +144,16 @@ impl Ground {
 impl Service {
     /// A session of the user, as a browser's cookie.
     pub(crate) async fn cookie(&self, ground: &Ground) -> String {
-        let place = Place { address: [127, 0, 0, 1].into(), browser: "Firefox".into() };
-        let beginning = Beginning { ways: vec![Way::Password], place, actor: None };
+        let beginning = Beginning { ways: vec![Way::Password], place: place(), actor: None };
         let token = self.identity.begin_session(&ground.user().await, &beginning).await.expect("a session");
         format!("ondol={token}")
+    }
+
+    /// The session of a cookie ends.
+    pub(crate) async fn end(&self, cookie: &str) {
+        let token = cookie.trim_start_matches("ondol=");
+        let proven = self.identity.session(token, records::Moment::default()).await.expect("reads");
+        self.identity.end_session(&proven.expect("a session"), &place()).await.expect("ended");
     }
 
     /// Asks as whoever has these headers.
@@ -215,6 +221,10 @@ impl Service {
     pub(crate) async fn renew(&self, refresh: &str) -> (u16, Value) {
         self.as_wiki(TOKEN, &[("grant_type", "refresh_token"), ("refresh_token", refresh)]).await
     }
+}
+
+fn place() -> Place {
+    Place { address: [127, 0, 0, 1].into(), browser: "Firefox".into() }
 }
 
 /// The token endpoint.

@@ -72,9 +72,7 @@ async fn what_a_client_has_ends_with_the_session_but_for_what_was_agreed_on_beyo
     let (online, offline) =
         (service.tokens(&cookie, "openid").await, service.tokens(&cookie, "openid offline_access").await);
     let code = service.code(&cookie, &[("scope", "openid offline_access")]).await;
-    let session = cookie.trim_start_matches("ondol=").to_owned();
-    let proven = service.identity.session(&session, records::Moment::default()).await.expect("reads");
-    service.identity.end_session(&proven.expect("a session")).await.expect("ended");
+    service.end(&cookie).await;
     assert_eq!(service.about(&text(&online, "access_token")).await.0, 401);
     assert_eq!(service.about(&text(&offline, "access_token")).await.0, 200);
     assert_eq!(

@@ -36,14 +36,22 @@ pub const PASSKEYS: &str = "_passkeys";
 /// What may be done once, or is kept between two steps of a sign-in.
 pub const FLOWS: &str = "_flows";
 
+/// Those who may make an account with an address, once it is proved: superusers have invited them, or they have asked to sign up.
+pub const INVITATIONS: &str = "_invitations";
+
 /// Sign-ins that have not ended: of whom, since when, from where.
 pub const SESSIONS: &str = "_sessions";
 /// The keys that sign tokens, their private part sealed.
 pub const KEYS: &str = "_keys";
+/// What happened to accounts: who signed in, and what of that was changed by whom.
+pub const AUDIT: &str = "_audit";
 
 /// Whoever an account's row is about, may see it.
 const OWNER: &str =
     "@request.auth.id != '' && recordRef = @request.auth.id && collectionRef = @request.auth.collectionId";
+/// The same of what outlives the account.
+const SUBJECT: &str =
+    "@request.auth.id != '' && account = @request.auth.id && accountCollection = @request.auth.collectionId";
 /// Longest text that holds a flow's state, in characters.
 const DATA_MAX: u64 = 100_000;
 /// What of a passkey only the program writes.
@@ -66,8 +74,8 @@ pub fn own_collections(now: &str) -> Vec<Collection> {
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
     let guards = [auth_origins(now), totps(now), external_auths(now), passkeys(now)];
     let known = [mfas, otps].into_iter().chain(guards).chain([sessions(now)]);
-    let known = known.chain([flows(now), mails(now), tallies(now), keys(now)]);
-    let all = known.chain(issuer::collections(now));
+    let own = [flows(now), mails(now), tallies(now), keys(now), audit(now), invitations(now)];
+    let all = known.chain(own).chain(issuer::collections(now));
     all.map(Collection::settled).collect()
 }
 
@@ -100,6 +108,18 @@ fn sessions(now: &str) -> Collection {
     sessions.rules.delete = sessions.rules.view.clone();
     add_index(&mut sessions, Repeats::Yes, &["idleEnds"]);
     sessions
+}
+
+/// Written by the house only. It stays when the account goes, so it names the account otherwise than what goes with it.
+fn audit(now: &str) -> Collection {
+    let whom = [text("accountCollection"), text("account"), text("actorCollection"), text("actor").hidden()];
+    let what = [text("event").required(), text("address"), json("detail")];
+    let mut audit = make(AUDIT, &[&what[..], &whom].concat(), now);
+    let subject = Some(SUBJECT.to_owned());
+    audit.rules = Rules { list: subject.clone(), view: subject, ..Rules::default() };
+    add_index(&mut audit, Repeats::Yes, &["accountCollection", "account", "created"]);
+    add_index(&mut audit, Repeats::Yes, &["created"]);
+    audit
 }
 
 /// Their order is their number, so that of two web servers that make the next one at once, one does.
@@ -135,6 +155,21 @@ fn flows(now: &str) -> Collection {
     add_index(&mut flows, Repeats::No, &["kind", "key"]);
     add_index(&mut flows, Repeats::Yes, &["expires"]);
     flows
+}
+
+/// Of one address there is one: who is invited anew, follows the newer link.
+fn invitations(now: &str) -> Collection {
+    let fields = [
+        text("collectionRef").required(),
+        text("email").required(),
+        text("by"),
+        json("values"),
+        date("expires"),
+    ];
+    let mut invitations = make(INVITATIONS, &fields, now);
+    add_index(&mut invitations, Repeats::No, &["collectionRef", "email"]);
+    add_index(&mut invitations, Repeats::Yes, &["expires"]);
+    invitations
 }
 
 fn mails(now: &str) -> Collection {
