@@ -12,7 +12,7 @@ use crate::machine;
 use crate::plan::{Measure, Operation, Plan};
 use crate::report::{self, Row, Start};
 use crate::subject::{self, Kind, Subject};
-use crate::{fanout, say, say_aside};
+use crate::{fanout, say, say_aside, signin};
 
 /// Starts per subject, of which the median is told.
 const STARTS: usize = 10;
@@ -60,6 +60,9 @@ async fn one_size(plan: &Plan, keeper: &Keeper, records: u64, is_first: bool, fo
     }
     if plan.only.contains(&Measure::Fanout) && is_first {
         say(&fan_out(plan, &mut subjects).await?);
+    }
+    if plan.only.contains(&Measure::Signin) && is_first {
+        say(&sign_ins(plan, &subjects).await?);
     }
     if !starts.is_empty() {
         say(&report::starts(&starts));
@@ -124,6 +127,13 @@ async fn fan_out(plan: &Plan, subjects: &mut [Subject]) -> Result<String> {
         heard.push((subject.kind.name(), rounds));
     }
     Ok(report::fan_out(plan, &heard))
+}
+
+async fn sign_ins(plan: &Plan, subjects: &[Subject]) -> Result<String> {
+    let ours = subjects.iter().filter(|subject| matches!(subject.kind, Kind::Ondol { .. }));
+    let Some(server) = ours.filter_map(Subject::server).next() else { return Ok(String::new()) };
+    say_aside(&format!("sign-in, load {}", machine::load()));
+    Ok(report::sign_ins(&signin::run(server, plan).await?))
 }
 
 fn servers(subjects: &mut [Subject]) -> impl Iterator<Item = &mut Subject> {

@@ -65,6 +65,8 @@ impl Keeper {
         if let Some(memcached) = &self.memcached {
             let _ = writeln!(text, "[cache]\nmemcached = [\"{}\"]", memcached.address());
         }
+        // all load comes from one address
+        let _ = writeln!(text, "[web]\nrates = []");
         std::fs::write(dir.join("ondol.toml"), text)?;
         Ok(database)
     }

@@ -3,7 +3,7 @@
 //! Map, in reading order: `plan` (what is asked for on the command line), `machine` (where it runs, and what a process has
 //! used of it), `http` (a small client), `keeper` (the database
 //! servers behind ours), `subject` (the servers under test), `seed` (their data), `load` (one
-//! measurement: wrk, or the raw bound), `fanout` (realtime), `bench` (the rounds), `report` (tables). Two of the subjects
+//! measurement: wrk, or the raw bound), `fanout` (realtime), `signin` (passwords and sessions), `bench` (the rounds), `report` (tables). Two of the subjects
 //! are this binary itself: `bare` and `raw`.
 //!
 //! To add an operation: a mode in `load.lua`, in `plan::Operation`, and in `raw`.
@@ -21,6 +21,7 @@ mod plan;
 mod raw;
 mod report;
 mod seed;
+mod signin;
 mod subject;
 
 use std::io::Write;

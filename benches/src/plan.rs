@@ -79,7 +79,11 @@ pub(crate) struct Plan {
     #[arg(long)]
     pub(crate) memcached: bool,
     /// Only these.
-    #[arg(long, value_delimiter = ',', default_value = "import,get,hot,list,update,create,fanout,start")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "import,get,hot,list,update,create,fanout,start,signin"
+    )]
     pub(crate) only: Vec<Measure>,
     /// Leave these out: ondol, bare, raw.
     #[arg(long, value_delimiter = ',')]
@@ -131,6 +135,8 @@ pub(crate) enum Measure {
     Start,
     /// The import by which ours are seeded.
     Import,
+    /// Sign in, begin and renew sessions; ours only.
+    Signin,
 }
 
 /// What a request does.

@@ -7,6 +7,7 @@ use crate::fanout::Heard;
 use crate::load::Sample;
 use crate::plan::{Operation, Plan};
 use crate::seed::Imported;
+use crate::signin::Told;
 use crate::subject::Subject;
 
 /// One number of connections: the samples of each subject.
@@ -78,6 +79,25 @@ pub(crate) fn fan_out(plan: &Plan, heard: &[(&'static str, Vec<Heard>)]) -> Stri
         let missing: usize =
             rounds.iter().map(|round| round.expected - round.events.min(round.expected)).sum();
         let _ = writeln!(text, "| {name} | **{cpu:.1}** | {p50:.1} / {p99:.1} | {missing} |");
+    }
+    text
+}
+
+/// Sign-in: a row per kind of request.
+pub(crate) fn sign_ins(rows: &[Told]) -> String {
+    let mut text = "| sign-in | callers | CPU µs each | per second | p50 / p99 ms | told it is busy |\n\
+        | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for row in rows {
+        let cpu = if row.cpu_us.is_nan() { "–".to_owned() } else { format!("**{:.0}**", row.cpu_us) };
+        let (rate, ms) = (row.done as f64 / row.seconds, |us: u64| us as f64 / 1e3);
+        let Told { what, callers, busy, .. } = row;
+        let _ = writeln!(
+            text,
+            "| {what} | {callers} | {cpu} | {rate:.0} | {:.2} / {:.2} | {busy} |",
+            ms(row.p50_us),
+            ms(row.p99_us)
+        );
     }
     text
 }

@@ -53,11 +53,16 @@ pub(crate) async fn make_collection(port: u16) -> Result<()> {
 }
 
 async fn sign_in(port: u16) -> Result<Client> {
+    let token = sign_in_token(port).await?;
+    Ok(Client::connect(port).await?.with_token(&token))
+}
+
+/// The token of the superuser.
+pub(crate) async fn sign_in_token(port: u16) -> Result<String> {
     let mut client = Client::connect(port).await?;
     let words = json!({"identity": EMAIL, "password": PASSWORD}).to_string();
     let answer = client.expect("POST", "/api/collections/_superusers/auth-with-password", &words).await?;
-    let token = answer["token"].as_str().context("signing in gave no token")?;
-    Ok(client.with_token(token))
+    Ok(answer["token"].as_str().context("signing in gave no token")?.to_owned())
 }
 
 /// Fills PocketBase's file while nobody serves it.

@@ -68,7 +68,7 @@ const NEEDS: [Need; 13] = [
         name: "nginx",
         probe: "test -x /usr/sbin/nginx",
         package: "nginx-light",
-        why: "asks who a visitor is; tests start their own",
+        why: "serves behind the balancer, and asks who a visitor is; tests start their own",
     },
     Need {
         name: "oathtool",

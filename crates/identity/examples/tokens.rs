@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let superusers = records.catalog().find("_superusers").cloned().ok_or("no superusers")?;
     let account = records.find_account(&superusers, &["email".into()], EMAIL).await?.ok_or("nobody")?;
     let place = Place { address: [127, 0, 0, 1].into(), browser: String::new() };
-    let beginning = Beginning { ways: vec![Way::Password], place, actor: None };
+    let beginning = Beginning { ways: vec![Way::Password], place, actor: None, via: None };
     let tokens =
         [warm.begin_session(&account, &beginning).await?, warm.begin_session(&account, &beginning).await?];
 

@@ -1,5 +1,7 @@
 //! The audit list, as sign-in writes it: what has happened in the transaction in which it happened, what was refused on its own.
 //!
+//! A wrong password is counted besides, so that passwords can't be guessed (see `guesses`).
+//!
 //! A refusal is written as long as there are few of them about whoever was named, and from its network: whoever tries
 //! names and passwords by the thousand is not given a write for each.
 
@@ -8,8 +10,9 @@ use std::net::IpAddr;
 use records::audit::network;
 use records::core::collection::Collection;
 use records::{Error, Principal};
-use store::Tx;
+use store::{Conn, Tx};
 
+use crate::guesses;
 use crate::linking::Why;
 use crate::mfa::Way;
 use crate::origin::Place;
@@ -38,7 +41,12 @@ impl Identity {
         place: &Place,
     ) {
         let entry = Entry::new(Event::SignInRefused, account.map(Whose::from).unwrap_or_default());
-        refused(self, accounts, named, place.address, entry.with("way", way.word())).await;
+        let entry = entry.from(place.address).with("way", way.word());
+        let guesses = match way {
+            Way::Password => guesses::tallies(self, accounts, named, place).into(),
+            _ => Vec::new(),
+        };
+        count(self, guesses, lines(self, accounts, named, place.address), entry).await;
     }
 
     /// Notes that what a provider says was refused: as a mismatch where somebody may be trying something.
@@ -76,34 +84,66 @@ pub(crate) async fn refused(
     from: IpAddr,
     entry: Entry,
 ) {
+    count(identity, Vec::new(), lines(identity, accounts, named, from), entry.from(from)).await;
+}
+
+/// By what the lines about refusals are few.
+fn lines(identity: &Identity, accounts: &Collection, named: &str, from: IpAddr) -> Vec<Tally> {
     let of = |what, about: &str| Tally::of(identity, what, accounts, about);
     let mut tallies = vec![of(What::RefusalsOfNetwork, &network(from).to_string())];
     tallies.extend((!named.is_empty()).then(|| of(What::RefusalsOfAccount, named)));
-    if let Err(fault) = try_refused(identity, tallies, entry.from(from)).await {
+    tallies
+}
+
+/// Counts a refusal as a guess, and writes its line down, each as long as it is not too many.
+async fn count(identity: &Identity, guesses: Vec<Tally>, lines: Vec<Tally>, entry: Entry) {
+    if let Err(fault) = try_count(identity, guesses, lines, entry).await {
         tracing::warn!(error = base::error::chain(&fault), "a refused sign-in could not be noted");
     }
 }
 
-async fn try_refused(identity: &Identity, tallies: Vec<Tally>, entry: Entry) -> Result<(), Error> {
+async fn try_count(
+    identity: &Identity,
+    guesses: Vec<Tally>,
+    lines: Vec<Tally>,
+    entry: Entry,
+) -> Result<(), Error> {
     // looked at first where nothing is written: a flood costs reads
     let mut conn = identity.records().store().reader().await?;
-    for tally in &tallies {
-        if tally.check(&mut conn, identity).await?.is_err() {
-            return Ok(());
-        }
+    let mut open = has_room(&mut conn, identity, &lines).await?;
+    for guess in &guesses {
+        open |= has_room(&mut conn, identity, std::slice::from_ref(guess)).await?;
     }
     drop(conn);
+    if !open {
+        return Ok(());
+    }
     let inside = identity.clone();
     let written = identity.records().store().write(move |tx| {
         Box::pin(async move {
-            for tally in &tallies {
-                if tally.check(tx, &inside).await?.is_err() {
-                    return Ok(());
+            for guess in &guesses {
+                if has_room(tx, &inside, std::slice::from_ref(guess)).await? {
+                    guess.count(tx, &inside).await?;
                 }
-                tally.count(tx, &inside).await?;
+            }
+            if !has_room(tx, &inside, &lines).await? {
+                return Ok(());
+            }
+            for line in &lines {
+                line.count(tx, &inside).await?;
             }
             write(tx, &inside, &entry).await
         })
     });
     written.await
+}
+
+/// Whether none of the tallies is used up.
+async fn has_room(conn: &mut Conn, identity: &Identity, tallies: &[Tally]) -> Result<bool, Error> {
+    for tally in tallies {
+        if tally.check(conn, identity).await?.is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -20,7 +20,7 @@ use store::Tx;
 
 use crate::audit::{self, Entry, Event};
 use crate::mailed::INVALID;
-use crate::mfa::{self, Way};
+use crate::mfa::{self, Passed};
 use crate::own;
 use crate::service::Identity;
 use crate::tally::{Tally, UsedUp, What};
@@ -45,7 +45,7 @@ pub(crate) struct Enrolment {
 #[derive(Debug)]
 pub(crate) enum Found {
     /// It was good: the account enters; this way was the first one.
-    Account(Principal, Way),
+    Account(Principal, Passed),
     /// The code, or the half sign-in, was not.
     Wrong,
     /// Too many wrong ones were tried.

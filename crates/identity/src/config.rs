@@ -54,6 +54,12 @@ pub struct Config {
     pub code_tries_max: u32,
     /// Mails that may be asked for to one address in `address_window`.
     pub mails_per_address_max: u32,
+    /// Wrong passwords for one name from one network in that time; then none is looked at from there.
+    pub wrong_passwords_per_name_max: u32,
+    /// The same for all names together.
+    pub wrong_passwords_per_network_max: u32,
+    /// Mails that tell one address of changes in that time.
+    pub notices_per_address_max: u32,
     /// Wrong codes that may be tried for one address in `address_window`.
     pub wrong_words_per_address_max: u32,
     /// The time in which those are counted.
@@ -177,6 +183,9 @@ impl Default for Config {
             feed_stale_after: seconds(10),
             code_tries_max: 5,
             mails_per_address_max: 10,
+            wrong_passwords_per_name_max: 20,
+            wrong_passwords_per_network_max: 1000,
+            notices_per_address_max: 20,
             wrong_words_per_address_max: 10,
             address_window: seconds(3600),
             mails_waiting_max: 10_000,

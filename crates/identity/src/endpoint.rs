@@ -1,13 +1,14 @@
 //! The endpoints of accounts; one endpoint is one file.
 //!
-//! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `mailing` (what is the same wherever a mail is asked for), then the endpoints: `password`,
-//! `request_otp`, `otp`, `oauth2`, `oauth2_begin`, `oauth2_return`, `redirect`, `refresh`, `methods`, `impersonate`,
-//! `file_token`, `end_others`, `issuer` (those for the team's other tools), those of passkeys and of authenticators (`totp`), and those of verification, password reset and
-//! e-mail change.
+//! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `mailing` (what is the same
+//! wherever a mail is asked for), then the endpoints: `password`, `request_otp`, `otp`, `oauth2`, `oauth2_begin`, `oauth2_return`,
+//! `oauth2_logout`, `redirect`, `refresh`, `methods`, `impersonate`, `file_token`, `end_others`, `issuer` (those for the team's
+//! other tools), those of passkeys and of authenticators (`totp`), and those of verification, password reset and e-mail change.
 
 mod answer;
 mod ask;
 mod confirm_email_change;
+mod confirm_email_undo;
 mod confirm_password_reset;
 mod confirm_verification;
 mod end_others;
@@ -20,6 +21,7 @@ mod mailing;
 mod methods;
 mod oauth2;
 mod oauth2_begin;
+mod oauth2_logout;
 mod oauth2_return;
 mod otp;
 mod passkey;
@@ -57,6 +59,7 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("auth-with-oauth2"), post(oauth2::sign_in))
         .route(&by_detour(detour::BEGIN), get(oauth2_begin::show).post(oauth2_begin::send))
         .route(&by_detour(detour::RETURN), get(oauth2_return::arrive).post(oauth2_return::forward))
+        .route("/api/oauth2-logout/{collection}/{provider}", post(oauth2_logout::end))
         .route("/api/oauth2-redirect", get(redirect::arrive).post(redirect::arrive))
         .route(&of("request-otp"), post(request_otp::request))
         .route(&of("auth-with-otp"), post(otp::sign_in))
@@ -74,6 +77,7 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("confirm-password-reset"), post(confirm_password_reset::confirm))
         .route(&of("request-email-change"), post(request_email_change::request))
         .route(&of("confirm-email-change"), post(confirm_email_change::confirm))
+        .route(&of("confirm-email-undo"), post(confirm_email_undo::confirm))
         .route(&of("auth-refresh"), post(refresh::refresh))
         .route(&of("end-other-sessions"), post(end_others::end))
         .route(&of("auth-methods"), get(methods::list))

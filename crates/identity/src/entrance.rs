@@ -8,10 +8,10 @@ use records::{Principal, Request};
 use web::Problem;
 
 use crate::authenticator;
-use crate::mfa::{self, Step, Way};
-use crate::origin::{self, Place};
+use crate::mfa::{self, Passed, Step, Way};
+use crate::origin::Place;
 use crate::service::Identity;
-use crate::session::Beginning;
+use crate::session::{Beginning, Via};
 
 /// The request that signs in.
 #[derive(Clone, Copy)]
@@ -22,6 +22,13 @@ pub(crate) struct Passage<'a> {
     pub(crate) place: &'a Place,
     /// The half sign-in that it is to complete; empty for none.
     pub(crate) half: &'a str,
+}
+
+/// The ways that an account has passed, and the provider's session that it came through.
+#[derive(Clone, Debug)]
+pub(crate) struct Ways {
+    pub(crate) passed: Vec<Way>,
+    pub(crate) via: Option<Via>,
 }
 
 /// What comes of it.
@@ -44,13 +51,16 @@ impl Identity {
         &self,
         passage: Passage<'_>,
         account: &Arc<Principal>,
-        way: Way,
+        passed: Passed,
     ) -> Result<Entrance, Problem> {
         self.may_enter(passage.request, account).await?;
-        let mut ways = vec![way];
+        let way = passed.way;
+        let mut ways = Ways { passed: vec![way], via: passed.via.clone() };
         if !way.is_two() && mfa::is_asked(self, passage.request, account).await? {
-            match mfa::step(self, account, way, passage.half).await? {
-                Step::Enter(first) => ways.insert(0, first),
+            match mfa::step(self, account, &passed, passage.half).await? {
+                Step::Enter(first) => {
+                    ways = Ways { passed: vec![first.way, way], via: first.via.or(ways.via) };
+                }
                 Step::Half(half) => {
                     let is_authenticator = authenticator::is_enrolled(self, account).await?;
                     return Ok(Entrance::Half { half, is_authenticator });
@@ -72,11 +82,11 @@ impl Identity {
         &self,
         passage: Passage<'_>,
         account: &Arc<Principal>,
-        ways: Vec<Way>,
+        ways: Ways,
     ) -> Result<String, Problem> {
         self.may_enter(passage.request, account).await?;
-        origin::note(self, account, passage.place).await?;
-        let beginning = Beginning { ways, place: passage.place.clone(), actor: None };
+        let Ways { passed, via } = ways;
+        let beginning = Beginning { ways: passed, place: passage.place.clone(), actor: None, via };
         Ok(self.begin_session(account, &beginning).await?)
     }
 

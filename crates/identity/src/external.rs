@@ -15,14 +15,15 @@ use records::core::collection::{AuthOptions, Collection};
 use serde_json::{Map, Value};
 
 use crate::callback::{Callback, Given};
-use crate::fetch::{Fetch, Limits};
+use crate::fetch::{Fetch, Limits, transcript};
 use crate::oauth2::{self, Leaving, Pkce, Token};
 use crate::oidc;
 use crate::oidc::directory::{Directory, Patience};
 use crate::oidc::drive::Drive;
-use crate::provider::{self, Kind, Profile, Provider, Written, layer};
+use crate::provider::{self, Faults, Kind, Profile, Provider, Written, layer};
 use crate::refusal::Refusal;
 use crate::service::Identity;
+use crate::session::Via;
 use crate::verifier::{Maker, TIME_MAX_MS, challenge};
 use crate::{detour, flow};
 
@@ -36,7 +37,7 @@ const VERIFIER: &str = "verifier";
 /// What signing in through providers keeps in this process: nothing that could not be asked again.
 pub(crate) struct External {
     pub(crate) fetch: Fetch,
-    directory: Directory,
+    pub(crate) directory: Directory,
 }
 
 /// What a client begins with.
@@ -66,6 +67,8 @@ pub(crate) struct Arrived {
     pub(crate) access: Secret,
     pub(crate) refresh: Option<Secret>,
     pub(crate) expires: Option<Timestamp>,
+    /// Who and which session it is there, by which the provider may end ours.
+    pub(crate) via: Via,
 }
 
 impl External {
@@ -77,21 +80,31 @@ impl External {
 impl Identity {
     /// The providers that a collection offers. One whose settings are wrong is left out, and the log says why.
     pub(crate) fn providers(&self, collection: &Collection) -> Vec<Provider> {
-        let offered = self.offered(collection);
-        let load = |(name, own): (String, Option<Written>)| {
-            let service =
-                self.config().providers.get(&name).filter(|service| service.is_for(&collection.name));
-            let layers: Vec<&Written> =
-                service.map(|service| &service.written).into_iter().chain(&own).collect();
-            match provider::load(&name, &layers, self.config().may_ask_loopback) {
-                Ok(provider) => Some(provider),
-                Err(faults) => {
-                    tracing::warn!(provider = name, collection = collection.name, %faults, "a provider is not offered");
-                    None
-                }
+        let load = |(name, own): (String, Option<Written>)| match self.load(collection, &name, own.as_ref()) {
+            Ok(provider) => Some(provider),
+            Err(faults) => {
+                tracing::warn!(provider = name, collection = collection.name, %faults, "a provider is not offered");
+                None
             }
         };
-        offered.into_iter().filter_map(load).collect()
+        self.offered(collection).into_iter().filter_map(load).collect()
+    }
+
+    /// What the providers that a collection names are called, whether or not their settings are right.
+    pub fn provider_names(&self, collection: &Collection) -> Vec<String> {
+        self.offered(collection).into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// A provider of a collection by its name, or what is wrong with its settings; `None` where there is none.
+    pub(crate) fn loaded(&self, collection: &Collection, name: &str) -> Option<Result<Provider, Faults>> {
+        let (name, own) = self.offered(collection).into_iter().find(|(known, _)| known == name)?;
+        Some(self.load(collection, &name, own.as_ref()))
+    }
+
+    fn load(&self, collection: &Collection, name: &str, own: Option<&Written>) -> Result<Provider, Faults> {
+        let service = self.config().providers.get(name).filter(|service| service.is_for(&collection.name));
+        let layers: Vec<&Written> = service.map(|service| &service.written).into_iter().chain(own).collect();
+        provider::load(name, &layers, self.config().may_ask_loopback)
     }
 
     /// Names, with what the collection itself says of them: its own first, then those of the service.
@@ -127,6 +140,7 @@ impl Identity {
                 Ok(Err(refusal)) => base::error::chain(&refusal),
                 Err(_) => "the provider took too long to say where people agree".to_owned(),
             };
+        transcript::note(&cause);
         tracing::warn!(provider = provider.name, cause, "a provider is not offered now");
         None
     }
@@ -221,7 +235,10 @@ impl Identity {
             Kind::OAuth1(_) | Kind::OpenId2(_) | Kind::OpenId2Hybrid(_) => {
                 let profile = self.redeem(collection, &provider, &callback.code, back.verifier).await?;
                 let access = Secret::new("");
-                Ok(profile.map(|profile| Arrived { provider, profile, access, refresh: None, expires: None }))
+                Ok(profile.map(|profile| {
+                    let via = via(&provider, &profile, None);
+                    Arrived { provider, profile, access, refresh: None, expires: None, via }
+                }))
             }
             Kind::OAuth2(_) | Kind::Oidc(_) => Ok(self.ask(provider, &given, now).await),
         }
@@ -239,7 +256,8 @@ impl Identity {
         let profile = provider::read(&provider.about, &provider.client_id, &documents)?;
         let Token { access, refresh, seconds, .. } = token;
         let expires = seconds.map(|seconds| now.after(std::time::Duration::from_secs(seconds)));
-        Ok(Arrived { provider, profile, access, refresh, expires })
+        let via = via(&provider, &profile, documents.get("id"));
+        Ok(Arrived { provider, profile, access, refresh, expires, via })
     }
 
     /// What signs the tickets of callbacks: the same on every web server.
@@ -250,6 +268,17 @@ impl Identity {
 
 /// These providers were asked before the client got its code.
 const BY_DETOUR: Refusal = Refusal::Mismatch("a provider of this kind is not asked by a code of its own");
+
+/// Who it is there, and in which session, as a proven ID token names it; else as the profile does.
+fn via(provider: &Provider, profile: &Profile, id_token: Option<&Value>) -> Via {
+    let text = |name: &str| id_token.and_then(|token| token.get(name)).and_then(Value::as_str);
+    let session = text("sid").filter(|sid| sid.len() <= oidc::logout::SESSION_BYTES_MAX);
+    Via {
+        provider: provider.name.clone(),
+        subject: text("sub").unwrap_or(&profile.subject).to_owned(),
+        session: session.unwrap_or_default().to_owned(),
+    }
+}
 
 fn maker(auth: Option<&AuthOptions>, provider: &Provider) -> Result<Maker, Refusal> {
     let maker = auth.and_then(|auth| Maker::new(&auth.token_secret, &provider.name));

@@ -1,7 +1,7 @@
 //! The one HTTP client for asking others, whatever kind of sign-in: one request, one answer, within hard limits.
 //!
 //! Map: `address` (pure: which addresses may be asked), `connect` (the guarded connection), `json` (pure: JSON from
-//! strangers), `error`.
+//! strangers), `error`, `transcript` (what is asked while a provider is tried).
 //!
 //! A redirect is an answer like any other; whoever wants to follow it looks at [`Answer::redirect`] and asks again, so that
 //! every step is guarded and no secret travels to where it was not sent (a 307 would carry a form to another host).
@@ -13,6 +13,7 @@ pub mod address;
 mod connect;
 mod error;
 pub mod json;
+pub(crate) mod transcript;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,8 +182,11 @@ impl Fetch {
         let limits = &self.inner.limits;
         check(&request, limits)?;
         let host = host(&request.url);
+        let asked = transcript::asking(&request);
         let sent = tokio::time::timeout(limits.time_max, self.exchange(request));
-        sent.await.unwrap_or(Err(Error::Slow { host, most: limits.time_max }))
+        let answer = sent.await.unwrap_or(Err(Error::Slow { host, most: limits.time_max }));
+        transcript::came(asked, &answer);
+        answer
     }
 
     async fn exchange(&self, request: Request) -> Result<Answer, Error> {

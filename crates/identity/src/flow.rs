@@ -37,9 +37,7 @@ pub(crate) async fn put(
     life_ms: i64,
 ) -> Result<bool, Error> {
     sweep(records).await;
-    let expires = records.clock().now().0.saturating_add(life_ms);
-    let values = json!({ "kind": kind, "key": hash(text), "data": data, "expires": expires });
-    let values = values.as_object().cloned().unwrap_or_default();
+    let values = row(records, kind, text, data, life_ms);
     let request = house(records, "POST", &values)?;
     let draft = Draft { values, uploads: Vec::new() };
     match records.create(&request, FLOWS, draft, &Shape::default()).await {
@@ -47,6 +45,13 @@ pub(crate) async fn put(
         Err(error) if is_taken(&error) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// The values of a row, for whoever writes it in a transaction of its own.
+pub(crate) fn row(records: &Records, kind: &str, text: &str, data: &str, life_ms: i64) -> Map<String, Value> {
+    let expires = records.clock().now().0.saturating_add(life_ms);
+    let values = json!({ "kind": kind, "key": hash(text), "data": data, "expires": expires });
+    values.as_object().cloned().unwrap_or_default()
 }
 
 /// What is kept under a text, and stays there; nothing after its time.
@@ -74,7 +79,7 @@ async fn find(records: &Records, kind: &str, text: &str) -> Result<Option<(Arc<C
 }
 
 /// The data of a row, within its time.
-fn data(records: &Records, flows: &Collection, row: &Row) -> Option<String> {
+pub(crate) fn data(records: &Records, flows: &Collection, row: &Row) -> Option<String> {
     let values = records.values(flows, row).0;
     let is_alive =
         values.get("expires").and_then(Value::as_i64).is_some_and(|end| records.clock().now().0 < end);
@@ -111,6 +116,7 @@ fn is_taken(error: &Error) -> bool {
     fault.is_some_and(|code| code == "validation_not_unique")
 }
 
-fn hash(text: &str) -> String {
+/// What a text is known by.
+pub(crate) fn hash(text: &str) -> String {
     BASE64.encode(Sha256::digest(text))
 }

@@ -150,6 +150,7 @@ impl Identity {
         request: &Request,
     ) -> Result<Accepted, Error> {
         let (records, accounts) = (self.records(), &invitation.collection);
+        let is_known = password.is_some();
         let password = password.map_or_else(|| base::chance::word(PASSWORD_LENGTH), str::to_owned);
         let there = records.find_account(accounts, &["email".to_owned()], &invitation.email).await?;
         let (id, mut steps) = match there {
@@ -166,6 +167,10 @@ impl Identity {
         steps.push(step(INVITATIONS, Act::Delete(invitation.id.clone())));
         let house = Request { from: request.from, ..house(records, "POST", &Map::new())? };
         records.batch(&house, steps).await?;
+        if !is_known {
+            let row = records.find(accounts, &id).await?.ok_or_else(Error::missing)?;
+            self.void_password(&Principal { collection: accounts.clone(), row }).await?;
+        }
         let row = records.find(accounts, &id).await?.ok_or_else(Error::missing)?;
         Ok(Accepted::Account(Arc::new(Principal { collection: accounts.clone(), row })))
     }

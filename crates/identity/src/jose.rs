@@ -78,6 +78,15 @@ pub(crate) struct Proven {
     pub claims: Map<String, Value>,
 }
 
+/// What sort of token is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// It says who somebody is.
+    Id,
+    /// It says that somebody has signed out.
+    Logout,
+}
+
 /// Why a token is not proven.
 #[derive(Debug)]
 pub(crate) enum Doubt {
@@ -87,8 +96,8 @@ pub(crate) enum Doubt {
     Refused(Refusal),
 }
 
-/// Reads a token.
-pub(crate) fn read<'a>(token: &'a str, allowed: &[Algorithm]) -> Result<Unproven<'a>, Refusal> {
+/// Reads a token of a sort. One that names its type is of that type (RFC 8725, 3.11).
+pub(crate) fn read<'a>(sort: Sort, token: &'a str, allowed: &[Algorithm]) -> Result<Unproven<'a>, Refusal> {
     const FORM: Refusal = Refusal::Mismatch("the ID token has not the form of one");
     if token.len() > LENGTH_MAX {
         return Err(FORM);
@@ -107,9 +116,10 @@ pub(crate) fn read<'a>(token: &'a str, allowed: &[Algorithm]) -> Result<Unproven
     if REFUSED.iter().any(|name| header.contains_key(*name)) {
         return Err(Refusal::Mismatch("the ID token's header asks for what is not taken"));
     }
-    let is_jwt = |typ: &Value| typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("jwt"));
-    if header.get("typ").is_some_and(|typ| !is_jwt(typ)) {
-        return Err(Refusal::Mismatch("the token is of another type than an ID token"));
+    let is = |typ: &Value, name: &str| typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case(name));
+    let is_of_sort = |typ| is(typ, "jwt") || sort == Sort::Logout && is(typ, "logout+jwt");
+    if header.get("typ").is_some_and(|typ| !is_of_sort(typ)) {
+        return Err(Refusal::Mismatch("the token is of another type"));
     }
     let kid = match header.get("kid") {
         None => None,

@@ -4,7 +4,7 @@
 //! (pure: mailed codes), `totp` (pure: authenticators' codes), `letter` (pure: mails'
 //! templates), `cache` (what was proved a moment ago), `config` and `options` (what the service and a collection say),
 //! `service` (the handle: proves tokens for the other rooms, issues new ones), `own` (the collections that are kept for all
-//! this), `tally` (how often something was done about an address), `audit` (what is noted of all this), `post` (mails that wait), `mailed` (what is asked for by
+//! this), `tally` (how often something was done about an address), `audit` (what is noted of all this), `notice` (who is told of it by mail), `guesses` (how many wrong passwords are let through), `post` (mails that wait), `mailed` (what is asked for by
 //! mail, and what mailed words do), `mfa` (two ways after one another), `second` (the same for pages), `authenticator` (the way for which none
 //! stands in), `origin` (from where), `sweep` (what expires),
 //! `entrance` (what comes of a way that was passed), `endpoint` (one endpoint is one file), `superusers` (those who may do everything, as the command and the first-run page
@@ -43,6 +43,7 @@ mod entrance;
 mod external;
 pub mod fetch;
 mod flow;
+mod guesses;
 mod handing;
 mod invitation;
 pub mod issuer;
@@ -52,6 +53,7 @@ mod letter;
 mod linking;
 mod mailed;
 mod mfa;
+mod notice;
 pub mod oauth1;
 mod oauth2;
 mod oidc;
@@ -84,4 +86,4 @@ pub use passkey::RelyingParty;
 pub use post::Outgoing;
 pub use second::Second;
 pub use service::{Identity, Listeners};
-pub use session::{Actor, Beginning, Proven};
+pub use session::{Actor, Beginning, Proven, Via};

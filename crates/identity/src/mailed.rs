@@ -4,7 +4,7 @@
 //! are void. What a link does it does in one transaction, in which the account is held and the token proved once more; so
 //! two that come at once are one that did it and one that was too late.
 //!
-//! Map, in reading order: `ask` (a mail is asked for), `verification`, `password_reset`, `email_change`, `code` (what they do).
+//! Map, in reading order: `ask` (a mail is asked for), `verification`, `password_reset`, `email_change`, `undo`, `code` (what they do).
 //!
 //! Invariant: of an address nobody can tell, by answer or work, whether it is an account's.
 
@@ -12,6 +12,7 @@ mod ask;
 mod code;
 mod email_change;
 mod password_reset;
+pub(crate) mod undo;
 mod verification;
 
 use std::sync::Arc;
@@ -72,6 +73,9 @@ impl Letter {
 impl Identity {
     /// Whether a mailed token is good, without using it: the address that it is about.
     pub async fn mailed_address(&self, purpose: Purpose, token: &str) -> Result<Option<String>, Error> {
+        if purpose == Purpose::EmailUndo {
+            return self.undone_address(token).await;
+        }
         let mut conn = self.records().store().reader().await?;
         let letter = Letter::open(&mut conn, self, purpose, token, None).await?;
         let address = |letter: Letter| match purpose {

@@ -14,6 +14,7 @@ use serde_json::json;
 use store::Tx;
 
 use crate::service::Identity;
+use crate::session::Via;
 use crate::{authenticator, options, own};
 
 /// A way to sign in.
@@ -31,11 +32,24 @@ pub enum Way {
     Passkey,
 }
 
+/// A way that was passed, and the provider's session that it came through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) way: Way,
+    pub(crate) via: Option<Via>,
+}
+
+impl From<Way> for Passed {
+    fn from(way: Way) -> Passed {
+        Passed { way, via: None }
+    }
+}
+
 /// What a way that was passed comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// It was the second one; this was the first.
-    Enter(Way),
+    Enter(Passed),
     /// It was the first one: the id for the second.
     Half(String),
     /// What came with it is no half sign-in, or not any more.
@@ -94,20 +108,23 @@ pub(crate) async fn is_asked(
 pub(crate) async fn step(
     identity: &Identity,
     account: &Arc<Principal>,
-    way: Way,
+    passed: &Passed,
     half: &str,
 ) -> Result<Step, Error> {
     if !half.is_empty() && authenticator::is_enrolled(identity, account).await? {
         return Ok(Step::Authenticator);
     }
     let (inside, account, half) = (identity.clone(), account.clone(), half.to_owned());
+    let Passed { way, via } = passed.clone();
     let next = chance::word(base::id::LENGTH);
     let step = identity.records().store().write(move |tx| {
         Box::pin(async move {
             let (records, mfas) = (inside.records(), own::collection(inside.records(), MFAS)?);
             let (collection, record) = (&account.collection.id, &account.row.id);
             if half.is_empty() {
-                let begun = json!({ "id": next, "collectionRef": collection, "recordRef": record, "method": way.word() });
+                let begun = json!({
+                    "id": next, "collectionRef": collection, "recordRef": record, "method": way.word(), "via": via,
+                });
                 records.insert_own(tx, &mfas, own::object(begun)).await?;
                 return Ok::<_, Error>(Step::Half(next));
             }
@@ -117,8 +134,8 @@ pub(crate) async fn step(
             if begun.text("recordRef") != record {
                 return Ok(Step::Expired);
             }
-            let first = match Way::of(begun.text("method")) {
-                Some(first) if first == way => return Ok(Step::SameWay),
+            let first = match first(&begun) {
+                Some(first) if first.way == way => return Ok(Step::SameWay),
                 Some(first) => first,
                 None => return Ok(Step::Expired),
             };
@@ -135,11 +152,17 @@ pub(crate) async fn half_of(
     identity: &Identity,
     accounts: &Arc<Collection>,
     half: &str,
-) -> Result<Option<(Principal, Way)>, Error> {
+) -> Result<Option<(Principal, Passed)>, Error> {
     let Some(begun) = alive(tx, identity, accounts, half).await? else { return Ok(None) };
     let row = tx.get(&accounts.table(), begun.text("recordRef")).await?;
     let account = row.map(|row| Principal { collection: accounts.clone(), row: Arc::new(row) });
-    Ok(account.zip(Way::of(begun.text("method"))))
+    Ok(account.zip(first(&begun)))
+}
+
+/// The way that a half sign-in has passed.
+fn first(begun: &Values) -> Option<Passed> {
+    let via = begun.0.get("via").and_then(|via| serde_json::from_value(via.clone()).ok());
+    Some(Passed { way: Way::of(begun.text("method"))?, via })
 }
 
 /// Ends a half sign-in.

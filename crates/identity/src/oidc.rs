@@ -1,6 +1,6 @@
 //! OpenID Connect: OAuth 2.0 whose answer is a signed token about the person.
 //!
-//! Map: `metadata` (pure: what an issuer says of itself), `claims` (pure: what an ID token must say), `directory` (issuers'
+//! Map: `metadata` (pure: what an issuer says of itself), `claims` (pure: what an ID token must say), `logout` (pure: what a log-out token must say), `directory` (issuers'
 //! words and keys, kept for a while), `drive` (asks the provider).
 //!
 //! Invariant: nobody is believed to be anybody before `claims::check` has passed; PKCE and the nonce are always sent.
@@ -8,6 +8,7 @@
 pub(crate) mod claims;
 pub(crate) mod directory;
 pub(crate) mod drive;
+pub(crate) mod logout;
 pub(crate) mod metadata;
 
 use std::collections::BTreeMap;

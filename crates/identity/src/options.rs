@@ -57,6 +57,12 @@ pub(crate) fn mfa_rule(auth: &AuthOptions) -> &str {
     auth.other.get("mfa").and_then(|mfa| mfa.get("rule")).and_then(Value::as_str).unwrap_or_default().trim()
 }
 
+/// Whether one signs in by passkeys, where the service knows its own address.
+pub(crate) fn has_passkey(auth: &AuthOptions) -> bool {
+    let said = auth.other.get("passkey").and_then(|passkey| passkey.get("enabled"));
+    said != Some(&Value::Bool(false))
+}
+
 /// Whether a sign-in from a new place is told by mail.
 pub(crate) fn has_alert(auth: &AuthOptions) -> bool {
     flag(auth, "authAlert")
@@ -65,7 +71,7 @@ pub(crate) fn has_alert(auth: &AuthOptions) -> bool {
 /// Life of a mailed token, in seconds.
 pub(crate) fn token_seconds(auth: &AuthOptions, purpose: Purpose) -> u64 {
     match purpose {
-        Purpose::Auth | Purpose::Otp | Purpose::Totp => 0,
+        Purpose::Auth | Purpose::Otp | Purpose::Totp | Purpose::EmailUndo => 0,
         Purpose::File => auth.file_token_seconds,
         Purpose::Verification => whole(auth, "verificationToken", "duration"),
         Purpose::PasswordReset => whole(auth, "passwordResetToken", "duration"),

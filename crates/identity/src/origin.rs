@@ -4,7 +4,6 @@
 //! is not remembered: without mail there are no places.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use records::core::change::AUTH_ORIGINS;
@@ -50,7 +49,7 @@ impl Place {
 }
 
 /// Remembers from where an account has signed in, and tells it by mail when it is a new place.
-pub(crate) async fn note(identity: &Identity, account: &Arc<Principal>, place: &Place) -> Result<(), Error> {
+pub(crate) async fn note(identity: &Identity, account: &Principal, place: &Place) -> Result<(), Error> {
     let has_alert = account.collection.auth.as_ref().is_some_and(options::has_alert);
     let Some(post) = identity.post().filter(|_| has_alert) else { return Ok(()) };
     let (records, origins) = (identity.records(), own::collection(identity.records(), AUTH_ORIGINS)?);

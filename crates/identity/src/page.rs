@@ -6,7 +6,8 @@
 //! visitor who has signed in).
 //!
 //! The pages: `sign_in` and `ways`, then one way a file: `password`, `code`, `passkey`, `provider` and `came_back`, `second`;
-//! `recover`; `sign_up` and `invitation`; `account` (whoever has signed in); `sign_out`, `language`, `token` (for scripts of the team's own pages).
+//! `recover`; `sign_up` and `invitation`; `account` (whoever has signed in); `sign_out`, `language`, `token` (for scripts of the team's own
+//! pages); `trial` (for superusers).
 //!
 //! To add a page: a file with `show` (and `submit`), its route in `router`, its address in `docs/sign-in.md`.
 //!
@@ -33,6 +34,7 @@ mod sign_out;
 mod sign_up;
 mod signed;
 mod token;
+mod trial;
 pub(crate) mod turn;
 pub(crate) mod visitor;
 mod ways;
@@ -82,6 +84,7 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(INVITATION, get(invitation::show).post(invitation::submit))
         .route(SIGN_OUT, get(sign_out::show).post(sign_out::submit))
         .route(LANGUAGE, get(language::choose))
+        .route("/auth/try/{name}", get(trial::show).post(trial::submit))
         .route("/auth/token", post(token::show));
     let inside = Router::new()
         .route(ACCOUNT, get(account::show))

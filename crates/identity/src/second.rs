@@ -42,7 +42,7 @@ impl Identity {
             return Ok(Second::Enough);
         }
         if authenticator::is_enrolled(self, account).await? {
-            return Ok(match mfa::step(self, account, Way::Password, "").await? {
+            return Ok(match mfa::step(self, account, &Way::Password.into(), "").await? {
                 Step::Half(half) => Second::Authenticator { half },
                 _ => Second::NotOffered,
             });
@@ -52,7 +52,7 @@ impl Identity {
         if !has_otp || self.post().is_none() || to.is_empty() {
             return Ok(Second::NotOffered);
         }
-        let Step::Half(half) = mfa::step(self, account, Way::Password, "").await? else {
+        let Step::Half(half) = mfa::step(self, account, &Way::Password.into(), "").await? else {
             return Ok(Second::NotOffered);
         };
         let (collection, account) = (account.collection.clone(), Some(Principal::clone(account)));
@@ -76,7 +76,7 @@ impl Identity {
         if otp_id.is_empty() {
             return match authenticator::complete(self, accounts, half, code, place.address).await? {
                 authenticator::Found::Account(account, first) => {
-                    Ok(Some((account.into(), vec![first, Way::Totp])))
+                    Ok(Some((account.into(), vec![first.way, Way::Totp])))
                 }
                 authenticator::Found::Wrong => Ok(None),
                 authenticator::Found::TooOften(_) => Err(too_often()),
@@ -96,8 +96,8 @@ impl Identity {
         if half.is_empty() {
             return Ok(None);
         }
-        match mfa::step(self, &account, Way::Otp, half).await? {
-            Step::Enter(first) => Ok(Some((account, vec![first, Way::Otp]))),
+        match mfa::step(self, &account, &Way::Otp.into(), half).await? {
+            Step::Enter(first) => Ok(Some((account, vec![first.way, Way::Otp]))),
             _ => Ok(None),
         }
     }

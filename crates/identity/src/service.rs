@@ -14,6 +14,7 @@ use crate::cache::Cache;
 use crate::config::Config;
 use crate::external::External;
 use crate::issuer::{Registry, logout};
+use crate::notice::Teller;
 use crate::post::{self, Outgoing, Post};
 use crate::session::{Check, Keyring};
 use crate::token::{self, Claims, Key, Purpose};
@@ -37,6 +38,16 @@ struct Inner {
     ended: Notify,
     post: Option<Post>,
     listeners: OnceLock<Arc<dyn Listeners>>,
+}
+
+/// The room for whoever must not keep it alive.
+pub(crate) struct Weak(std::sync::Weak<Inner>);
+
+impl Weak {
+    /// The room, as long as somebody has it.
+    pub(crate) fn upgrade(&self) -> Option<Identity> {
+        self.0.upgrade().map(|inner| Identity { inner })
+    }
 }
 
 /// Those who have an open event stream; told of by whichever room keeps them.
@@ -74,7 +85,10 @@ impl Identity {
     #[must_use]
     pub fn with_mail(self, outgoing: Outgoing) -> Identity {
         let inner = Arc::into_inner(self.inner).expect("nobody else has the handle yet");
-        Identity { inner: Arc::new(Inner { post: Some(Post::new(outgoing)), ..inner }) }
+        let identity = Identity { inner: Arc::new(Inner { post: Some(Post::new(outgoing)), ..inner }) };
+        let teller = Teller(Weak(Arc::downgrade(&identity.inner)));
+        identity.records().set_witness(Arc::new(teller));
+        identity
     }
 
     /// Says who tells listeners: whoever waits for a provider's answer waits on the event stream. Said once.

@@ -21,6 +21,12 @@ pub(crate) enum What {
     Mails,
     /// Wrong codes and passwords that were tried beside a mailed word.
     WrongWords,
+    /// Mails that tell of changes.
+    Notices,
+    /// Wrong passwords for a name, from one network.
+    Guesses,
+    /// Wrong passwords from one network.
+    GuessesOfNetwork,
     /// Refused sign-ins that were written down, of whoever was named.
     RefusalsOfAccount,
     /// The same from one network.
@@ -49,6 +55,9 @@ impl Tally {
         let (label, most) = match what {
             What::Mails => ("mails", config.mails_per_address_max),
             What::WrongWords => ("wrong", config.wrong_words_per_address_max),
+            What::Guesses => ("guesses", config.wrong_passwords_per_name_max),
+            What::GuessesOfNetwork => ("guesses-from", config.wrong_passwords_per_network_max),
+            What::Notices => ("notices", config.notices_per_address_max),
             What::RefusalsOfAccount => ("refused", config.audit_refusals_per_account_max),
             What::RefusalsOfNetwork => ("refused-from", config.audit_refusals_per_network_max),
         };

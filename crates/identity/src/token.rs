@@ -38,6 +38,8 @@ pub enum Purpose {
     PasswordReset,
     /// To take another address: mailed to that one.
     EmailChange,
+    /// No token of this form: what takes a changed address back.
+    EmailUndo,
     /// No token: what mailed codes are made of.
     Otp,
     /// No token: the seed of an authenticator.
@@ -91,6 +93,7 @@ impl Key {
             Purpose::Verification => b"ondol/token/verification/",
             Purpose::PasswordReset => b"ondol/token/passwordReset/",
             Purpose::EmailChange => b"ondol/token/emailChange/",
+            Purpose::EmailUndo => b"ondol/token/emailUndo/",
             Purpose::Otp => b"ondol/otp/",
             Purpose::Totp => b"ondol/totp/",
         };
@@ -104,6 +107,13 @@ impl Key {
         let mut mac = keyed(&self.0);
         mac.update(text.as_bytes());
         mac.finalize().into_bytes().into()
+    }
+
+    /// Whether that is a text's mark, in a time that does not tell how much of it fits.
+    pub(crate) fn is_mark(&self, text: &str, given: &[u8]) -> bool {
+        let mut mac = keyed(&self.0);
+        mac.update(text.as_bytes());
+        mac.verify_slice(given).is_ok()
     }
 }
 

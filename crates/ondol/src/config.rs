@@ -4,6 +4,7 @@
 //! Everything wrong is reported at once, each fault with its line and the nearest right word. What a room can be told
 //! stands in its `Config` and nowhere else: the list of right words is asked from there (see `base::word`).
 
+mod balancer;
 mod cache;
 mod client;
 mod database;
@@ -63,6 +64,8 @@ pub struct Config {
     pub cache: Option<::cache::Config>,
     /// The server that takes its mails; `None` when it sends none.
     pub mail: Option<::mail::Config>,
+    /// The web servers that this process stands in front of; with them it opens no database.
+    pub balancer: Option<::balancer::Config>,
     /// What could be better in the service file though nothing is wrong in it, with lines.
     pub advice: Vec<String>,
 }
@@ -120,6 +123,7 @@ impl Config {
             store: store::Config::new(dir),
             cache: Some(::cache::Config::in_process(cache::BYTES_MAX)),
             mail: None,
+            balancer: None,
             advice: Vec::new(),
         }
     }
@@ -155,6 +159,7 @@ impl Config {
             sign_in::ROOM,
             client::ROOM,
             "mail",
+            balancer::ROOM,
         ]);
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
         config.url = public::url(&mut reader, &top.url, &top.service);
@@ -178,6 +183,7 @@ impl Config {
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
         config.cache = reader.room::<cache::Section>("cache").settle(&mut reader, is_embedded);
         config.mail = reader.room::<mail::Section>("mail").settle(&mut reader, &config.url);
+        config.balancer = balancer::read(&mut reader);
         config.advice = reader.finish()?;
         Ok(config)
     }
@@ -294,7 +300,7 @@ mod tests {
             "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
             expect![[r#"
                 ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [sign-in], [mail]"#]],
+                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [sign-in], [mail], [balancer]"#]],
         );
     }
 

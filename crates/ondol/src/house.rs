@@ -170,7 +170,7 @@ pub(crate) fn addresses(listen: &str) -> Result<Vec<SocketAddr>, Failure> {
     }
 }
 
-async fn bind(listen: &str) -> Result<(TcpListener, SocketAddr), Failure> {
+pub(crate) async fn bind(listen: &str) -> Result<(TcpListener, SocketAddr), Failure> {
     let addresses = addresses(listen)?;
     let listener = TcpListener::bind(addresses.as_slice()).await.map_err(|error| unbound(listen, &error))?;
     let address = listener.local_addr().map_err(|error| unbound(listen, &error))?;

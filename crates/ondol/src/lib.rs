@@ -1,7 +1,8 @@
 //! Ondol, the command, and its library face for those who build on it in Rust.
 //!
 //! Map, in reading order: `cli` (the verbs), `config` (the service file: every room's settings), `house` (all wiring, in
-//! the order in which things are opened), `lifecycle` (signals and the clean stop), `log`, `failure` (what is said on
+//! the order in which things are opened), `balancing` (a process that only stands in front of web servers),
+//! `lifecycle` (signals and the clean stop), `log`, `failure` (what is said on
 //! stderr, and the exit code).
 //!
 //! To serve from a program of your own: `House::open(Config::new("./data")).await?.run(stop).await`.
@@ -9,6 +10,7 @@
 //! To add a verb: a variant of `cli::Verb`, a file under `cli/` with its `run`, and a test in `tests/command`.
 //! To add a setting: a field of the room's own `Config`; the service file learns it from there.
 
+mod balancing;
 pub mod cli;
 pub mod config;
 mod failure;

@@ -5,6 +5,9 @@
 #[path = "house/server.rs"]
 mod server;
 
+#[path = "house/balancer.rs"]
+mod balancer;
+
 #[path = "house/http.rs"]
 mod http;
 
@@ -17,6 +20,9 @@ mod writer;
 
 #[path = "house/notice_board.rs"]
 mod notice_board;
+
+#[path = "house/behind_a_balancer.rs"]
+mod behind_a_balancer;
 
 #[path = "house/console_in_chromium.rs"]
 mod console_in_chromium;

@@ -2,11 +2,17 @@
 //!
 //! To add an event: a variant, its word, and a line in docs/sign-in.md.
 //!
+//! Whoever tells people of it is a [`Witness`].
+//!
 //! Invariant: what is noted holds no password, code, token or key, and of an address only the network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::pin::Pin;
 
 use serde_json::{Map, Value, json};
+use store::Tx;
+
+use crate::error::Error;
 
 use crate::request::Principal;
 
@@ -128,6 +134,31 @@ impl Entry {
         self
     }
 
+    /// What happened.
+    pub fn event(&self) -> Event {
+        self.event
+    }
+
+    /// Whose account it is about; of empty ids where it is nobody's.
+    pub fn account(&self) -> &Whose {
+        &self.account
+    }
+
+    /// Whether the account itself did it, as far as is known.
+    pub fn is_own(&self) -> bool {
+        self.actor.record.is_empty()
+    }
+
+    /// The network that it came from.
+    pub fn network(&self) -> Option<IpAddr> {
+        self.from.map(network)
+    }
+
+    /// A word of its detail.
+    pub fn detail(&self, name: &str) -> Option<&Value> {
+        self.detail.get(name)
+    }
+
     /// The record's values.
     pub fn values(&self) -> Map<String, Value> {
         let values = json!({
@@ -136,12 +167,21 @@ impl Entry {
             "account": self.account.record,
             "actorCollection": self.actor.collection,
             "actor": self.actor.record,
-            "address": self.from.map(|address| network(address).to_string()).unwrap_or_default(),
+            "address": self.network().map(|network| network.to_string()).unwrap_or_default(),
             "detail": self.detail,
         });
         values.as_object().cloned().unwrap_or_default()
     }
 }
+
+/// Sees each line in the transaction in which it is written. Implemented by the room `identity`, which tells people by mail.
+pub trait Witness: Send + Sync + 'static {
+    /// A line has been written; an error undoes what it tells of.
+    fn see<'a>(&'a self, tx: &'a mut Tx, entry: &'a Entry) -> Seen<'a>;
+}
+
+/// What a witness does about a line.
+pub type Seen<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
 /// An address without what tells single machines apart: enough to know a place by.
 pub fn network(address: IpAddr) -> IpAddr {

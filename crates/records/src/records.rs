@@ -31,7 +31,7 @@ pub use bulk::Fate;
 pub use once::Repeat;
 pub use reads::Moment;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use base::time::Clock;
@@ -39,6 +39,7 @@ use serde_json::{Map, Value};
 use store::files::Arrived;
 use store::{Row, Store};
 
+use crate::audit::Witness;
 use crate::core::catalog::Catalog;
 use crate::core::collection::Collection;
 use crate::core::value::{self, Values};
@@ -59,6 +60,7 @@ struct Inner {
     clock: Clock,
     limits: Limits,
     passwords: Passwords,
+    witness: OnceLock<Arc<dyn Witness>>,
     catalog: ArcSwap<Catalog>,
     reads: Reads,
     /// How often changes of collections had been told of when the catalog was read; never replaced by less.
@@ -181,8 +183,17 @@ impl Records {
         let catalog = ArcSwap::from_pointee(Catalog::default());
         let changing = tokio::sync::Mutex::new(());
         let reads = Reads::open(&store, cache).await?;
-        let inner =
-            Inner { store, clock, limits, passwords, catalog, reads, read_at: Mutex::new(None), changing };
+        let inner = Inner {
+            store,
+            clock,
+            limits,
+            passwords,
+            witness: OnceLock::new(),
+            catalog,
+            reads,
+            read_at: Mutex::new(None),
+            changing,
+        };
         let records = Records { inner: Arc::new(inner) };
         records.prepare().await?;
         Ok(records)

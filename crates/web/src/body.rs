@@ -108,7 +108,7 @@ pub(crate) enum Cut {
 }
 
 /// What the client is told when its body could not be read.
-fn refusal(error: &(dyn std::error::Error + 'static)) -> Problem {
+pub fn refusal(error: &(dyn std::error::Error + 'static)) -> Problem {
     let mut next = Some(error);
     while let Some(error) = next {
         match error.downcast_ref::<Cut>() {

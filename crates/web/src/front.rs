@@ -1,5 +1,7 @@
 //! What every request goes through, whatever room answers it: the gate, the client's address, the answer's deadline,
 //! CORS and security headers. Its id, its place in the counters and its line in the log are its `visit`'s.
+//!
+//! In front of others' servers the same holds, but for the headers: what those answer is theirs.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -34,10 +36,28 @@ use crate::wire::Watch;
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Front {
-    router: Router,
+    behind: Behind,
     config: Arc<Config>,
     meter: Arc<Meter>,
     metrics: Option<Metrics>,
+    connections_per_address_max: usize,
+}
+
+/// Who answers.
+#[derive(Clone)]
+enum Behind {
+    Rooms(Router),
+    Others(Arc<dyn Pass>),
+}
+
+/// What an answer is waited for as.
+pub type Passing = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Whoever has all requests answered by others: a balancer. The request has passed the gate; its extensions know the
+/// client's [`Address`], and how to take its connection over.
+pub trait Pass: Send + Sync {
+    /// Has a request answered.
+    fn pass(self: Arc<Self>, request: Request<Body>) -> Passing;
 }
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
@@ -48,7 +68,28 @@ impl Front {
     pub fn new(router: Router, config: Arc<Config>) -> Front {
         let router = router.layer(Noting).fallback(missing).method_not_allowed_fallback(missing);
         // routes that have their state are put together once, not at every request
-        Front { router: router.with_state(()), config, meter: Arc::default(), metrics: None }
+        Front::before(Behind::Rooms(router.with_state(())), config)
+    }
+
+    /// A front of servers elsewhere. Their answers get an id and nothing else; preflights are theirs too, and a request
+    /// ends when its client goes away.
+    pub fn of_others(others: Arc<dyn Pass>, config: Arc<Config>) -> Front {
+        Front::before(Behind::Others(others), config)
+    }
+
+    fn before(behind: Behind, config: Arc<Config>) -> Front {
+        let connections_per_address_max = usize::MAX;
+        Front { behind, config, meter: Arc::default(), metrics: None, connections_per_address_max }
+    }
+
+    /// The same, with so many connections at once from one address at most; a trusted proxy's are not counted.
+    #[must_use]
+    pub fn with_connections_per_address(self, most: usize) -> Front {
+        Front { connections_per_address_max: most.max(1), ..self }
+    }
+
+    pub(crate) fn connections_per_address_max(&self) -> usize {
+        self.connections_per_address_max
     }
 
     /// The same, with the page of numbers at `/metrics`, for those whom it is meant for.
@@ -60,9 +101,10 @@ impl Front {
     /// The same, with the files of a folder at every path that no room has.
     #[must_use]
     pub fn with_folder(self, path: &Path) -> Front {
+        let Behind::Rooms(router) = self.behind else { return self };
         let folder = Folder::new(path);
-        let router = self.router.fallback(move |request| folder.clone().answer(request));
-        Front { router: router.with_state(()), ..self }
+        let router = router.fallback(move |request| folder.clone().answer(request));
+        Front { behind: Behind::Rooms(router.with_state(())), ..self }
     }
 
     /// What is counted.
@@ -103,7 +145,9 @@ impl Front {
             return closing(Problem::invalid(reason).into_response());
         }
         let origin = head.headers.get(header::ORIGIN).cloned();
-        if head.method == Method::OPTIONS && head.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        if !self.is_of_others()
+            && head.method == Method::OPTIONS
+            && head.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         {
             return self.preflight(origin.as_ref(), &head.headers);
         }
@@ -134,8 +178,13 @@ impl Front {
 
     /// Lets the router answer; a panic becomes a 500, too long a wait a 503.
     async fn route(&self, request: Request<Body>, progress: Option<Arc<Progress>>) -> Response {
-        let mut router = self.router.clone();
-        let answer = AssertUnwindSafe(tower_service::Service::call(&mut router, request)).catch_unwind();
+        let answer = async {
+            match &self.behind {
+                Behind::Rooms(router) => tower_service::Service::call(&mut router.clone(), request).await,
+                Behind::Others(others) => Ok(others.clone().pass(request).await),
+            }
+        };
+        let answer = AssertUnwindSafe(answer).catch_unwind();
         let late = self.late(progress);
         tokio::pin!(answer, late);
         tokio::select! {
@@ -177,8 +226,15 @@ impl Front {
         self.finish(response, origin)
     }
 
+    pub(crate) fn is_of_others(&self) -> bool {
+        matches!(self.behind, Behind::Others(_))
+    }
+
     /// The headers that every answer has.
     fn finish(&self, mut response: Response, origin: Option<&HeaderValue>) -> Response {
+        if self.is_of_others() {
+            return response;
+        }
         let is_framed = response.extensions_mut().remove::<Framed>().is_some();
         let headers = response.headers_mut();
         if let Some(origin) = origin {
@@ -251,7 +307,7 @@ impl Service<Request<hyper::body::Incoming>> for Door {
 
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
         let (front, peer, watch) = (self.front.clone(), self.peer, self.watch.clone());
-        if request.method().is_safe() {
+        if request.method().is_safe() || front.is_of_others() {
             return Box::pin(async move {
                 let _open = watch.open();
                 Ok(front.answer(request, peer).await)

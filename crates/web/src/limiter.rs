@@ -1,7 +1,7 @@
 //! How often an address may do what: fixed windows, by label and address, in bounded memory.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Mutex;
 
 use base::time::{Clock, Timestamp};
@@ -9,6 +9,7 @@ use base::unit::Span;
 use serde::Deserialize;
 
 use crate::config::Config;
+use crate::crowd::network;
 use crate::problem::Problem;
 
 /// So many requests of a label per time and address.
@@ -95,13 +96,6 @@ impl Windows {
             self.in_order.push_back(key);
         }
         self.open.entry(key).or_insert(Window { began: now, used: 0 })
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.into(),
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 

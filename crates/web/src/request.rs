@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use hyper::header::{self, HeaderMap};
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::problem::Problem;
+use crate::visit::Visit;
 
 /// The client's address, proxies that we trust looked through. Put among the request's extensions by the front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +22,11 @@ pub struct Address(pub IpAddr);
 /// The address among a request's extensions; of a request that came by no socket: unspecified.
 pub fn address(extensions: &Extensions) -> IpAddr {
     extensions.get::<Address>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.0)
+}
+
+/// Who is at the other end of a request's connection: the client, or a proxy. `None` of a request that came by no socket.
+pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<Arc<Visit>>().map(|visit| visit.peer().to_canonical())
 }
 
 /// The parameters of a path, decoded. What can't be decoded names nothing: 404.

@@ -1,6 +1,7 @@
 //! The accepting loop: connections in, answers out, and a stop that loses nothing.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::crowd::{Crowd, Member};
 use crate::front::{Door, Front};
 use crate::metrics::Going;
 use crate::wire::{Verdict, Wire};
@@ -49,6 +51,17 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: applicat
 pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(front.config().connections_max.min(Semaphore::MAX_PERMITS)));
+    let crowd = Arc::new(Crowd::default());
+    let place = |peer| {
+        let place = places.clone().try_acquire_owned().ok()?;
+        let is_counted = front.connections_per_address_max() < usize::MAX
+            && !front.config().trusted_proxies.contains(&IpAddr::to_canonical(&peer));
+        let member = match is_counted {
+            true => Some(crowd.join(peer, front.connections_per_address_max())?),
+            false => None,
+        };
+        Some((place, member))
+    };
     loop {
         let accepted = tokio::select! {
             biased;
@@ -56,13 +69,13 @@ pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, peer)) => match places.clone().try_acquire_owned() {
-                Ok(place) => {
+            Ok((socket, peer)) => match place(peer.ip()) {
+                Some(place) => {
                     let counted = front.meter().connection();
                     let door = Door::new(front.clone(), peer.ip(), &tasks, &stop.hard);
                     tasks.spawn(connection(socket, door, stop.clone(), (place, counted)));
                 }
-                Err(_) => {
+                None => {
                     front.meter().refuse_connection();
                     refuse(socket);
                 }
@@ -82,6 +95,9 @@ pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
     }
 }
 
+/// A connection's place among all, and among those of its address.
+type Place = (OwnedSemaphorePermit, Option<Member>);
+
 /// Tells a client that there is no place, without waiting for anything.
 fn refuse(socket: TcpStream) {
     // a client that gets less than this short text is told by the closed connection alone
@@ -100,7 +116,7 @@ async fn pause(error: &io::Error) {
     }
 }
 
-async fn connection(socket: TcpStream, door: Door, stop: Stop, _held: (OwnedSemaphorePermit, Going)) {
+async fn connection(socket: TcpStream, door: Door, stop: Stop, _held: (Place, Going)) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "connection lost at once");
         return;
@@ -113,7 +129,8 @@ async fn connection(socket: TcpStream, door: Door, stop: Stop, _held: (OwnedSema
         .max_buf_size(usize::try_from(config.head_bytes_max.0).unwrap_or(usize::MAX).max(8 << 10))
         .max_headers(config.headers_max)
         .half_close(false)
-        .serve_connection(Wire::new(socket, watch.clone()), door);
+        .serve_connection(Wire::new(socket, watch.clone()), door)
+        .with_upgrades();
     tokio::pin!(served);
     let mut looks = tokio::time::interval(look_every);
     let mut is_stopping = false;

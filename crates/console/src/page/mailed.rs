@@ -25,6 +25,7 @@ pub(crate) enum Mailed {
     Verification,
     PasswordReset,
     EmailChange,
+    EmailUndo,
 }
 
 /// What a page tells.
@@ -39,7 +40,8 @@ enum Told<'a> {
 
 impl Mailed {
     /// All of them, for the routes.
-    pub(crate) const ALL: [Mailed; 3] = [Mailed::Verification, Mailed::PasswordReset, Mailed::EmailChange];
+    pub(crate) const ALL: [Mailed; 4] =
+        [Mailed::Verification, Mailed::PasswordReset, Mailed::EmailChange, Mailed::EmailUndo];
 
     /// The page's path.
     pub(crate) fn path(self) -> &'static str {
@@ -47,6 +49,7 @@ impl Mailed {
             Mailed::Verification => "/auth/confirm-verification",
             Mailed::PasswordReset => "/auth/confirm-password-reset",
             Mailed::EmailChange => "/auth/confirm-email-change",
+            Mailed::EmailUndo => "/auth/confirm-email-undo",
         }
     }
 
@@ -56,6 +59,7 @@ impl Mailed {
             Mailed::Verification => ["*:confirmVerification", "*:auth"],
             Mailed::PasswordReset => ["*:confirmPasswordReset", "*:auth"],
             Mailed::EmailChange => ["*:confirmEmailChange", "*:auth"],
+            Mailed::EmailUndo => ["*:confirmEmailUndo", "*:auth"],
         }
     }
 
@@ -64,6 +68,7 @@ impl Mailed {
             Mailed::Verification => Purpose::Verification,
             Mailed::PasswordReset => Purpose::PasswordReset,
             Mailed::EmailChange => Purpose::EmailChange,
+            Mailed::EmailUndo => Purpose::EmailUndo,
         }
     }
 
@@ -103,6 +108,7 @@ impl Mailed {
                 identity.confirm_password_reset(token, None, password, again, place).await
             }
             Mailed::EmailChange => identity.confirm_email_change(token, None, password, place).await,
+            Mailed::EmailUndo => identity.confirm_email_undo(token, None, place).await,
         }
     }
 
@@ -135,6 +141,7 @@ impl Mailed {
             Mailed::Verification => (words.verify, words.verify_lead, words.verify_do, words.verify_done),
             Mailed::PasswordReset => (words.reset, words.reset_lead, words.reset_do, words.reset_done),
             Mailed::EmailChange => (words.change, words.change_lead, words.change_do, words.change_done),
+            Mailed::EmailUndo => (words.undo, words.undo_lead, words.undo_do, words.undo_done),
         };
         let content = html! {
             @match told {
@@ -170,6 +177,7 @@ impl Mailed {
         html! {
             @match self {
                 Mailed::Verification => {}
+                Mailed::EmailUndo => { (fault("email")) }
                 Mailed::PasswordReset => {
                     (field("password", words.password, "password", "new-password", "")) (fault("password"))
                     (field("passwordConfirm", words.password_again, "password", "new-password", ""))
@@ -199,7 +207,7 @@ mod tests {
             {
                 assert!(text.contains("value=\"t.o.k\"") && text.contains("popong.com"), "{text}");
                 let is_told = text.contains(&look.lang.fault(&faults.0["password"]));
-                assert_eq!(is_told, page != Mailed::Verification);
+                assert_eq!(is_told, matches!(page, Mailed::PasswordReset | Mailed::EmailChange));
             }
         }
     }

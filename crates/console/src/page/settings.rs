@@ -84,11 +84,18 @@ fn again(session: &Session, collection: &Collection, form: &Form, faults: &Field
 }
 
 fn page(session: &Session, collection: &Collection, form: &Form, faults: &Fields) -> Response {
-    let content = content(session.look(), collection, form, faults);
+    let providers = session.shared().identity.provider_names(collection);
+    let content = content(session.look(), collection, &providers, form, faults);
     session.page(&collection.name, Some(&collection.name), &content)
 }
 
-fn content(look: Look, collection: &Collection, form: &Form, faults: &Fields) -> Markup {
+fn content(
+    look: Look,
+    collection: &Collection,
+    providers: &[String],
+    form: &Form,
+    faults: &Fields,
+) -> Markup {
     let words = look.words();
     let has_line =
         |key: &str| matches!(key, "name" | "empty" | "drop") && fault::told(look, faults, &[key]).is_some();
@@ -99,6 +106,7 @@ fn content(look: Look, collection: &Collection, form: &Form, faults: &Fields) ->
             @if collection.is_system { p.note { (words.system_collection) } }
             @else { (renaming(look, collection, form, faults)) }
             @if let Some(auth) = &collection.auth { (auth_panel(look, collection, auth)) }
+            @if !providers.is_empty() { (providers_panel(look, collection, providers)) }
             @if !collection.is_superusers() { (danger(look, collection, faults)) }
         }
     }
@@ -159,6 +167,22 @@ fn auth_panel(look: Look, collection: &Collection, auth: &AuthOptions) -> Markup
     }
 }
 
+/// The providers that the collection names, each with the page on which it is tried.
+fn providers_panel(look: Look, collection: &Collection, providers: &[String]) -> Markup {
+    let words = look.words();
+    let page = |name: &str| {
+        let path = format!("/auth/try/{}", address::escaped(name));
+        address::with_query(&path, &[("collection", &collection.name)])
+    };
+    html! {
+        section.panel {
+            h2 { (words.providers) }
+            p.hint { (words.providers_lead) }
+            ul { @for name in providers { li.row { code.grow { (name) } a href=(page(name)) { (words.try_it) } } } }
+        }
+    }
+}
+
 fn danger(look: Look, collection: &Collection, faults: &Fields) -> Markup {
     let words = look.words();
     html! {
@@ -200,8 +224,11 @@ mod tests {
     fn what_can_not_be_taken_back_asks_for_the_name() {
         let collection = sample::collection();
         let faults = Fields::one("drop", "console_type_wrong", "That is not the name.");
-        let form = Form::of([("name", sample::HOSTILE)]);
-        for (page, look) in sample::inside("settings", |look| content(look, &collection, &form, &faults)) {
+        let (form, providers) = (Form::of([("name", sample::HOSTILE)]), ["a b".to_owned()]);
+        for (page, look) in
+            sample::inside("settings", |look| content(look, &collection, &providers, &form, &faults))
+        {
+            assert!(page.contains("href=\"/auth/try/a%20b?collection="));
             assert!(page.contains("id=\"drop-confirm\"") && page.contains("id=\"empty-confirm\""));
             assert!(page.contains(look.words().drop_lead) && page.contains("That is not the name."));
         }

@@ -135,6 +135,9 @@ pub(crate) async fn verified(
     if password.len() > PASSWORD_BYTES_MAX {
         return Ok(None);
     }
+    if shared.identity.too_many_guesses(collection, email, &visitor.place()).await?.is_some() {
+        return Err(records::Error::refused(Kind::Busy, visitor.words().busy));
+    }
     let account = shared.records.find_account(collection, &["email".to_owned()], email).await?;
     let fits = shared.records.verify_password(account.as_ref(), password).await?;
     if !fits {
@@ -152,7 +155,7 @@ pub(crate) async fn entered(
     ways: Vec<Way>,
     to: &str,
 ) -> Result<Response, Refusal> {
-    let beginning = Beginning { ways, place: visitor.place(), actor: None };
+    let beginning = Beginning { ways, place: visitor.place(), actor: None, via: None };
     let token = shared.identity.begin_session(account, &beginning).await?;
     let mut response = web::reply::see_other(address::ours(to));
     let value = cookie::set(session::COOKIE, &token, Life::Session, visitor.is_https);

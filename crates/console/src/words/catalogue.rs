@@ -35,6 +35,9 @@ catalogue! {
     // signing in
     sign_in: "Sign in", "로그인";
     sign_in_lead: "For those who look after this service.", "서비스를 돌보는 분들을 위한 곳이에요.";
+    providers: "Services to sign in through", "로그인 서비스";
+    providers_lead: "Each can be tried: you see what goes to and fro, and nobody is signed in. You sign in there once more.", "하나씩 시험해 볼 수 있어요. 오간 것만 보여 주고 아무도 로그인되지 않아요. 거기서 한 번 더 로그인해 주세요.";
+    try_it: "Try", "시험하기";
     email: "E-mail", "이메일";
     password: "Password", "비밀번호";
     password_again: "Password again", "비밀번호 확인";
@@ -70,6 +73,10 @@ catalogue! {
     change_lead: "Give your password to use this address. You will be signed out everywhere.", "이 주소를 쓰려면 비밀번호를 입력해 주세요. 모든 곳에서 로그아웃돼요.";
     change_do: "Use this address", "이 주소 쓰기";
     change_done: "Your address is changed. Please sign in again.", "주소를 바꿨어요. 다시 로그인해 주세요.";
+    undo: "Take your address back", "주소 되찾기";
+    undo_lead: "Your account gets this address again. Its password becomes void, everybody is signed out, and passkeys, authenticators and links that were added since go. A mail then lets you set a new password.", "계정이 다시 이 주소를 씁니다. 비밀번호는 무효가 되고, 모든 곳에서 로그아웃되며, 그 뒤에 추가된 패스키와 인증 앱, 연결은 지워져요. 이어서 새 비밀번호를 정하는 메일이 갑니다.";
+    undo_do: "Take it back", "되찾기";
+    undo_done: "Your account has its address again. Look for a mail to set a new password.", "계정 주소를 되찾았어요. 새 비밀번호를 정하는 메일을 확인해 주세요.";
     link_over: "This link is no longer good.", "이 링크는 더 쓸 수 없어요.";
     link_over_lead: "It was used, or its time is over. Ask for a new mail where you asked for this one.", "이미 썼거나 기한이 지났어요. 메일을 요청한 곳에서 다시 요청해 주세요.";
     to_service: "To the service", "서비스로 가기";

@@ -191,3 +191,13 @@ async fn a_picker_offers_what_its_search_finds() {
     let grid = house.get("/_/collections/notes").await.page;
     assert!(grid.contains(&format!("/_/collections/bills/records/{chosen}")) && grid.contains("마을"));
 }
+
+#[tokio::test]
+async fn the_audit_list_is_read_like_any_records() {
+    let house = House::signed_in().await;
+    let front = house.get("/_/collections").await;
+    assert!(front.page.contains("href=\"/_/collections/_audit\""), "{}", front.page);
+    let page = house.get("/_/collections/_audit").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.page.contains("sign_in") && page.page.contains("superuser_made"), "{}", page.page);
+}

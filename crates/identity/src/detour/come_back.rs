@@ -6,6 +6,7 @@ use records::core::collection::Collection;
 use super::leave::{SECRET_LENGTH, hash, text_of};
 use super::redeem::Vouched;
 use super::{AWAY, Away, Begun, CODE, TIME_MAX_MS};
+use crate::fetch::transcript;
 use crate::flow;
 use crate::oauth1::client::{Client, consumer};
 use crate::oauth1::core::sign::Credentials;
@@ -46,7 +47,10 @@ impl Identity {
         let Some(away) = away.filter(is_same) else { return Ok(None) };
         let code = match self.code(back, &away).await {
             Ok(code) => Ok(code),
-            Err(openid2::Error::Refused(refusal)) => Err(refusal),
+            Err(openid2::Error::Refused(refusal)) => {
+                transcript::note(&base::error::chain(&refusal));
+                Err(refusal)
+            }
             Err(openid2::Error::Identifier(_)) => Err(Refusal::Mismatch("the identifier is not let in")),
             Err(openid2::Error::Records(error)) => return Err(error),
         };

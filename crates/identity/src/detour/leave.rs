@@ -10,6 +10,7 @@ use url::Url;
 use super::begin::Beginning;
 use super::page::Note;
 use super::{AWAY, Away, Begun, RETURN, TIME_MAX_MS};
+use crate::fetch::transcript;
 use crate::flow;
 use crate::oauth1;
 use crate::oauth1::client::{Client, consumer};
@@ -165,6 +166,7 @@ impl Leaving<'_> {
     fn note(&self, refusal: &Refusal) -> Note {
         let (collection, provider) = (&self.collection.name, &self.provider.name);
         let cause = base::error::chain(refusal);
+        transcript::note(&cause);
         tracing::warn!(collection, provider, cause, "a sign-in through a provider could not be begun");
         match refusal.kind() {
             _ if self.asks() => Note::NoProvider,

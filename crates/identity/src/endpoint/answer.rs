@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use web::Problem;
 
 use super::ask::Ask;
-use crate::entrance::Entrance;
-use crate::mfa::Way;
+use crate::entrance::{Entrance, Ways};
+use crate::mfa::{Passed, Way};
 use crate::service::Identity;
 
 /// An account has passed one way to sign in. It enters when that is enough, or when it was the second way; else it is told
@@ -24,7 +24,7 @@ pub(super) async fn enter(
     account: Arc<Principal>,
     way: Way,
 ) -> Result<Response, Problem> {
-    enter_with(identity, ask, account, way, None).await
+    enter_with(identity, ask, account, way.into(), None).await
 }
 
 /// The same with what a provider said.
@@ -32,10 +32,10 @@ pub(super) async fn enter_with(
     identity: &Identity,
     ask: Ask,
     account: Arc<Principal>,
-    way: Way,
+    passed: Passed,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
-    match identity.enter(ask.passage(), &account, way).await? {
+    match identity.enter(ask.passage(), &account, passed).await? {
         Entrance::In(token) => show(identity, ask, account, token, meta).await,
         Entrance::Half { half, is_authenticator } => {
             let mut body = json!({ "mfaId": half });
@@ -54,7 +54,7 @@ pub(super) async fn admit(
     identity: &Identity,
     ask: Ask,
     account: Arc<Principal>,
-    ways: Vec<Way>,
+    ways: Ways,
     meta: Option<Value>,
 ) -> Result<Response, Problem> {
     let token = identity.let_in(ask.passage(), &account, ways).await?;

@@ -31,7 +31,8 @@ pub(super) async fn impersonate(
     let duration = duration(&identity, &ask.request.body)?;
     let account = Principal { collection: ask.collection.clone(), row };
     let actor = Actor { superuser: caller.principal, life: duration };
-    let beginning = Beginning { ways: Vec::new(), place: ask.place.clone(), actor: Some(actor) };
+    let place = ask.place.clone();
+    let beginning = Beginning { ways: Vec::new(), place, actor: Some(actor), via: None };
     identity.may_enter(&ask.request, &account).await?;
     let token = identity.begin_session(&account, &beginning).await?;
     signed_in(&identity, ask, account.into(), token).await

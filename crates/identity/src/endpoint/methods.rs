@@ -29,6 +29,7 @@ pub(super) async fn list(
     let has = |name: &str| fields.iter().any(|field| field == name);
     let auth = collection.auth.as_ref();
     let has_otp = identity.post().is_some() && auth.is_some_and(options::has_otp);
+    let has_passkey = identity.config().relying_party.is_some() && auth.is_some_and(options::has_passkey);
     let has_mfa = auth.is_some_and(options::has_mfa);
     let seconds = |is_on: bool, time: fn(&AuthOptions) -> Duration| {
         auth.filter(|_| is_on).map_or(0, |auth| time(auth).as_secs())
@@ -43,7 +44,7 @@ pub(super) async fn list(
         "oauth2": { "providers": providers, "enabled": !providers.is_empty() },
         "mfa": { "enabled": has_mfa, "duration": seconds(has_mfa, options::mfa_time) },
         "otp": { "enabled": has_otp, "duration": seconds(has_otp, options::otp_time) },
-        "passkey": { "enabled": identity.config().relying_party.is_some() },
+        "passkey": { "enabled": has_passkey },
         "totp": { "enabled": true },
         "authProviders": providers,
         "usernamePassword": has("username"),

@@ -13,7 +13,7 @@ use super::answer::enter_with;
 use super::ask::{Ask, count};
 use crate::external::account::{Arrival, Outcome};
 use crate::external::{Arrived, Return};
-use crate::mfa::Way;
+use crate::mfa::{Passed, Way};
 use crate::provider::Provider;
 use crate::refusal::Refusal;
 use crate::service::Identity;
@@ -55,7 +55,8 @@ pub(super) async fn sign_in(
     match identity.admit(&arrival).await? {
         Outcome::Account { account, is_new } => {
             ask.request.body = body;
-            enter_with(&identity, ask, account, Way::OAuth2, Some(meta(&arrived, is_new))).await
+            let passed = Passed { way: Way::OAuth2, via: Some(arrived.via.clone()) };
+            enter_with(&identity, ask, account, passed, Some(meta(&arrived, is_new))).await
         }
         Outcome::Refused(why) => {
             tracing::info!(provider = arrived.provider.name, why = why.code(), "a sign-in was not let in");

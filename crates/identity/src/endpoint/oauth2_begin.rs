@@ -15,6 +15,7 @@ use crate::browser::{self, Browser};
 use crate::detour::begin::{self, Beginning};
 use crate::detour::leave::{Leave, Leaving};
 use crate::detour::page::{self, Note};
+use crate::fetch::transcript;
 use crate::language::Language;
 use crate::page::journey;
 use crate::pairs::Pairs;
@@ -65,7 +66,9 @@ async fn answer(
         browser: browser.cookie(),
         typed,
     };
-    Ok(match identity.leave(&leaving).await? {
+    let (left, lines) = transcript::record(identity.leave(&leaving)).await;
+    journey::keep(identity, &beginning.state, "leave", &lines).await?;
+    Ok(match left? {
         Leave::To(url) => browser.send_away(url.as_str()),
         Leave::Ask(fault) => {
             let status = if fault.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };

@@ -14,6 +14,7 @@ use super::ask::{self, auth_collection};
 use crate::browser;
 use crate::detour::come_back::{Back, Told};
 use crate::detour::page::{self, Note};
+use crate::fetch::transcript;
 use crate::page::journey;
 use crate::refusal::Refusal;
 use crate::service::Identity;
@@ -36,7 +37,11 @@ pub(super) async fn arrive(
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
     };
-    let told = identity.come_back(&back).await?;
+    let (told, lines) = transcript::record(identity.come_back(&back)).await;
+    let told = told?;
+    if let Some(told) = &told {
+        journey::keep(&identity, &told.state, "return", &lines).await?;
+    }
     let note = match told {
         None => {
             let stray = Refusal::Mismatch("a browser came back that had not begun here, or too late");

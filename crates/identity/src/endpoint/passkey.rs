@@ -4,12 +4,14 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
+use records::core::collection::Collection;
 use serde_json::Value;
 use web::Problem;
 
 use super::answer::enter;
 use super::mailing;
 use crate::mfa::Way;
+use crate::options;
 use crate::passkey::{self, RelyingParty};
 use crate::service::Identity;
 
@@ -19,9 +21,9 @@ pub(super) async fn sign_in(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let ask = mailing::read(&identity, &collection, request, "authWithPasskey").await?;
-    let site = site(&identity)?;
+    let site = site(&identity, &ask.collection)?;
     let credential = ask.request.body.get("credential").unwrap_or(&Value::Null);
-    match passkey::sign_in(&identity, site, &ask.collection, credential).await? {
+    match passkey::sign_in(&identity, site, &ask.collection, credential, &ask.place).await? {
         Ok(account) => enter(&identity, ask, account, Way::Passkey).await,
         Err(flaw) => {
             identity.note_refused(&ask.collection, Way::Passkey, "", None, &ask.place).await;
@@ -30,8 +32,11 @@ pub(super) async fn sign_in(
     }
 }
 
-/// The site that passkeys are for; refuses where the service does not know.
-pub(super) fn site(identity: &Identity) -> Result<&RelyingParty, Problem> {
+/// The site that passkeys are for; refuses where the service does not know, or the collection has none.
+pub(super) fn site<'a>(identity: &'a Identity, accounts: &Collection) -> Result<&'a RelyingParty, Problem> {
+    if !accounts.auth.as_ref().is_some_and(options::has_passkey) {
+        return Err(Problem::forbidden("The collection is not configured to allow passkey authentication."));
+    }
     identity.config().relying_party.as_ref().ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_IMPLEMENTED,

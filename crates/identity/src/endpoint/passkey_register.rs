@@ -19,7 +19,7 @@ pub(super) async fn make(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let ask = mailing::read(&identity, &collection, request, "passkeyRegister").await?;
-    let (site, account) = (passkey::site(&identity)?, mailing::own_account(&ask)?);
+    let (site, account) = (passkey::site(&identity, &ask.collection)?, mailing::own_account(&ask)?);
     let credential = ask.request.body.get("credential").unwrap_or(&Value::Null);
     let name = ask.request.body.get("name").and_then(Value::as_str).unwrap_or_default();
     let name: String = name.trim().chars().take(NAME_LENGTH_MAX).collect();

@@ -23,7 +23,7 @@ pub(super) async fn make(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let ask = mailing::read(&identity, &collection, request, "passkeyRegisterOptions").await?;
-    let (site, account) = (passkey::site(&identity)?, mailing::own_account(&ask)?);
+    let (site, account) = (passkey::site(&identity, &ask.collection)?, mailing::own_account(&ask)?);
     let mut given = Given::of(&ask.request.body);
     let password = given.long("password");
     given.done()?;

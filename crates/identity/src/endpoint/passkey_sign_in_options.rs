@@ -17,6 +17,6 @@ pub(super) async fn make(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let ask = mailing::read(&identity, &collection, request, "passkeySignInOptions").await?;
-    let site = passkey::site(&identity)?;
+    let site = passkey::site(&identity, &ask.collection)?;
     web::reply::json(&json!({ "publicKey": options::sign_in(&identity, site, &ask.collection) }))
 }

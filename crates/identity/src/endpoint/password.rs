@@ -51,14 +51,17 @@ pub(super) async fn sign_in(
 }
 
 /// The account that has this password, among those whose fields say who they are; it takes as long for nobody. That there is
-/// none is noted.
+/// none is noted, and after too many guesses nobody is looked for.
 pub(crate) async fn known(
     identity: &Identity,
     collection: &Arc<Collection>,
     fields: &[String],
     [who, password]: [&str; 2],
     place: &Place,
-) -> Result<Option<Arc<Principal>>, records::Error> {
+) -> Result<Option<Arc<Principal>>, Problem> {
+    if let Some(seconds) = identity.too_many_guesses(collection, who, place).await? {
+        return Err(Problem::too_often(seconds));
+    }
     let account = identity.records().find_account(collection, fields, who).await?;
     // without an account this takes as long and is false
     if identity.records().verify_password(account.as_ref(), password).await? {

@@ -10,6 +10,7 @@ use super::answer::admit;
 use super::given::Given;
 use super::mailing;
 use crate::authenticator::{self, Found};
+use crate::entrance::Ways;
 use crate::mfa::Way;
 use crate::service::Identity;
 
@@ -24,7 +25,8 @@ pub(super) async fn sign_in(
     given.done()?;
     match authenticator::complete(&identity, &ask.collection, &ask.half, &code, ask.place.address).await? {
         Found::Account(account, first) => {
-            admit(&identity, ask, account.into(), vec![first, Way::Totp], None).await
+            let ways = Ways { passed: vec![first.way, Way::Totp], via: first.via };
+            admit(&identity, ask, account.into(), ways, None).await
         }
         Found::Wrong => Err(Problem::invalid("Invalid or expired MFA session or code.")),
         Found::TooOften(used_up) => Err(Problem::too_often(used_up.seconds)),

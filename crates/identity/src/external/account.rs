@@ -16,6 +16,7 @@ use super::Arrived;
 use crate::linking::{Decision, Facts, Namesake, Owner, Why, decide};
 use crate::service::Identity;
 use crate::superusers::house;
+use crate::{authenticator, options};
 
 /// How often it is looked again when somebody else was first.
 const TRIES_MAX: usize = 3;
@@ -60,17 +61,11 @@ impl Identity {
     }
 
     async fn try_admit(&self, arrival: &Arrival<'_>) -> Result<Outcome, Error> {
-        let Arrival { collection, request, arrived, .. } = *arrival;
+        let Arrival { collection, request, .. } = *arrival;
         let caller = request.auth.clone().filter(|caller| caller.collection.id == collection.id);
         let known = self.known(arrival).await?;
         let namesake = self.namesake(arrival).await?;
-        let facts = Facts {
-            owner: known.as_ref().map(|known| known.owner(arrived, caller.as_deref())),
-            has_caller: caller.is_some(),
-            address: arrived.profile.address.as_ref(),
-            namesake: namesake.as_ref().map(|account| self.standing(account)),
-            links_silently: arrived.provider.about.links_silently,
-        };
+        let facts = self.facts(arrival, known.as_ref(), namesake.as_ref()).await?;
         let done = |account| Ok(Outcome::Account { account, is_new: false });
         match (decide(&facts), known, namesake, caller) {
             (Decision::SignIn, Some(known), ..) => done(Arc::new(known.account)),
@@ -86,6 +81,33 @@ impl Identity {
             (Decision::Refuse(why), ..) => Ok(Outcome::Refused(why)),
             _ => self.create(arrival).await,
         }
+    }
+
+    /// What would be done, without doing it.
+    pub(crate) async fn foresee(&self, arrival: &Arrival<'_>) -> Result<Decision, Error> {
+        let (known, namesake) = (self.known(arrival).await?, self.namesake(arrival).await?);
+        Ok(decide(&self.facts(arrival, known.as_ref(), namesake.as_ref()).await?))
+    }
+
+    async fn facts<'a>(
+        &self,
+        arrival: &'a Arrival<'_>,
+        known: Option<&Known>,
+        namesake: Option<&Principal>,
+    ) -> Result<Facts<'a>, Error> {
+        let Arrival { collection, request, arrived, .. } = *arrival;
+        let caller = request.auth.as_deref().filter(|caller| caller.collection.id == collection.id);
+        let standing = match namesake {
+            Some(account) => Some(self.standing(account).await?),
+            None => None,
+        };
+        Ok(Facts {
+            owner: known.map(|known| known.owner(arrived, caller)),
+            has_caller: caller.is_some(),
+            address: arrived.profile.address.as_ref(),
+            namesake: standing,
+            links_silently: arrived.provider.about.links_silently,
+        })
     }
 
     /// The account of the identity, if it has one.
@@ -131,18 +153,14 @@ impl Identity {
         }
     }
 
-    fn standing(&self, account: &Principal) -> Namesake {
+    async fn standing(&self, account: &Principal) -> Result<Namesake, Error> {
         let values = self.records().values(&account.collection, &account.row);
-        let mfa = account
-            .collection
-            .auth
-            .as_ref()
-            .and_then(|auth| auth.other.get("mfa")?.get("enabled")?.as_bool());
-        match (values.0.get("verified"), mfa) {
-            (Some(Value::Bool(true)), Some(true)) => Namesake::Guarded,
-            (Some(Value::Bool(true)), _) => Namesake::Proved,
-            _ => Namesake::Claims,
+        if !values.flag("verified") {
+            return Ok(Namesake::Claims);
         }
+        let asks_two = account.collection.auth.as_ref().is_some_and(options::has_mfa);
+        let is_guarded = asks_two || authenticator::is_enrolled(self, account).await?;
+        Ok(if is_guarded { Namesake::Guarded } else { Namesake::Proved })
     }
 
     /// Gives an account the identity, in one transaction with what comes before.
@@ -163,6 +181,7 @@ impl Identity {
         let records = self.records();
         let steps = self.surrender(&account, &base::chance::word(PASSWORD_LENGTH)).await?;
         self.link(arrival, &account, steps).await?;
+        self.void_password(&account).await?;
         let row = records.find(&account.collection, &account.row.id).await?.ok_or_else(Error::missing)?;
         Ok(Arc::new(Principal { collection: account.collection, row }))
     }
@@ -198,7 +217,8 @@ impl Identity {
         };
         values.insert("id".into(), id.clone().into());
         let password = base::chance::word(PASSWORD_LENGTH);
-        if values.get("password").and_then(Value::as_str).is_none_or(str::is_empty) {
+        let is_ours = values.get("password").and_then(Value::as_str).is_none_or(str::is_empty);
+        if is_ours {
             values.insert("password".into(), password.clone().into());
             values.insert("passwordConfirm".into(), password.into());
         }
@@ -222,10 +242,29 @@ impl Identity {
         records.batch(&self.asking(arrival)?, steps).await?;
         let made = records.find(arrival.collection, &id).await?.ok_or_else(Error::missing)?;
         let mut account = Principal { collection: arrival.collection.clone(), row: made };
+        if is_ours {
+            self.void_password(&account).await?;
+        }
         self.add_picture(&account, profile).await;
         account.row = records.find(arrival.collection, &id).await?.ok_or_else(Error::missing)?;
         let account = Arc::new(account);
         Ok(Outcome::Account { account, is_new: true })
+    }
+
+    /// A password that nobody knows is none: the account does not count as one that gets in by it.
+    pub(crate) async fn void_password(&self, account: &Principal) -> Result<(), Error> {
+        let (inside, of) = (self.clone(), account.clone());
+        let voided = self.records().store().write(move |tx| {
+            Box::pin(async move {
+                let table = of.collection.table();
+                let row = tx.get(&table, &of.row.id).await?.ok_or_else(Error::missing)?;
+                let before = inside.records().values(&of.collection, &row);
+                let mut after = before.clone();
+                after.0.insert("password".into(), records::NO_PASSWORD.into());
+                inside.records().update_own(tx, &of.collection, &before, after).await.map(drop)
+            })
+        });
+        voided.await
     }
 
     /// What the collection's settings want of a profile, where the client has not said it itself.

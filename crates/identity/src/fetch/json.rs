@@ -121,6 +121,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_or_take_more_room_than_they_are_long(
+            text in r#"([\[\]{},:]|"[a-c]"|"\\u00[0-9a-f]{2}"|-?[0-9]{1,30}(\.[0-9]{1,9})?(e[0-9]{1,3})?|true|null|.){0,60}"#,
+            bytes in proptest::arbitrary::any::<Vec<u8>>(),
+        ) {
+            drop(parse(&bytes));
+            if let Ok(value) = parse(text.as_bytes()) {
+                proptest::prop_assert!(value.to_string().len() <= 400 + 10 * text.len(), "{}", text);
+            }
+        }
+    }
+
     #[test]
     fn depth_has_an_end() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));

@@ -164,7 +164,10 @@ mod tests {
         let set = key_set(&Keys::new(vec![key], 1), NOW);
         let keys = jose::keys::Keys::parse(&set).expect("a key set");
         for token in tokens {
-            let proven = jose::read(&token, &Algorithm::ALL).expect("a token").prove(&keys).expect("proven");
+            let proven = jose::read(jose::Sort::Id, &token, &Algorithm::ALL)
+                .expect("a token")
+                .prove(&keys)
+                .expect("proven");
             assert_eq!(proven.claims["sub"], "a");
         }
         assert!(!set.to_string().contains("\"d\""));

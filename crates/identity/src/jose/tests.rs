@@ -23,12 +23,12 @@ fn only_agreed_algorithms_are_looked_at() {
         json!(null),
         json!(["RS256"]),
     ] {
-        assert!(read(&token(&json!({ "alg": alg }), "{}"), &Algorithm::ALL).is_err(), "{alg}");
+        assert!(read(Sort::Id, &token(&json!({ "alg": alg }), "{}"), &Algorithm::ALL).is_err(), "{alg}");
     }
     for alg in ["RS256", "ES256", "EdDSA", "Ed25519"] {
-        assert!(read(&token(&json!({ "alg": alg }), "{}"), &Algorithm::ALL).is_ok(), "{alg}");
+        assert!(read(Sort::Id, &token(&json!({ "alg": alg }), "{}"), &Algorithm::ALL).is_ok(), "{alg}");
     }
-    assert!(read(&token(&json!({ "alg": "ES256" }), "{}"), &[Algorithm::Rs256]).is_err());
+    assert!(read(Sort::Id, &token(&json!({ "alg": "ES256" }), "{}"), &[Algorithm::Rs256]).is_err());
 }
 
 #[test]
@@ -48,15 +48,15 @@ fn a_header_brings_neither_keys_nor_conditions() {
     ] {
         let mut header = json!({ "alg": "RS256" });
         header[name] = value;
-        assert!(read(&token(&header, "{}"), &Algorithm::ALL).is_err(), "{header}");
+        assert!(read(Sort::Id, &token(&header, "{}"), &Algorithm::ALL).is_err(), "{header}");
     }
 }
 
 #[test]
 fn a_claim_twice_is_refused() {
     let header = json!({ "alg": "RS256" });
-    assert!(read(&token(&header, r#"{"sub":"a","sub":"b"}"#), &Algorithm::ALL).is_err());
-    assert!(read(&token(&header, r#""text""#), &Algorithm::ALL).is_err());
+    assert!(read(Sort::Id, &token(&header, r#"{"sub":"a","sub":"b"}"#), &Algorithm::ALL).is_err());
+    assert!(read(Sort::Id, &token(&header, r#""text""#), &Algorithm::ALL).is_err());
 }
 
 #[test]
@@ -64,7 +64,8 @@ fn a_key_that_is_not_known_may_be_newer_than_ours() {
     let keys =
         Keys::parse(&json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": ED25519_X, "kid": "a" }] }));
     let keys = keys.expect("keys");
-    let prove = |header: Value| read(&token(&header, "{}"), &Algorithm::ALL).expect("a token").prove(&keys);
+    let prove =
+        |header: Value| read(Sort::Id, &token(&header, "{}"), &Algorithm::ALL).expect("a token").prove(&keys);
     assert!(matches!(prove(json!({ "alg": "EdDSA", "kid": "b" })), Err(Doubt::UnknownKey)));
     assert!(
         matches!(prove(json!({ "alg": "RS256", "kid": "a" })), Err(Doubt::UnknownKey)),
@@ -95,9 +96,28 @@ fn key_sets_that_are_none_empty_or_huge_are_refused() {
 proptest! {
     #[test]
     fn no_token_makes_it_panic(text in ".{0,200}", header in any::<Vec<u8>>(), payload in any::<Vec<u8>>()) {
-        drop(read(&text, &Algorithm::ALL));
+        drop(read(Sort::Id, &text, &Algorithm::ALL));
         let token = format!("{}.{}.AAAA", BASE64.encode(header), BASE64.encode(payload));
-        drop(read(&token, &Algorithm::ALL));
+        drop(read(Sort::Id, &token, &Algorithm::ALL));
+    }
+
+    #[test]
+    fn no_member_of_a_header_makes_it_panic_and_none_chooses_a_key(
+        name in "alg|kid|typ|jwk|jku|x5u|x5c|crit|b64|zip|cty|[a-z]{1,8}",
+        text in ".{0,400}",
+        number in any::<i64>(),
+    ) {
+        for value in [json!(text), json!(number), json!([text]), json!({ "k": text }), Value::Null] {
+            let mut header = json!({ "alg": "EdDSA" });
+            header[&name] = value;
+            let keys = Keys::parse(&json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": ED25519_X }] }));
+            let token = token(&header, "{}");
+            for sort in [Sort::Id, Sort::Logout] {
+                if let Ok(unproven) = read(sort, &token, &Algorithm::ALL) {
+                    prop_assert!(unproven.prove(keys.as_ref().expect("a key")).is_err());
+                }
+            }
+        }
     }
 
     #[test]
@@ -106,7 +126,7 @@ proptest! {
         if let Ok(keys) = Keys::parse(&json!({ "keys": [key] })) {
             for alg in ["RS256", "ES256", "EdDSA"] {
                 let token = token(&json!({ "alg": alg }), "{}");
-                prop_assert!(read(&token, &Algorithm::ALL).expect("a token").prove(&keys).is_err());
+                prop_assert!(read(Sort::Id, &token, &Algorithm::ALL).expect("a token").prove(&keys).is_err());
             }
         }
     }

@@ -44,8 +44,9 @@ impl Identity {
                 let mut after = values.clone();
                 after.0.insert("email".into(), claims.new_email.into());
                 after.0.insert("verified".into(), true.into());
+                let entry = Entry::new(Event::AddressChanged, &account).from(from);
                 let entry =
-                    Entry::new(Event::AddressChanged, &account).from(from).with("was", values.text("email"));
+                    entry.with("was", values.text("email")).with("wasVerified", values.flag("verified"));
                 audit::write(tx, &inside, &entry).await?;
                 inside.records().update_own(tx, &account.collection, &values, after).await.map(drop)
             })

@@ -79,8 +79,8 @@ pub(crate) fn check(token: &Proven, expected: &Expected<'_>) -> Result<About, Re
 }
 
 /// For us; and for others too only where it says that it was given to us.
-fn check_audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), Refusal> {
-    const OTHER: Refusal = Refusal::Mismatch("the ID token is for another application");
+pub(super) fn check_audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), Refusal> {
+    const OTHER: Refusal = Refusal::Mismatch("the token is for another application");
     let is_alone = match claims.get("aud") {
         Some(Value::String(audience)) if audience == client_id => true,
         Some(Value::Array(audience)) if audience.iter().any(|one| one == client_id) => audience.len() == 1,
@@ -93,23 +93,23 @@ fn check_audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), Re
     }
 }
 
-fn check_time(claims: &Map<String, Value>, now: i64) -> Result<(), Refusal> {
+pub(super) fn check_time(claims: &Map<String, Value>, now: i64) -> Result<(), Refusal> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "seconds; beyond 2^63 it saturates, which is as far off"
     )]
     let seconds = |name: &str| claims.get(name)?.as_f64().map(|seconds| seconds as i64);
-    let ends = seconds("exp").ok_or(Refusal::Mismatch("the ID token does not say when it ends"))?;
-    let made = seconds("iat").ok_or(Refusal::Mismatch("the ID token does not say when it was made"))?;
+    let ends = seconds("exp").ok_or(Refusal::Mismatch("the token does not say when it ends"))?;
+    let made = seconds("iat").ok_or(Refusal::Mismatch("the token does not say when it was made"))?;
     if ends.saturating_add(SKEW) <= now {
-        return Err(Refusal::Mismatch("the ID token has ended"));
+        return Err(Refusal::Mismatch("the token has ended"));
     }
     if made.saturating_sub(SKEW) > now || made.saturating_add(AGE_MAX) < now {
-        return Err(Refusal::Mismatch("the ID token was not made just now"));
+        return Err(Refusal::Mismatch("the token was not made just now"));
     }
     let begins = if claims.contains_key("nbf") { seconds("nbf").unwrap_or(i64::MAX) } else { made };
     if begins.saturating_sub(SKEW) > now {
-        return Err(Refusal::Mismatch("the ID token is not good yet"));
+        return Err(Refusal::Mismatch("the token is not good yet"));
     }
     Ok(())
 }

@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::claims::{self, Expected, Vouches};
 use super::directory::{Directory, Patience};
+use super::logout::{self, Ended};
 use super::metadata::Metadata;
 use super::{Nonce, Response, Settings, UserinfoUse};
 use crate::callback::Given;
 use crate::fetch::{Fetch, Request, json};
-use crate::jose::{self, Doubt, Proven};
+use crate::jose::{self, Doubt, Proven, Sort};
 use crate::oauth2::{self, ClientAuth, Exchange, Token};
 use crate::provider::{Documents, Provider};
 use crate::refusal::Refusal;
@@ -48,7 +49,7 @@ impl Drive<'_> {
         let token = oauth2::token(&fetch.send(oauth2::ask(metadata.token.clone(), &exchange)).await?)?;
         let id_token =
             token.id_token.as_deref().ok_or(Refusal::Mismatch("the token endpoint gave no ID token"))?;
-        let proven = self.prove(&metadata, id_token).await?;
+        let proven = self.prove(&metadata, Sort::Id, id_token).await?;
         // the hash of the token is compared, nothing is shown
         let about =
             claims::check(&proven, &self.expected(given, Vouches::AccessToken(token.access.reveal())))?;
@@ -88,7 +89,7 @@ impl Drive<'_> {
             (Response::Code, _) => Ok(None),
             (Response::Hybrid, None) => Err(Refusal::Mismatch("the callback came without an ID token")),
             (Response::Hybrid, Some(token)) => {
-                let proven = self.prove(metadata, token).await?;
+                let proven = self.prove(metadata, Sort::Id, token).await?;
                 let about =
                     claims::check(&proven, &self.expected(given, Vouches::Code(&given.callback.code)))?;
                 Ok(Some(about))
@@ -98,9 +99,8 @@ impl Drive<'_> {
 
     fn expected<'a>(&'a self, given: &Given<'a>, vouches: Vouches<'a>) -> Expected<'a> {
         let settings = self.settings;
-        let aliases = settings.issuer_aliases.iter().map(String::as_str);
         Expected {
-            issuers: std::iter::once(settings.issuer.as_str()).chain(aliases).collect(),
+            issuers: self.issuers(),
             client_id: &self.provider.client_id,
             nonce: (settings.nonce == Nonce::Required).then_some(given.nonce),
             now: self.now.0.div_euclid(1000),
@@ -108,17 +108,30 @@ impl Drive<'_> {
         }
     }
 
-    async fn prove(&self, metadata: &Metadata, token: &str) -> Result<Proven, Refusal> {
+    /// Who may have made its tokens.
+    fn issuers(&self) -> Vec<&str> {
+        let aliases = self.settings.issuer_aliases.iter().map(String::as_str);
+        std::iter::once(self.settings.issuer.as_str()).chain(aliases).collect()
+    }
+
+    /// What a log-out token says, once it is believed.
+    pub(crate) async fn logout(&self, token: &str) -> Result<Ended, Refusal> {
+        let metadata = self.directory.metadata(self.fetch, self.settings, self.now, Patience::Ask).await?;
+        let proven = self.prove(&metadata, Sort::Logout, token).await?;
+        logout::check(&proven, &self.issuers(), &self.provider.client_id, self.now.0.div_euclid(1000))
+    }
+
+    async fn prove(&self, metadata: &Metadata, sort: Sort, token: &str) -> Result<Proven, Refusal> {
         let Drive { fetch, directory, settings, now, .. } = *self;
         let allowed = settings.algorithms();
         let keys = directory.keys(fetch, settings, metadata, now).await?;
-        match jose::read(token, &allowed)?.prove(&keys) {
+        match jose::read(sort, token, &allowed)?.prove(&keys) {
             Ok(proven) => return Ok(proven),
             Err(Doubt::Refused(refusal)) => return Err(refusal),
             Err(Doubt::UnknownKey) => {}
         }
         let keys = directory.newer_keys(fetch, settings, metadata, now).await?;
-        jose::read(token, &allowed)?.prove(&keys).map_err(|doubt| match doubt {
+        jose::read(sort, token, &allowed)?.prove(&keys).map_err(|doubt| match doubt {
             Doubt::Refused(refusal) => refusal,
             Doubt::UnknownKey => {
                 Refusal::Mismatch("the ID token is signed by a key that the issuer does not show")

@@ -6,17 +6,18 @@ use axum::http::Request;
 use base::error::{Fault, Kind, chain};
 use records::Context;
 use serde_json::Map;
+use web::Problem;
 
 use super::goal::{self, Goal};
 use super::journey::{self, Aim, Arrival, Journey};
 use super::turn::{Shown, Turn};
 use super::visitor::Visitor;
-use super::{ACCOUNT, address, entry, provider, ways};
+use super::{ACCOUNT, address, entry, provider, trial, ways};
 use crate::endpoint::auth_collection;
 use crate::external::account::{self, Outcome};
 use crate::external::{Arrived, Return};
 use crate::linking::Why;
-use crate::mfa::Way;
+use crate::mfa::{Passed, Way};
 use crate::refusal::Refusal;
 use crate::service::Identity;
 use crate::session::Check;
@@ -32,6 +33,9 @@ pub(super) async fn show(State(identity): State<Identity>, request: Request<Body
     let collection = auth_collection(&identity, &journey.collection)?;
     let (return_to, half) = (journey.return_to.clone(), journey.half.clone());
     let goal = Goal { collection, return_to, who: String::new(), half, again: String::new() };
+    if journey.aim == Aim::Try {
+        return trial::end(&identity, &visitor, &goal, &journey, &arrival, &visitor.query("state")).await;
+    }
     let arrived = match proven(&identity, &visitor, &goal, &journey, &arrival).await? {
         Ok(arrived) => arrived,
         Err(fault) => return told(&identity, &visitor, &goal, &journey, fault.said(&visitor)).await,
@@ -39,6 +43,7 @@ pub(super) async fn show(State(identity): State<Identity>, request: Request<Body
     match &journey.aim {
         Aim::SignIn => enter(&identity, &visitor, &goal, &journey, &arrived).await,
         Aim::Link(account) => link(&identity, &visitor, &goal, &journey, &arrived, account).await,
+        Aim::Try => Err(Problem::missing().into()),
     }
 }
 
@@ -115,7 +120,8 @@ async fn enter(
         account::Arrival { collection: &goal.collection, request: &request, arrived, wanted: &wanted };
     match identity.admit(&arrival).await {
         Ok(Outcome::Account { account, .. }) => {
-            entry::passed(identity, visitor, goal, &account, Way::OAuth2).await
+            let passed = Passed { way: Way::OAuth2, via: Some(arrived.via.clone()) };
+            entry::passed(identity, visitor, goal, &account, passed).await
         }
         Ok(Outcome::Refused(why)) => {
             tracing::info!(provider = arrived.provider.name, why = why.code(), "a sign-in was not let in");
@@ -167,7 +173,7 @@ async fn told(
     fault: &'static str,
 ) -> Shown {
     match journey.aim {
-        Aim::SignIn => {
+        Aim::SignIn | Aim::Try => {
             let goal = Goal { half: String::new(), ..goal.clone() };
             ways::begin(identity, visitor, &goal, Some(fault)).await
         }

@@ -56,7 +56,7 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
     };
     let fault = match redeem(&identity, code).await? {
         Found::Account(account) => {
-            return entry::passed(&identity, &visitor, &goal, &account.into(), Way::Otp).await;
+            return entry::passed(&identity, &visitor, &goal, &account.into(), Way::Otp.into()).await;
         }
         Found::Wrong => {
             visitor.say("코드가 맞지 않거나 더 이상 쓸 수 없습니다.", "The code is wrong, or no longer good.")

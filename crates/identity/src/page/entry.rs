@@ -10,8 +10,8 @@ use super::goal::Goal;
 use super::turn::{Shown, Turn};
 use super::visitor::Visitor;
 use super::{second, ways};
-use crate::entrance::{Entrance, Passage};
-use crate::mfa::Way;
+use crate::entrance::{Entrance, Passage, Ways};
+use crate::mfa::{Passed, Way};
 use crate::service::Identity;
 
 /// Whoever has passed one way.
@@ -20,11 +20,12 @@ pub(super) async fn passed(
     visitor: &Visitor,
     goal: &Goal,
     account: &Arc<Principal>,
-    way: Way,
+    passed: Passed,
 ) -> Shown {
-    let (request, place) = (visitor.request(context(way)), visitor.place());
+    let (request, place) = (visitor.request(context(passed.way)), visitor.place());
     let passage = Passage { request: &request, place: &place, half: &goal.half };
-    match identity.enter(passage, account, way).await {
+    let way = passed.way;
+    match identity.enter(passage, account, passed).await {
         Ok(Entrance::In(token)) => entered(identity, visitor, goal, account, &token).await,
         Ok(Entrance::Half { half, is_authenticator: true }) => {
             let goal = Goal { half, ..goal.clone() };
@@ -46,7 +47,7 @@ pub(super) async fn passed_all(
     visitor: &Visitor,
     goal: &Goal,
     account: &Arc<Principal>,
-    ways: Vec<Way>,
+    ways: Ways,
 ) -> Shown {
     let (request, place) = (visitor.request(Context::Default), visitor.place());
     let passage = Passage { request: &request, place: &place, half: &goal.half };

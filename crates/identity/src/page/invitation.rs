@@ -15,8 +15,8 @@ use super::goal::Goal;
 use super::journey::Aim;
 use super::turn::{Shown, Turn};
 use super::visitor::Visitor;
-use super::{INVITATION, PASSKEYS, SIGN_IN, address, entry, provider};
-use crate::entrance::Passage;
+use super::{INVITATION, PASSKEYS, SIGN_IN, address, entry, passkey, provider};
+use crate::entrance::{Passage, Ways};
 use crate::invitation::{Accepted, Invitation};
 use crate::mailed::check_passwords;
 use crate::mfa::Way;
@@ -55,8 +55,8 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
     };
     match accepted {
         Ok(Accepted::Account(account)) => {
-            let mut ways = vec![Way::Otp];
-            ways.extend(password.map(|_| Way::Password));
+            let mut ways = Ways { passed: vec![Way::Otp], via: None };
+            ways.passed.extend(password.map(|_| Way::Password));
             let goal = goal(&invitation, if way == "passkey" { PASSKEYS } else { "" });
             if password.is_some() || way == "passkey" {
                 return entry::passed_all(&identity, &visitor, &goal, &account, ways).await;
@@ -118,7 +118,7 @@ impl Offers {
         let providers = identity.providers(&invitation.collection).into_iter().filter(|_| is_enough);
         Offers {
             has_password: auth.is_some_and(|auth| auth.has_password),
-            has_passkey: is_enough && identity.config().relying_party.is_some(),
+            has_passkey: is_enough && passkey::offered(identity, &invitation.collection).is_some(),
             providers: providers.map(|provider| (provider.name, provider.label)).collect(),
         }
     }

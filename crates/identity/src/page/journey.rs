@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::goal::Goal;
 use super::visitor::Visitor;
 use super::{CAME_BACK, address};
+use crate::fetch::transcript::Line;
 use crate::flow;
 use crate::provider::Provider;
 use crate::service::Identity;
@@ -20,6 +21,8 @@ const REDIRECT: &str = "/api/oauth2-redirect";
 const JOURNEY: &str = "journey";
 /// What they have brought along is called.
 const ARRIVAL: &str = "arrival";
+/// What was asked while a provider is tried is called.
+const TRIAL: &str = "trial";
 /// How long a browser may be away, in milliseconds.
 const TIME_MAX_MS: i64 = 600_000;
 
@@ -46,6 +49,8 @@ pub(super) enum Aim {
     SignIn,
     /// To link the provider to this account.
     Link(String),
+    /// To see how it goes.
+    Try,
 }
 
 /// What a browser has brought along.
@@ -57,14 +62,14 @@ pub(super) struct Arrival {
     pub(super) error: String,
 }
 
-/// Begins: the address at the provider. `None` where the provider can't be asked now.
+/// Begins: the address at the provider, and under which state it comes back. `None` where the provider can't be asked now.
 pub(super) async fn begin(
     identity: &Identity,
     visitor: &Visitor,
     goal: &Goal,
     provider: &Provider,
     aim: Aim,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<(String, String)>, Error> {
     let Some(begun) = identity.begin(&goal.collection, provider, &visitor.origin).await else {
         return Ok(None);
     };
@@ -83,7 +88,7 @@ pub(super) async fn begin(
     };
     let data = serde_json::to_string(&journey).expect("texts become JSON");
     flow::put(identity.records(), JOURNEY, &begun.state, &data, TIME_MAX_MS).await?;
-    Ok(Some(to))
+    Ok(Some((to, begun.state)))
 }
 
 /// What came back under a state, if it is that of one of our pages: where the browser goes on to. It goes there by itself, with its
@@ -101,6 +106,27 @@ pub(crate) async fn arrive(
     // of two that came back the first counts
     flow::put(identity.records(), ARRIVAL, state, &data.to_string(), TIME_MAX_MS).await?;
     Ok(Some(address(CAME_BACK, &[("state", state)])))
+}
+
+/// Keeps what was asked on a part of a journey, where that is a trial.
+pub(crate) async fn keep(identity: &Identity, state: &str, part: &str, lines: &[Line]) -> Result<(), Error> {
+    let journey = flow::look(identity.records(), JOURNEY, state).await?;
+    let journey = journey.and_then(|data| serde_json::from_str::<Journey>(&data).ok());
+    if lines.is_empty() || journey.is_none_or(|journey| journey.aim != Aim::Try) {
+        return Ok(());
+    }
+    let data = serde_json::to_string(lines).expect("texts become JSON");
+    flow::put(identity.records(), TRIAL, &format!("{state}/{part}"), &data, TIME_MAX_MS).await.map(drop)
+}
+
+/// What was kept of a trial.
+pub(super) async fn kept(identity: &Identity, state: &str) -> Result<Vec<Line>, Error> {
+    let mut all = Vec::new();
+    for part in ["begin", "leave", "return"] {
+        let lines = flow::take(identity.records(), TRIAL, &format!("{state}/{part}")).await?;
+        all.extend(lines.and_then(|data| serde_json::from_str::<Vec<Line>>(&data).ok()).unwrap_or_default());
+    }
+    Ok(all)
 }
 
 /// What this browser began under a state, and what it has brought; once.

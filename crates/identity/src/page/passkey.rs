@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
 use maud::{Markup, html};
+use records::core::collection::Collection;
 use serde_json::Value;
 
 use super::form::Form;
@@ -12,6 +13,7 @@ use super::turn::Shown;
 use super::visitor::Visitor;
 use super::{PASSKEY, entry, ways};
 use crate::mfa::Way;
+use crate::options;
 use crate::passkey::{self, RelyingParty};
 use crate::service::Identity;
 use crate::session::Check;
@@ -26,10 +28,10 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
     let form = Form::read(&identity, &visitor, body).await?;
     let goal = Goal::of_form(&identity, &form)?;
     visitor.count(&identity, &goal.collection.name, "authWithPasskey")?;
-    let site = site(&identity)?;
+    let site = site(&identity, &goal.collection)?;
     let credential: Value = serde_json::from_str(form.text("credential")).unwrap_or_default();
-    match passkey::sign_in(&identity, site, &goal.collection, &credential).await? {
-        Ok(account) => entry::passed(&identity, &visitor, &goal, &account, Way::Passkey).await,
+    match passkey::sign_in(&identity, site, &goal.collection, &credential, &visitor.place()).await? {
+        Ok(account) => entry::passed(&identity, &visitor, &goal, &account, Way::Passkey.into()).await,
         Err(flaw) => {
             tracing::info!(collection = goal.collection.name, %flaw, "a passkey was not taken");
             identity.note_refused(&goal.collection, Way::Passkey, "", None, &visitor.place()).await;
@@ -42,9 +44,18 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
     }
 }
 
-/// The site that passkeys are for.
-pub(super) fn site(identity: &Identity) -> Result<&RelyingParty, web::Problem> {
-    identity.config().relying_party.as_ref().ok_or_else(web::Problem::missing)
+/// The site that passkeys of a collection's accounts are for, where it has any.
+pub(super) fn site<'a>(
+    identity: &'a Identity,
+    accounts: &Collection,
+) -> Result<&'a RelyingParty, web::Problem> {
+    offered(identity, accounts).ok_or_else(web::Problem::missing)
+}
+
+/// The same, where that is asked.
+pub(super) fn offered<'a>(identity: &'a Identity, accounts: &Collection) -> Option<&'a RelyingParty> {
+    let has_any = accounts.auth.as_ref().is_some_and(options::has_passkey);
+    identity.config().relying_party.as_ref().filter(|_| has_any)
 }
 
 /// The form that the script sends. Without the script it is not seen.

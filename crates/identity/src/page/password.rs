@@ -30,7 +30,7 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
     match known(&identity, &goal.collection, &all_fields(auth), [&goal.who, password], &visitor.place())
         .await?
     {
-        Some(account) => entry::passed(&identity, &visitor, &goal, &account, Way::Password).await,
+        Some(account) => entry::passed(&identity, &visitor, &goal, &account, Way::Password.into()).await,
         None => {
             let fault =
                 visitor.say("이메일이나 비밀번호가 맞지 않습니다.", "The email or the password is wrong.");

@@ -41,7 +41,9 @@ pub(super) async fn leave(
 ) -> Result<Option<axum::response::Response>, super::turn::Turn> {
     let provider = identity.providers(&goal.collection).into_iter().find(|provider| provider.name == name);
     let provider = provider.ok_or_else(Problem::missing)?;
-    let Some(to) = journey::begin(identity, visitor, goal, &provider, aim).await? else { return Ok(None) };
+    let Some((to, _)) = journey::begin(identity, visitor, goal, &provider, aim).await? else {
+        return Ok(None);
+    };
     let body = html! {
         p.lead { (visitor.say("로그인 서비스로 이동합니다.", "You are being taken there.")) }
         a.button href=(to) { (visitor.say("계속", "Continue")) " → " (provider.label) }

@@ -12,6 +12,7 @@ use super::goal::Goal;
 use super::turn::Shown;
 use super::visitor::Visitor;
 use crate::authenticator::{self, Found};
+use crate::entrance::Ways;
 use crate::mfa::Way;
 use crate::service::Identity;
 use crate::session::Check;
@@ -55,7 +56,7 @@ pub(super) async fn submit(State(identity): State<Identity>, request: Request<Bo
     let found = authenticator::complete(&identity, &goal.collection, &goal.half, code, from).await?;
     let fault = match found {
         Found::Account(account, first) => {
-            let ways = vec![first, Way::Totp];
+            let ways = Ways { passed: vec![first.way, Way::Totp], via: first.via };
             return entry::passed_all(&identity, &visitor, &goal, &account.into(), ways).await;
         }
         Found::Wrong => visitor.say(

@@ -42,7 +42,9 @@ impl Offer {
             has_code: identity.post().is_some()
                 && auth.is_some_and(options::has_otp)
                 && but != Some(Way::Otp),
-            passkey_site: identity.config().relying_party.clone().filter(|_| goal.half.is_empty()),
+            passkey_site: passkey::offered(identity, &goal.collection)
+                .cloned()
+                .filter(|_| goal.half.is_empty()),
             providers: providers.map(|provider| (provider.name, provider.label)).collect(),
         }
     }

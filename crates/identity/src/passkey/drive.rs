@@ -11,7 +11,9 @@ use super::challenge::{CHANCE_BYTES, Challenger, Purpose, TIME_MAX_MS};
 use super::client_data::ClientData;
 use super::credential::Credential;
 use super::flaw::Flaw;
+use super::kept::Kept;
 use super::{FLOW, RelyingParty, ceremony, kept};
+use crate::audit::{self, Entry, Event};
 use crate::flow;
 use crate::origin::Place;
 use crate::service::Identity;
@@ -53,6 +55,7 @@ pub(crate) async fn sign_in(
     site: &RelyingParty,
     accounts: &Arc<Collection>,
     credential: &Value,
+    place: &Place,
 ) -> Result<Result<Arc<Principal>, Flaw>, Error> {
     let credential = Credential::of(credential);
     let id = match credential.id() {
@@ -70,13 +73,25 @@ pub(crate) async fn sign_in(
         Ok(used) => used,
         Err(flaw) => {
             if flaw == Flaw::Counter {
-                let (account, collection) = (&kept.account.row.id, &accounts.name);
-                tracing::warn!(account, collection, "a passkey's counter went back: there may be two of it");
+                doubled(identity, &kept, place).await;
             }
             return Ok(Err(flaw));
         }
     };
-    Ok(kept::note(identity, &kept, used).await?.map(|()| kept.account))
+    let noted = kept::note(identity, &kept, used).await?;
+    if matches!(noted, Err(Flaw::Counter)) {
+        doubled(identity, &kept, place).await;
+    }
+    Ok(noted.map(|()| kept.account))
+}
+
+/// Tells that a passkey's counter went back: the log, the audit list, and by it the owner.
+async fn doubled(identity: &Identity, kept: &Kept, place: &Place) {
+    let (account, collection) = (&kept.account.row.id, &kept.account.collection);
+    let name = &collection.name;
+    tracing::warn!(account, collection = name, "a passkey's counter went back: there may be two of it");
+    let entry = Entry::new(Event::PasskeyDoubled, &*kept.account).with("way", "passkey");
+    audit::refused(identity, collection, account, place.address, entry).await;
 }
 
 /// Uses up the challenge that a credential says to answer, if it is ours for this; it is good once, whatever comes of it.

@@ -32,6 +32,12 @@ pub(crate) enum Kind {
     SignUp,
     /// Somebody wanted to sign up with the address of an account.
     AlreadyThere,
+    /// How the account signs in was changed.
+    Notice,
+    /// To the address that the account had: it has another one, and here it can be taken back.
+    EmailChanged,
+    /// The same where it can't: a superuser has changed it.
+    OldAddress,
 }
 
 /// What is to be told to whom.
@@ -69,7 +75,7 @@ pub(super) struct Taken {
 }
 
 impl Kind {
-    const ALL: [Kind; 8] = [
+    const ALL: [Kind; 11] = [
         Kind::Verification,
         Kind::PasswordReset,
         Kind::EmailChange,
@@ -78,6 +84,9 @@ impl Kind {
         Kind::Invitation,
         Kind::SignUp,
         Kind::AlreadyThere,
+        Kind::Notice,
+        Kind::EmailChanged,
+        Kind::OldAddress,
     ];
 
     /// Its word in the record.
@@ -91,7 +100,15 @@ impl Kind {
             Kind::Invitation => "invitation",
             Kind::SignUp => "signUp",
             Kind::AlreadyThere => "alreadyThere",
+            Kind::Notice => "notice",
+            Kind::EmailChanged => "emailChanged",
+            Kind::OldAddress => "oldAddress",
         }
+    }
+
+    /// Whether it goes to another address than the account's.
+    pub(crate) fn is_elsewhere(self) -> bool {
+        matches!(self, Kind::EmailChange | Kind::EmailChanged | Kind::OldAddress)
     }
 
     /// The purpose of the token in such a mail, if there is one in it.
@@ -100,7 +117,7 @@ impl Kind {
             Kind::Verification => Some(Purpose::Verification),
             Kind::PasswordReset => Some(Purpose::PasswordReset),
             Kind::EmailChange => Some(Purpose::EmailChange),
-            Kind::Otp | Kind::AuthAlert | Kind::Invitation | Kind::SignUp | Kind::AlreadyThere => None,
+            _ => None,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::Outgoing;
 use super::invite;
 use super::job::{Kind, Taken};
 use crate::letter::{self, Place, Words};
+use crate::mailed::undo;
 use crate::options::{self, Template};
 use crate::otp;
 use crate::service::Identity;
@@ -36,7 +37,7 @@ pub(super) async fn message(
     let account = Principal { collection, row };
     let Some(auth) = &account.collection.auth else { return Ok(Err("the account's collection is gone")) };
     let now = records.clock().now();
-    if job.kind != Kind::EmailChange && !values.text("email").eq_ignore_ascii_case(&job.to) {
+    if !job.kind.is_elsewhere() && !values.text("email").eq_ignore_ascii_case(&job.to) {
         return Ok(Err("the account has another address by now"));
     }
     if job.kind == Kind::Otp && now >= taken.created.after(options::otp_time(auth)) {
@@ -67,6 +68,9 @@ fn secrets(
         Some(purpose) => {
             let life = Duration::from_secs(options::token_seconds(auth, purpose));
             identity.mailed_token(account, purpose, life, about("newEmail"))?
+        }
+        None if job.kind == Kind::EmailChanged => {
+            undo::token(&account.collection, about("undo")).unwrap_or_default()
         }
         None => String::new(),
     };
@@ -110,6 +114,8 @@ fn of(kind: Kind) -> &'static [&'static str] {
         Kind::EmailChange => &["confirmEmailChangeTemplate"],
         Kind::Otp => &["otp", "emailTemplate"],
         Kind::AuthAlert => &["authAlert", "emailTemplate"],
+        Kind::Notice | Kind::OldAddress => &["noticeTemplate"],
+        Kind::EmailChanged => &["emailChangedTemplate"],
         // these have none
         Kind::Invitation | Kind::SignUp | Kind::AlreadyThere => &[],
     }

@@ -1,12 +1,12 @@
 //! The change log is followed for what sign-in stands on: ends of sessions and changes of accounts, new keys, and what
-//! providers sent back to other web servers.
+//! providers sent back to other web servers, and mails that wait.
 //!
 //! Now and then the database is asked for its newest place, so that silence and deafness are told apart.
 
 use std::time::Duration;
 
 use base::error::chain;
-use records::core::change::{KEYS, SESSIONS};
+use records::core::change::{KEYS, MAILS, SESSIONS};
 use store::{Change, ChangeKind, Position, Tail};
 use tokio_util::sync::CancellationToken;
 
@@ -55,7 +55,7 @@ impl Identity {
     async fn take_in(&self, changes: &[Change]) {
         let catalog = self.records().catalog();
         let table = |name| catalog.find(name).map(|found| found.table());
-        let (keys, sessions) = (table(KEYS), table(SESSIONS));
+        let (keys, sessions, mails) = (table(KEYS), table(SESSIONS), table(MAILS));
         let is_in = |change: &Change, table: &Option<store::Table>| {
             table.as_ref().is_some_and(|table| table.as_str() == &*change.table)
         };
@@ -69,6 +69,12 @@ impl Identity {
             if let Some(listeners) = self.listeners() {
                 listeners.look_again();
             }
+        }
+        let is_mail = |change: &Change| change.kind == ChangeKind::Create && is_in(change, &mails);
+        if changes.iter().any(is_mail)
+            && let Some(post) = self.post()
+        {
+            post.tell();
         }
         if self.records().store().is_shared() {
             for change in changes {

@@ -12,6 +12,7 @@ use base::time::Timestamp;
 use records::audit::network;
 use records::core::change::SESSIONS;
 use records::{Error, Principal};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Row, Tx};
 
@@ -20,7 +21,7 @@ use super::prove::Proven;
 use super::token::{self, Claims};
 use crate::audit::{self, Entry, Event};
 use crate::mfa::Way;
-use crate::origin::Place;
+use crate::origin::{self, Place};
 use crate::own;
 use crate::service::Identity;
 use crate::token::Purpose;
@@ -34,6 +35,19 @@ pub struct Beginning {
     pub place: Place,
     /// Who acts as the account, and for how long; `None` of the account itself.
     pub actor: Option<Actor>,
+    /// Through whom it came, where it did: that provider may end it.
+    pub via: Option<Via>,
+}
+
+/// A session at a provider, through which one of ours came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Via {
+    /// The provider's name.
+    pub provider: String,
+    /// Who it is there.
+    pub subject: String,
+    /// The session there; empty where the provider does not name it.
+    pub session: String,
 }
 
 /// Who acts as somebody else.
@@ -56,6 +70,9 @@ struct Dates {
 impl Identity {
     /// Begins a session of an account that has shown who it is: its token.
     pub async fn begin_session(&self, account: &Principal, beginning: &Beginning) -> Result<String, Error> {
+        if beginning.actor.is_none() {
+            origin::note(self, account, &beginning.place).await?;
+        }
         let now = self.records().clock().now();
         let dates = self.dates(account, beginning.actor.as_ref(), now);
         let key = self.keyring().signing(self, now, dates.idle_ends).await?;
@@ -149,48 +166,6 @@ impl Identity {
         }
     }
 
-    /// Ends a session: somebody signs out. Nothing happens when it has ended.
-    pub async fn end_session(&self, proven: &Proven, place: &Place) -> Result<(), Error> {
-        self.end(proven, place, Event::SignOut, |session, own| session == own).await
-    }
-
-    /// Ends all other sessions of the account.
-    pub async fn end_other_sessions(&self, proven: &Proven, place: &Place) -> Result<(), Error> {
-        self.end(proven, place, Event::SessionEnded, |session, own| session != own).await
-    }
-
-    /// Ends those sessions of an account that are chosen, by what they and the own one are called.
-    async fn end(
-        &self,
-        proven: &Proven,
-        place: &Place,
-        event: Event,
-        chosen: fn(&str, &str) -> bool,
-    ) -> Result<(), Error> {
-        let sessions = own::collection(self.records(), SESSIONS)?;
-        let (of_account, sid) = (own::of_account(&sessions, &proven.principal), proven.claims.sid.clone());
-        let table = sessions.table();
-        let entry = Entry::new(event, &*proven.principal).from(place.address);
-        let inside = self.clone();
-        let ended = self.records().store().write(move |tx| {
-            Box::pin(async move {
-                let mut ended = tx.select(&of_account).await?;
-                ended.retain(|row| chosen(&row.id, &sid));
-                for session in &ended {
-                    tx.delete(&table, &session.id).await?;
-                }
-                if !ended.is_empty() {
-                    audit::write(tx, &inside, &entry.with("sessions", ended.len())).await?;
-                }
-                Ok::<_, Error>(ended)
-            })
-        });
-        for session in ended.await? {
-            self.cache().forget(sessions.table().as_str(), &session.id);
-        }
-        Ok(())
-    }
-
     /// Whether ends of sessions are heard of here as they happen.
     pub fn hears_of_ends(&self) -> bool {
         let (store, now) = (self.records().store(), self.records().clock().now());
@@ -225,6 +200,7 @@ async fn note(
     let actor = beginning.actor.as_ref().map(|actor| &actor.superuser.row.id);
     let mut methods: Vec<&str> = beginning.ways.iter().map(|way| way.word()).collect();
     methods.extend(actor.map(|_| "impersonation"));
+    let via = |of: fn(&Via) -> &str| beginning.via.as_ref().map(of).unwrap_or_default();
     let values = json!({
         "id": sid,
         "collectionRef": account.collection.id,
@@ -233,6 +209,9 @@ async fn note(
         "userAgent": beginning.place.shown_browser(),
         "address": network(beginning.place.address).to_string(),
         "actor": actor.map(String::as_str).unwrap_or_default(),
+        "provider": via(|via| &via.provider),
+        "providerId": via(|via| &via.subject),
+        "providerSession": via(|via| &via.session),
         "lastSeen": dates.now.to_string(),
         "idleEnds": dates.idle_ends.to_string(),
         "ends": dates.ends.to_string(),

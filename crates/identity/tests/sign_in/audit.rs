@@ -72,6 +72,7 @@ async fn a_flood_of_wrong_passwords_is_not_a_flood_of_lines() {
     let limits = identity::Config {
         audit_refusals_per_account_max: 3,
         audit_refusals_per_network_max: 5,
+        wrong_passwords_per_network_max: 12,
         ..identity::Config::default()
     };
     let house = open(limits, 100, |identity| identity).await;
@@ -85,7 +86,7 @@ async fn a_flood_of_wrong_passwords_is_not_a_flood_of_lines() {
     }
     assert_eq!(house.audited("sign_in_refused").await.len(), 5, "from one network");
     let before = house.records.store().position();
-    assert_eq!(house.try_password(MACHINE, EMAIL, "wrong-one").await.0, 400);
+    assert_eq!(house.try_password(MACHINE, EMAIL, "wrong-one").await.0, 429);
     assert_eq!(house.records.store().position(), before, "nothing is written for one more");
     house.pass(3600);
     assert_eq!(house.try_password(MACHINE, EMAIL, "wrong-one").await.0, 400);

@@ -8,8 +8,12 @@ pub(crate) mod browser;
 pub(crate) mod detour;
 #[path = "external/house.rs"]
 pub(crate) mod house;
+#[path = "external/known.rs"]
+mod known;
 #[path = "external/linking.rs"]
 mod linking;
+#[path = "external/logout.rs"]
+mod logout;
 #[path = "external/oauth2.rs"]
 pub(crate) mod oauth2;
 #[path = "external/oidc.rs"]

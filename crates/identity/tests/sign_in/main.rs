@@ -12,6 +12,7 @@ mod issuer;
 mod keys;
 mod mailed;
 mod mailing;
+mod notices;
 mod openid2;
 mod pages;
 mod passkeys;

@@ -10,3 +10,5 @@ mod session;
 mod sign_in;
 #[path = "pages/tab.rs"]
 pub(crate) mod tab;
+#[path = "pages/trial.rs"]
+mod trial;

@@ -168,6 +168,37 @@ async fn a_counter_that_does_not_go_on_is_refused_and_stays() {
             house.rows().await.into_iter().find(|row| row["credentialId"] == id.as_str()).expect("there");
         assert_eq!(row["counter"].as_f64(), Some(10.0), "{row}");
     }
+    let noted = house.house.audited("passkey_doubled").await;
+    assert!(
+        noted.len() == 4 && noted.iter().all(|line| line["account"] == json!(house.house.user)),
+        "{noted:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_collection_without_passkeys_takes_none() {
+    let Some(house) = house().await else { return };
+    let token = house.house.token().await;
+    let id = house.registered(&token, 0).await;
+    let credential = house.sign_in_options().await;
+    house.house.set("users", &json!({ "passkey": { "enabled": false } })).await;
+    let methods = house.house.send("GET", "/api/collections/users/auth-methods", "", "", "").await.1;
+    assert_eq!(methods["passkey"], json!({ "enabled": false }));
+    for what in
+        ["passkey-register-options", "passkey-register", "passkey-sign-in-options", "auth-with-passkey"]
+    {
+        let body = json!({ "password": house::PASSWORD, "credential": credential });
+        assert_eq!(house.ask(what, &token, body).await.0, 403, "{what}");
+    }
+    house.house.set("users", &json!({ "passwordAuth": { "enabled": false } })).await;
+    let owner = house.as_holder(&token, json!({})).await;
+    let row = house.rows().await.remove(0)["id"].as_str().expect("an id").to_owned();
+    assert!(house.house.records.delete(&owner, "_passkeys", &row).await.is_err(), "nothing else is left");
+    house
+        .house
+        .set("users", &json!({ "passwordAuth": { "enabled": true }, "passkey": { "enabled": true } }))
+        .await;
+    check("on again", &house.try_sign_in(&id, "").await, Taken);
 }
 
 #[tokio::test]

@@ -68,3 +68,97 @@ async fn too_many_tries_are_refused() {
     house.pass(61);
     assert_eq!(house.sign_in("users", EMAIL, PASSWORD).await.0, 200);
 }
+
+#[tokio::test]
+async fn a_password_of_one_mebibyte_is_too_large_and_no_work_is_done_for_it() {
+    let house = fixture().await;
+    let body = json!({ "identity": EMAIL, "password": "x".repeat(1 << 20) });
+    let (status, _) = house.post("/api/collections/users/auth-with-password", "", body).await;
+    assert_eq!(status, 413);
+}
+
+#[tokio::test]
+async fn a_password_is_compared_as_it_is_whatever_letters_it_has() {
+    let house = fixture().await;
+    for password in [
+        "온돌은 따뜻하다",
+        "a\0b after a zero",
+        "  spaces around  ",
+        "e\u{301}galite\u{301}",
+        "🔑🔑🔑🔑🔑🔑🔑🔑",
+    ] {
+        let body = json!({ "password": password, "passwordConfirm": password });
+        let request = crate::house::as_superuser(&house.records, &body).await;
+        let draft = records::Draft { values: request.body.clone(), uploads: Vec::new() };
+        let shape = records::Shape::default();
+        house.records.update(&request, "users", &house.user, draft, &shape).await.expect("changed");
+        assert_eq!(house.sign_in("users", EMAIL, password).await.0, 200, "{password:?}");
+        let cut: String = password.split('\0').next().expect("a beginning").to_owned();
+        for other in [password.trim(), &cut, &password.to_uppercase()] {
+            if other != password {
+                assert_eq!(house.sign_in("users", EMAIL, other).await.0, 400, "{other:?}");
+            }
+        }
+    }
+    assert_eq!(house.sign_in("users", EMAIL, "\u{e9}galit\u{e9}").await.0, 400, "letters, not looks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_passwords_is_refused_as_busy_beyond_the_places_of_the_pool_and_nobody_else_waits() {
+    let limits = identity::Config { wrong_passwords_per_name_max: 1000, ..identity::Config::default() };
+    let house = crate::house::open(limits, 100_000, |identity| identity).await;
+    let token = house.token().await;
+    let flood = futures_util::future::join_all((0..150).map(|_| house.sign_in("users", EMAIL, "wrong one")));
+    let others = async {
+        let mut proved = 0;
+        for _ in 0..50 {
+            proved += usize::from(house.holder(&token).await.is_some());
+            tokio::task::yield_now().await;
+        }
+        proved
+    };
+    let (answers, proved) = tokio::join!(flood, others);
+    let count = |status: u16| answers.iter().filter(|(told, _)| *told == status).count();
+    assert_eq!(count(400) + count(503) + count(429), 150, "{answers:?}");
+    assert_eq!(count(400), 102, "two are hashed at once and a hundred wait");
+    assert_eq!(proved, 50);
+    assert_eq!(house.sign_in("users", EMAIL, PASSWORD).await.0, 200, "and then it goes on");
+}
+
+/// Tries a password from a network.
+async fn tries(house: &crate::house::Fixture, from: [u8; 4], identity: &str, password: &str) -> u16 {
+    let body = json!({ "identity": identity, "password": password });
+    house.send_from(from, &[], "/api/collections/users/auth-with-password", &body).await.0
+}
+
+#[tokio::test]
+async fn passwords_are_not_guessed_and_the_owner_elsewhere_is_not_kept_out() {
+    let limits = identity::Config { wrong_passwords_per_name_max: 3, ..identity::Config::default() };
+    let house = crate::house::open(limits, 100_000, |identity| identity).await;
+    for identity in [EMAIL, "nobody@example.com"] {
+        for guess in 0..3u8 {
+            assert_eq!(tries(&house, [10, 0, 0, guess], identity, "a guess").await, 400, "{identity}");
+        }
+        assert_eq!(
+            tries(&house, [10, 0, 0, 9], identity, PASSWORD).await,
+            429,
+            "of that network: {identity}"
+        );
+    }
+    assert_eq!(tries(&house, [10, 0, 0, 9], "third@example.com", "a guess").await, 400, "of that name");
+    assert_eq!(tries(&house, [10, 9, 0, 1], EMAIL, PASSWORD).await, 200, "the owner elsewhere");
+    house.pass(3600);
+    assert_eq!(tries(&house, [10, 0, 0, 9], EMAIL, PASSWORD).await, 200, "an hour later");
+}
+
+#[tokio::test]
+async fn a_network_that_tries_passwords_of_many_names_is_refused_and_no_other() {
+    let limits = identity::Config { wrong_passwords_per_network_max: 5, ..identity::Config::default() };
+    let house = crate::house::open(limits, 100_000, |identity| identity).await;
+    for number in 0..5u8 {
+        let name = format!("kim{number}@example.com");
+        assert_eq!(tries(&house, [10, 0, 0, number], &name, "stuffed").await, 400);
+    }
+    assert_eq!(tries(&house, [10, 0, 0, 9], EMAIL, PASSWORD).await, 429);
+    assert_eq!(tries(&house, [10, 0, 1, 9], EMAIL, PASSWORD).await, 200);
+}

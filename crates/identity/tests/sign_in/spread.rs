@@ -8,12 +8,13 @@ use base::error::{Fault, Kind};
 use base::secret::Secret;
 use base::time::{Clock, Timestamp};
 use identity::{Beginning, Config, Identity, Place, Proven, Way, superusers};
-use records::{Draft, Error, Limits, Moment, Principal, Records, Shape};
+use records::{Authenticate, Draft, Error, Limits, Moment, Principal, Records, Shape};
 use serde_json::json;
 use store::{Engine, Store};
 use testbed::{Cutter, Database};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use web::Front;
 use web::limiter::Limiter;
 
 use crate::house::{EMAIL, PASSWORD, as_superuser};
@@ -68,7 +69,7 @@ impl Server {
     }
 
     async fn sign_in(&self, collection: &str, email: &str) -> String {
-        let beginning = Beginning { ways: vec![Way::Password], place: place(), actor: None };
+        let beginning = Beginning { ways: vec![Way::Password], place: place(), actor: None, via: None };
         let account = self.account(collection, email).await;
         self.identity.begin_session(&account, &beginning).await.expect("a session")
     }
@@ -79,6 +80,18 @@ impl Server {
 
     async fn knows(&self, token: &str) -> bool {
         self.asks(token).await.expect("reads").is_some()
+    }
+
+    /// The status of an endpoint's answer.
+    async fn post(&self, path: &str, token: &str) -> u16 {
+        let request = axum::http::Request::post(path)
+            .header("host", "test")
+            .header("authorization", token)
+            .header("content-type", "application/json")
+            .body(axum::body::Body::from("{}"));
+        let front = Front::new(self.identity.router(), Arc::new(web::Config::default()));
+        let answer = front.answer(request.expect("a request"), [127, 0, 0, 1].into()).await;
+        answer.status().as_u16()
     }
 
     /// How long it takes until a token is refused here.
@@ -156,13 +169,21 @@ async fn hearsay_ends(database: &Database, port: u16) {
     pass(10);
     assert!(!other.knows(&root).await, "who must be certain has the record read");
     assert!(other.knows(&user).await, "others go on");
+    let strict = other.identity.certain_principal(&user, Moment::default()).await.expect("reads");
+    assert!(strict.is_none(), "but not where they touch how they sign in");
     pass(590);
     assert!(!other.knows(&user).await, "until the session is to be looked at again");
     // and where it can't be read there is no certainty
-    let root = one.sign_in("_superusers", "root@example.com").await;
-    assert!(other.knows(&root).await);
+    let (root, user) =
+        (one.sign_in("_superusers", "root@example.com").await, one.sign_in("users", EMAIL).await);
+    assert!(other.knows(&root).await && other.knows(&user).await);
     cutter.refuse();
     cutter.drop_all();
+    let refused = other.identity.certain_principal(&user, Moment::default()).await;
+    assert_eq!(refused.expect_err("a plain user neither").kind(), Kind::Unavailable);
+    for strict in ["totp-enrol", "request-email-change", "passkey-register-options", "end-other-sessions"] {
+        assert_eq!(other.post(&format!("/api/collections/users/{strict}"), &user).await, 503, "{strict}");
+    }
     let refused = other.asks(&root).await.expect_err("nobody is let in on hearsay");
     assert_eq!(refused.kind(), Kind::Unavailable, "{refused:?}");
 }

@@ -109,7 +109,7 @@ async fn nobody_signs_in_as_an_account_of_another_collection() {
     let row = house.records.find(&users, &house.user).await.expect("reads").expect("there");
     let superusers = house.records.catalog().find("_superusers").expect("there").clone();
     let place = Place { address: [127, 0, 0, 1].into(), browser: String::new() };
-    let beginning = Beginning { ways: vec![Way::Password], place, actor: None };
+    let beginning = Beginning { ways: vec![Way::Password], place, actor: None, via: None };
     let forged = house.identity.begin_session(&Principal { collection: superusers, row }, &beginning).await;
     assert!(forged.is_err());
 }

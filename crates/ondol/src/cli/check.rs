@@ -1,6 +1,7 @@
 //! `ondol check`: every mistake of the service file at once, what the file comes to, and whether its database server can be
 //! used.
 
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     say(&format!("{} is well.", path.display()))?;
     config.advice.iter().try_for_each(|advice| say(&format!("  note: {advice}")))?;
     let service = if config.service.is_empty() { "a service without a name yet" } else { &config.service };
+    if let Some(settings) = &config.balancer {
+        return balanced(service, &config.listen, settings);
+    }
     let (listen, dir, kept) = (&config.listen, config.store.dir.display(), Kept(&config.store.engine));
     if let Engine::Sqlite = config.store.engine {
         say(&format!("  {service}: dev, one process on one box, SQLite"))?;
@@ -53,6 +57,27 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
         Err(Failure { lines, .. }) => Err(Failure { lines, code: 3 }),
     }
+}
+
+/// A balancer: whom it stands in front of, and who of them answers.
+fn balanced(service: &str, listen: &str, settings: &balancer::Config) -> Result<(), Failure> {
+    say(&format!("  {service}: a balancer, which opens no database"))?;
+    say(&format!("  listens on {listen}, in front of {} web servers", settings.backends.len()))?;
+    let most = settings.connect_time_max.0;
+    let mut away = Vec::new();
+    for place in &settings.backends {
+        let is_there = place.address.to_socket_addrs().is_ok_and(|mut addresses| {
+            addresses.any(|address| TcpStream::connect_timeout(&address, most).is_ok())
+        });
+        say(&format!("  {} {}", place.address, if is_there { "is there" } else { "can't be reached" }))?;
+        if !is_there {
+            away.push(format!(
+                "the web server {} can't be reached; see that it runs and listens there",
+                place.address
+            ));
+        }
+    }
+    if away.is_empty() { Ok(()) } else { Err(Failure { lines: away, code: 3 }) }
 }
 
 /// Looks at the server for a bounded time.

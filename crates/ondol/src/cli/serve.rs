@@ -7,6 +7,7 @@ use web::Stop;
 
 use super::place::Place;
 use super::say;
+use crate::balancing::{Balancing, Reloads};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::house::House;
@@ -41,7 +42,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    let served = runtime.block_on(serve(config));
+    let served = runtime.block_on(async {
+        match config.balancer.take() {
+            Some(settings) => balance(config, settings, args.place.clone()).await,
+            None => serve(config).await,
+        }
+    });
     runtime.shutdown_timeout(LAST_WAIT);
     served
 }
@@ -56,6 +62,22 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let soft = stop.soft.clone();
     tokio::select! {
         () = house.run(stop) => Ok(()),
+        () = lifecycle::obey(signals, soft) => {
+            Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off"))
+        }
+    }
+}
+
+/// Serves as a front of other web servers only.
+async fn balance(config: Config, settings: balancer::Config, place: Place) -> Result<(), Failure> {
+    let unheard = |error| Failure::failed(format!("cannot listen for signals: {error}"));
+    let balancing = Balancing::open(config, settings).await?;
+    let (signals, reloads) = (Signals::new().map_err(unheard)?, Reloads::new().map_err(unheard)?);
+    say(&format!("Ondol serves http://{}", balancing.address()))?;
+    say(&format!("  in front of      {}", balancing.backends().join(" ")))?;
+    let soft = balancing.stop().soft.clone();
+    tokio::select! {
+        () = balancing.run(reloads, move || place.config()) => Ok(()),
         () = lifecycle::obey(signals, soft) => {
             Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off"))
         }

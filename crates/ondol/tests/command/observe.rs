@@ -151,7 +151,8 @@ fn the_page_of_numbers_and_its_document_say_the_same() {
     let mut file =
         std::fs::OpenOptions::new().append(true).open(dir.path().join("ondol.toml")).expect("a file");
     file.write_all(cache.as_bytes()).expect("written");
-    let all = told(dir.path()).union(&embedded).cloned().collect();
+    let balancer = told(folder("[balancer]\nbackends = [\"127.0.0.1:1\"]\n").path());
+    let all = &(&told(dir.path()) | &embedded) | &balancer;
     assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), all);
     let is_of_cache = |row: &&String| row.starts_with("| `ondol_cache_");
     assert_eq!(embedded.iter().find(is_of_cache), None, "nothing is kept of the embedded engine's records");

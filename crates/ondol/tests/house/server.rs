@@ -78,9 +78,13 @@ impl House {
 
     /// Starts the program; it may not be ready yet.
     pub(crate) fn spawn(&self) -> Child {
+        self.spawn_at("127.0.0.1:0")
+    }
+
+    fn spawn_at(&self, listen: &str) -> Child {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log"));
         ondol(self.folder.path())
-            .args(["serve", "--listen", "127.0.0.1:0", "--dir"])
+            .args(["serve", "--listen", listen, "--dir"])
             .arg(self.dir())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -91,20 +95,24 @@ impl House {
 
     /// Starts the program and waits until it says that it serves.
     pub(crate) fn start(&self) -> Server {
-        self.greeted(1).0
+        self.greeted(1, self.spawn()).0
+    }
+
+    /// The same at an address where it was before.
+    pub(crate) fn start_at(&self, address: &str) -> Server {
+        self.greeted(1, self.spawn_at(address)).0
     }
 
     /// Starts the program in a house where nobody has been yet: it says where to make the first superuser.
     pub(crate) fn start_first(&self) -> (Server, String) {
-        let (server, said) = self.greeted(3);
+        let (server, said) = self.greeted(3, self.spawn());
         let link = said.split_whitespace().find(|word| word.contains("/first-run?key="));
         let link = link.unwrap_or_else(|| panic!("no link in {said:?}")).to_owned();
         (server, link)
     }
 
     /// Starts the program and reads its first lines.
-    fn greeted(&self, lines_wanted: usize) -> (Server, String) {
-        let mut child = self.spawn();
+    fn greeted(&self, lines_wanted: usize, mut child: Child) -> (Server, String) {
         let mut lines = BufReader::new(child.stdout.take().expect("piped"));
         let mut said = String::new();
         for _ in 0..lines_wanted {
@@ -166,8 +174,23 @@ impl Server {
 
     /// Kills it as a lost machine would: without a word, at once.
     pub(crate) fn kill(mut self) {
+        self.kill_at_once();
+    }
+
+    /// The same, and remembers where it was.
+    pub(crate) fn kill_at_once(&mut self) {
         self.child.kill().expect("it runs until it is killed");
+        self.wait();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) {
         self.child.wait().expect("it ends");
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

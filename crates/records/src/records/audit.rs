@@ -2,9 +2,11 @@
 //!
 //! Each line is written in the transaction of what it tells of: the one is not there without the other.
 
+use std::sync::Arc;
+
 use store::{Row, Tx};
 
-use crate::audit::{Entry, Event, Whose};
+use crate::audit::{Entry, Event, Whose, Witness};
 use crate::core::change::{AUDIT, EXTERNAL_AUTHS, PASSKEYS, SESSIONS, TOTPS};
 use crate::core::collection::Collection;
 use crate::core::value::{self, Values};
@@ -16,10 +18,17 @@ use crate::request::Request;
 impl Records {
     /// Writes a line of the audit list down.
     pub async fn audit(&self, tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
-        match self.catalog().find(AUDIT) {
-            Some(audit) => self.insert_own(tx, audit, entry.values()).await.map(drop),
+        let Some(audit) = self.catalog().find(AUDIT).cloned() else { return Ok(()) };
+        self.insert_own(tx, &audit, entry.values()).await?;
+        match self.inner.witness.get() {
+            Some(witness) => witness.see(tx, entry).await,
             None => Ok(()),
         }
+    }
+
+    /// Names who sees each line as it is written; the first word stands.
+    pub fn set_witness(&self, witness: Arc<dyn Witness>) {
+        drop(self.inner.witness.set(witness));
     }
 }
 
@@ -60,7 +69,8 @@ impl Turn {
         }
         if differs("email") {
             let entry = Entry::new(Event::AddressChanged, account(collection, row));
-            self.note(tx, request, entry.with("was", before.text("email"))).await?;
+            let entry = entry.with("was", before.text("email")).with("wasVerified", before.flag("verified"));
+            self.note(tx, request, entry).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Whether an account still gets in without one of its passkeys.
+//! Whether an account still gets in without one of its passkeys, or of its links to providers.
 
 use base::error::Kind;
 use serde_json::Value;
@@ -23,22 +23,22 @@ impl Turn {
         collection: &Collection,
         row: &Row,
     ) -> Result<(), Error> {
-        if collection.name != PASSKEYS || request.is_superuser() {
+        if ![PASSKEYS, EXTERNAL_AUTHS].contains(&&*collection.name) || request.is_superuser() {
             return Ok(());
         }
-        let passkey = value::read(collection, &row.id, &row.body);
-        let whose = ["collectionRef", "recordRef"].map(|name| (name, passkey.text(name)));
+        let way = value::read(collection, &row.id, &row.body);
+        let whose = ["collectionRef", "recordRef"].map(|name| (name, way.text(name)));
         let [(_, accounts), (_, account)] = whose;
         let Some(accounts) = self.catalog.find(accounts) else { return Ok(()) };
-        // held, so that of two passkeys that go at once one stays
+        // held, so that of two ways that go at once one stays
         let Some(account) = tx.get(&accounts.table(), account).await? else { return Ok(()) };
         if has_word(accounts, &account) {
             return Ok(());
         }
-        let links = self.catalog.find(EXTERNAL_AUTHS).and_then(|links| equal_all(links, &whose));
-        let others = equal_all(collection, &whose);
-        for (select, needed) in [(links, 1), (others, 2)] {
-            if let Some(select) = select
+        let passkeys = Some(PASSKEYS).filter(|_| has_passkeys(accounts));
+        for name in [Some(EXTERNAL_AUTHS), passkeys].into_iter().flatten() {
+            let needed = if *collection.name == *name { 2 } else { 1 };
+            if let Some(select) = self.catalog.find(name).and_then(|ways| equal_all(ways, &whose))
                 && tx.count(&select).await? >= needed
             {
                 return Ok(());
@@ -47,6 +47,12 @@ impl Turn {
         let what = "It is the last way to sign in to this account. Add another one before you delete it.";
         Err(Error::refused(Kind::Invalid, what))
     }
+}
+
+/// Whether a collection's accounts get in by passkeys.
+fn has_passkeys(accounts: &Collection) -> bool {
+    let passkey = accounts.auth.as_ref().and_then(|auth| auth.other.get("passkey"));
+    passkey.and_then(|passkey| passkey.get("enabled")) != Some(&Value::Bool(false))
 }
 
 /// Whether an account gets in by a password, or by a mailed code.

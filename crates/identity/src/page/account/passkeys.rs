@@ -32,7 +32,7 @@ pub(crate) async fn submit(State(identity): State<Identity>, request: Request<Bo
     visitor.count(&identity, &signed.account().collection.name, "passkeyRegister")?;
     let credential: Value = serde_json::from_str(form.text("credential")).unwrap_or_default();
     let name: String = form.text("name").trim().chars().take(NAME_LENGTH_MAX).collect();
-    let (site, place) = (site(&identity)?, visitor.place());
+    let (site, place) = (site(&identity, &signed.account().collection)?, visitor.place());
     let registered = register(&identity, site, signed.account(), &credential, &name, &place);
     let fault = match registered.await {
         Ok(Ok(_)) => return Err(done("passkey")),
@@ -74,7 +74,8 @@ pub(crate) async fn remove(State(identity): State<Identity>, request: Request<Bo
 }
 
 async fn page(identity: &Identity, signed: &Signed, fault: Option<&'static str>) -> Shown {
-    let (visitor, site, mark) = (&signed.visitor, site(identity)?, signed.visitor.mark(identity)?);
+    let (visitor, mark) = (&signed.visitor, signed.visitor.mark(identity)?);
+    let site = site(identity, &signed.account().collection)?;
     let options = options::register(identity, site, signed.account()).await?.to_string();
     let body = html! {
         @if let Some(fault) = fault { p.fault role="alert" { (fault) } }

@@ -49,7 +49,8 @@ pub(crate) async fn submit(State(identity): State<Identity>, request: Request<Bo
         }
         Err(error) => return Err(error.into()),
     };
-    let beginning = Beginning { ways: vec![crate::mfa::Way::Password], place: visitor.place(), actor: None };
+    let beginning =
+        Beginning { ways: vec![crate::mfa::Way::Password], place: visitor.place(), actor: None, via: None };
     let token = identity.begin_session(&account, &beginning).await?;
     let mut response = web::reply::see_other(&address(ACCOUNT, &[("said", "password")]));
     visitor.sign_in(&mut response, &account, &token);

@@ -7,6 +7,7 @@ use records::core::value::Values;
 use serde_json::Value;
 
 use super::super::form::hidden;
+use super::super::passkey::offered;
 use super::super::signed::Signed;
 use super::super::{ACCOUNT, SIGN_OUT};
 use crate::service::Identity;
@@ -83,7 +84,7 @@ fn totp(signed: &Signed, is_on: bool) -> Markup {
 
 async fn passkeys(identity: &Identity, signed: &Signed, mark: &str) -> Result<Markup, Error> {
     let visitor = &signed.visitor;
-    if identity.config().relying_party.is_none() {
+    if offered(identity, &signed.account().collection).is_none() {
         return Ok(html! {});
     }
     let known = passkey::of(identity.records(), signed.account()).await?;

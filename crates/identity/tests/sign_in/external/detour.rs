@@ -258,6 +258,8 @@ async fn each_way_of_openid_to_cheat_ends_as_it_should() {
             ("", In),
             ("unknown_handle", In),
             ("post_response", In),
+            // nobody is asked without being shown anything
+            ("setup_needed", In),
             ("ax_shadow", InWithoutMail),
             ("unsigned_ax", InWithoutMail),
             ("bad_sig", out),

@@ -85,6 +85,68 @@ async fn an_owner_sees_and_deletes_links_and_nobody_else_does() {
     assert!(made.is_err(), "nobody writes one but the house");
 }
 
+impl House {
+    /// Takes the link of a provider away, as its owner.
+    async fn unlink(&self, user: &str, provider: &str) -> Result<(), String> {
+        let seen = self.seen(user).await;
+        let link = seen.iter().find(|link| link["provider"] == provider).expect("a link");
+        let owner = self.as_user(user).await;
+        let id = link["id"].as_str().expect("an id");
+        self.records.delete(&owner, "_externalAuths", id).await.map_err(|error| error.to_string())
+    }
+}
+
+#[tokio::test]
+async fn the_last_link_stays_where_there_is_no_other_way_in() {
+    let Some((peer, house, ..)) = opened().await else { return };
+    let user = house.sign_in(&peer, "x", "").await.account();
+    let refused = house.unlink(&user, "x").await.expect_err("nobody knows a password of it");
+    assert!(refused.contains("the last way to sign in"), "{refused}");
+    // a second link, and of two that go at once one stays
+    let token = house.sign_in(&peer, "x", "").await.token().expect("a token").to_owned();
+    house.sign_in_as(&peer, "github", "", &token, json!({})).await.account();
+    let (one, other) = tokio::join!(house.unlink(&user, "x"), house.unlink(&user, "github"));
+    assert_eq!([&one, &other].iter().filter(|done| done.is_ok()).count(), 1, "{one:?} {other:?}");
+    let left = house.seen(&user).await[0]["provider"].as_str().expect("a name").to_owned();
+    // a mailed code
+    house.set(json!({ "otp": { "enabled": true, "duration": 180, "length": 8 } })).await;
+    house.unlink(&user, &left).await.expect("codes are a way in");
+}
+
+#[tokio::test]
+async fn a_link_goes_where_a_password_is_left_and_only_while_passwords_are_a_way() {
+    let Some((peer, house, user, token)) = opened().await else { return };
+    house.sign_in_as(&peer, "x", "", &token, json!({})).await.account();
+    house.set(json!({ "passwordAuth": { "enabled": false } })).await;
+    assert!(house.unlink(&user, "x").await.is_err(), "nobody signs in by password");
+    house.set(json!({ "passwordAuth": { "enabled": true } })).await;
+    house.unlink(&user, "x").await.expect("a password is left");
+}
+
+#[tokio::test]
+async fn a_link_goes_where_a_passkey_is_left_and_a_superuser_takes_any() {
+    let Some((peer, house, ..)) = opened().await else { return };
+    let user = house.sign_in(&peer, "x", "").await.account();
+    let passkeys = house.records.catalog().find("_passkeys").expect("there").clone();
+    let values = json!({
+        "collectionRef": "_pb_users_auth_", "recordRef": user, "credentialId": "c", "credentialHash": "h", "publicKey": "k",
+    });
+    let (inside, values) = (house.records.clone(), values.as_object().cloned().expect("an object"));
+    let made = house
+        .records
+        .store()
+        .write(move |tx| Box::pin(async move { inside.insert_own(tx, &passkeys, values).await.map(drop) }));
+    made.await.expect("a passkey");
+    house.set(json!({ "passkey": { "enabled": false } })).await;
+    assert!(house.unlink(&user, "x").await.is_err(), "passkeys are no way in here");
+    house.set(json!({ "passkey": { "enabled": true } })).await;
+    house.unlink(&user, "x").await.expect("a passkey is left");
+    let other = house.sign_in(&peer, "x", "&user=bob").await.account();
+    let root = house.root(&json!({})).await;
+    let id = house.seen(&other).await[0]["id"].as_str().expect("an id").to_owned();
+    house.records.delete(&root, "_externalAuths", &id).await.expect("a superuser may");
+}
+
 #[tokio::test]
 async fn a_new_account_gets_the_picture_that_its_provider_names_if_it_can_be_had() {
     let Some((peer, house, ..)) = opened().await else { return };

@@ -159,6 +159,7 @@ async fn each_way_to_cheat_ends_as_it_should() {
         ("x", "expires_string", In),
         ("x", "expires_negative", In),
         ("github", "scope_shrunk", In),
+        ("x", "code_twice", In),
     ] {
         peer.reset();
         peer.tell(&json!({ "mode": mode }).to_string());
@@ -251,6 +252,23 @@ async fn a_code_reaches_only_the_browser_that_began() {
     let heard = house.streams.heard(&attacker.client).expect("heard");
     let ended = house.bring(&victim, heard["code"].as_str().expect("a code"), "", json!({})).await;
     assert!(ended.token().is_none(), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_callback_that_comes_twice_is_one_session_also_where_the_provider_takes_its_code_twice() {
+    let Some((peer, house)) = opened().await else { return };
+    peer.tell(r#"{ "mode": "code_twice" }"#);
+    let begun = house.begin("x", "").await;
+    let back = peer.visit(&begun.url);
+    house.come_back(&back).await;
+    assert!(house.redeem(&begun, "", json!({})).await.token().is_some());
+    let asked_once = asked(&peer, "token");
+    house.come_back(&back).await;
+    let again = house.redeem(&begun, "", json!({})).await;
+    assert!(matches!(again, Ended::Answered(400, _)), "{again:?}");
+    assert_eq!(asked(&peer, "token"), asked_once, "the code is not even shown again");
+    let sessions = house.records.catalog().find("_sessions").expect("there").clone();
+    assert_eq!(house.records.find_by(&sessions, &[("provider", "x")], 10).await.expect("reads").len(), 1);
 }
 
 #[tokio::test]

@@ -124,6 +124,22 @@ async fn a_provider_links_silently_only_where_it_is_the_authority_and_allowed_to
 }
 
 #[tokio::test]
+async fn a_provider_that_is_the_authority_links_nothing_to_an_account_with_an_authenticator() {
+    let Some(peer) = sign_in_peer("oidc", &["--auto", "approve"]) else { return };
+    let house = House::open(vec![("op", authority(&peer, "example.test"))]).await;
+    let account = house.user(ALICE, PASSWORD, true).await;
+    let token = house.by_password(ALICE).await.expect("a token");
+    let (status, body) = house.post("totp-enrol", &token, &json!({ "password": PASSWORD })).await;
+    assert_eq!(status, 200, "{body}");
+    let now = house.clock.now().0.div_euclid(1000);
+    let code = crate::authenticator::code(body["secret"].as_str().expect("a secret"), now);
+    let (status, body) = house.post("totp-confirm", &token, &json!({ "code": code })).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(house.sign_in(&peer, "op", "").await.refusal(), "link_first");
+    assert!(house.identities(&account).await.is_empty());
+}
+
+#[tokio::test]
 async fn an_identity_of_a_provider_that_is_gone_signs_nobody_in() {
     let Some((peer, house)) = opened().await else { return };
     let account = house.sign_in(&peer, "x", "").await.account();

@@ -144,7 +144,7 @@ impl Ground {
 impl Service {
     /// A session of the user, as a browser's cookie.
     pub(crate) async fn cookie(&self, ground: &Ground) -> String {
-        let beginning = Beginning { ways: vec![Way::Password], place: place(), actor: None };
+        let beginning = Beginning { ways: vec![Way::Password], place: place(), actor: None, via: None };
         let token = self.identity.begin_session(&ground.user().await, &beginning).await.expect("a session");
         format!("ondol={token}")
     }

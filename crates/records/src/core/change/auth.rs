@@ -53,6 +53,7 @@ pub(super) fn default_options(new_id: &mut dyn FnMut() -> String) -> AuthOptions
                 "enabled": false,
             },
             "mfa": { "enabled": false, "duration": 600, "rule": "" },
+            "passkey": { "enabled": true },
             "otp": { "enabled": false, "duration": 180, "length": 8, "emailTemplate": template::code() },
             "passwordResetToken": { "duration": 1800 },
             "emailChangeToken": { "duration": 1800 },
@@ -60,6 +61,8 @@ pub(super) fn default_options(new_id: &mut dyn FnMut() -> String) -> AuthOptions
             "verificationTemplate": template::verification(),
             "resetPasswordTemplate": template::password_reset(),
             "confirmEmailChangeTemplate": template::email_change(),
+            "emailChangedTemplate": template::email_changed(),
+            "noticeTemplate": template::notice(),
         })),
     }
 }

@@ -70,7 +70,7 @@ const PASSKEY_FIXED: [&str; 10] = [
 
 /// All of them, as they are made.
 pub fn own_collections(now: &str) -> Vec<Collection> {
-    let mfas = of_account(MFAS, &[text("method")], now);
+    let mfas = of_account(MFAS, &[text("method"), json("via").hidden()], now);
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
     let guards = [auth_origins(now), totps(now), external_auths(now), passkeys(now)];
     let known = [mfas, otps].into_iter().chain(guards).chain([sessions(now)]);
@@ -104,9 +104,12 @@ fn external_auths(now: &str) -> Collection {
 fn sessions(now: &str) -> Collection {
     let how = [json("methods"), text("userAgent"), text("address"), text("actor").hidden()];
     let times = [date("lastSeen"), date("idleEnds"), date("ends")];
-    let mut sessions = of_account(SESSIONS, &[&how[..], &times].concat(), now);
+    let via = [text("provider"), text("providerId").hidden(), text("providerSession").hidden()];
+    let mut sessions = of_account(SESSIONS, &[&how[..], &times, &via].concat(), now);
     sessions.rules.delete = sessions.rules.view.clone();
     add_index(&mut sessions, Repeats::Yes, &["idleEnds"]);
+    add_index(&mut sessions, Repeats::Yes, &["provider", "providerId"]);
+    add_index(&mut sessions, Repeats::Yes, &["provider", "providerSession"]);
     sessions
 }
 

@@ -12,6 +12,15 @@ const CODE_SECONDS: std::ops::RangeInclusive<u64> = 10..=86_400;
 /// Characters of a token secret.
 const SECRET_LENGTH: std::ops::RangeInclusive<usize> = 30..=255;
 
+/// The mails that stand in the settings by themselves.
+const MAILS: [&str; 5] = [
+    "verificationTemplate",
+    "resetPasswordTemplate",
+    "confirmEmailChangeTemplate",
+    "emailChangedTemplate",
+    "noticeTemplate",
+];
+
 /// Adds what is wrong with the settings.
 pub(crate) fn check(collection: &Collection, auth: &AuthOptions, faults: &mut Map<String, Value>) {
     check_identity(collection, auth, faults);
@@ -24,7 +33,7 @@ pub(crate) fn check(collection: &Collection, auth: &AuthOptions, faults: &mut Ma
     for token in ["passwordResetToken", "emailChangeToken", "verificationToken"] {
         check_seconds(faults, &[token, "duration"], whole(auth.other.get(token), "duration"), SECONDS);
     }
-    for template in ["verificationTemplate", "resetPasswordTemplate", "confirmEmailChangeTemplate"] {
+    for template in MAILS {
         check_mail(faults, &[template], auth.other.get(template));
     }
     for holder in ["authAlert", "otp"] {

@@ -92,3 +92,33 @@ pub(super) fn new_place() -> Value {
          <p>If it was not you, change your password now: that signs everybody out.</p>",
     )
 }
+
+/// To the address that an account had: it has another one, and how to get it back.
+pub(super) fn email_changed() -> Value {
+    mail(
+        "주소가 바뀌었습니다 · Your address was changed",
+        &linked(
+            "confirm-email-undo",
+            "이 계정의 주소가 다른 주소로 바뀌었습니다. {ALERT_INFO}",
+            "되돌리기 (72시간 안에)",
+            "직접 바꾸셨다면 이 메일은 그냥 두셔도 됩니다.",
+        ),
+        &linked(
+            "confirm-email-undo",
+            "The address of your account was changed to another one. {ALERT_INFO}",
+            "Undo it (within 72 hours)",
+            "If you have changed it yourself, nothing needs to be done.",
+        ),
+    )
+}
+
+/// That how an account signs in was changed.
+pub(super) fn notice() -> Value {
+    mail(
+        "로그인 방법이 바뀌었습니다 · How you sign in was changed",
+        "<p>이 계정에 로그인하는 방법이 바뀌었습니다.</p>\n<p>{ALERT_INFO}</p>\n\
+         <p>본인이 아니라면 지금 비밀번호를 바꾸고, 모르는 패스키와 연결을 지우세요.</p>",
+        "<p>How your account signs in was changed.</p>\n<p>{ALERT_INFO}</p>\n\
+         <p>If it was not you, change your password now, and delete passkeys and links that you don't know.</p>",
+    )
+}

@@ -1,0 +1,248 @@
+//! The backends as they are at one moment, and who waits for them.
+//!
+//! Invariant: what a backend has in hand is never more than its most, and every place that was given is given back once.
+
+use std::time::Duration;
+
+use super::health::{Event, Health, Rules, State};
+use super::pick::{Candidate, Picked, pick};
+use super::queue::{Priority, Queue, Ticket};
+
+/// What a backend is known by, also when its place in the list has changed.
+pub(crate) type Id = u64;
+
+/// The most of everything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    /// Requests that one backend has at once.
+    pub(crate) requests: u32,
+    /// Requests that wait.
+    pub(crate) waiting: usize,
+    /// Bytes of bodies that wait.
+    pub(crate) waiting_bytes: u64,
+}
+
+/// What a request wants.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Want {
+    pub(crate) priority: Priority,
+    /// Whether it will last: an event stream, a websocket.
+    pub(crate) is_lasting: bool,
+    /// Where it was tried in vain.
+    pub(crate) tried: Vec<Id>,
+    /// Where the client was before.
+    pub(crate) preferred: Option<Id>,
+    /// Bytes that it waits with.
+    pub(crate) bytes: u64,
+}
+
+/// What a request is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Go there; the place is taken.
+    Go(Id),
+    /// Wait under this ticket.
+    Wait(Ticket),
+    /// There is no room to wait in.
+    Full,
+}
+
+/// One backend.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) id: Id,
+    pub(crate) weight: u32,
+    pub(crate) health: Health,
+    /// Requests that it has in hand.
+    pub(crate) requests: u32,
+    /// Event streams and tunnels that last.
+    pub(crate) lasting: u32,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Roster {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) rules: Rules,
+    pub(crate) most: Most,
+    queue: Queue<Want>,
+    turn: usize,
+}
+
+impl Roster {
+    pub(crate) fn new(rules: Rules, most: Most) -> Roster {
+        Roster { slots: Vec::new(), rules, most, queue: Queue::default(), turn: 0 }
+    }
+
+    /// Asks for a place: one is taken, or one in the queue is.
+    pub(crate) fn ask(&mut self, want: Want, now: Duration) -> Told {
+        if let Some(id) = self.take(&want, now) {
+            return Told::Go(id);
+        }
+        let most = (self.most.waiting, self.most.waiting_bytes);
+        let joined = self.queue.join(want.priority, want.bytes, want, most);
+        joined.map_or(Told::Full, Told::Wait)
+    }
+
+    /// The next one who waited and can go now; its place is taken.
+    pub(crate) fn advance(&mut self, now: Duration) -> Option<(Ticket, Id)> {
+        let mut queue = std::mem::take(&mut self.queue);
+        let went = queue.advance(|want| self.take(want, now));
+        self.queue = queue;
+        went
+    }
+
+    /// Gives a place in the queue up; false when its owner was told to go already.
+    pub(crate) fn leave(&mut self, ticket: Ticket) -> bool {
+        self.queue.leave(ticket)
+    }
+
+    /// Gives a place back that a request had, or a lasting one.
+    pub(crate) fn done(&mut self, id: Id, was_lasting: bool) {
+        if let Some(slot) = self.slot(id) {
+            let count = if was_lasting { &mut slot.lasting } else { &mut slot.requests };
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// A request turns out to last: it makes room for others.
+    pub(crate) fn lasts(&mut self, id: Id) {
+        if let Some(slot) = self.slot(id) {
+            slot.requests = slot.requests.saturating_sub(1);
+            slot.lasting += 1;
+        }
+    }
+
+    /// Takes note of an event at a backend; its state, if it has changed.
+    pub(crate) fn note(&mut self, id: Id, event: Event, now: Duration) -> Option<(State, &'static str)> {
+        let rules = self.rules;
+        let slot = self.slot(id)?;
+        slot.health.note(event, now, &rules).then(|| (slot.health.state(), slot.health.why()))
+    }
+
+    /// Whether a request that is at a backend could be answered by another that is up.
+    pub(crate) fn has_another(&self, than: &[Id]) -> bool {
+        self.slots.iter().any(|slot| slot.health.state() == State::Up && !than.contains(&slot.id))
+    }
+
+    /// How many wait, and with how many bytes.
+    pub(crate) fn waiting(&self) -> (usize, u64) {
+        (self.queue.len(), self.queue.bytes())
+    }
+
+    fn take(&mut self, want: &Want, now: Duration) -> Option<Id> {
+        let candidates: Vec<Candidate> = self
+            .slots
+            .iter()
+            .map(|slot| Candidate {
+                state: slot.health.state(),
+                load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
+                weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
+                has_room: slot.requests < self.most.requests,
+                was_tried: want.tried.contains(&slot.id),
+                is_preferred: want.preferred == Some(slot.id),
+            })
+            .collect();
+        self.turn = self.turn.wrapping_add(1);
+        let Picked::One(place) = pick(&candidates, self.turn) else { return None };
+        let slot = &mut self.slots[place];
+        slot.requests += 1;
+        Some(slot.id)
+    }
+
+    fn slot(&mut self, id: Id) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(100);
+
+    fn roster(backends: u64, requests: u32) -> Roster {
+        let second = Duration::from_secs(1);
+        let rules = Rules { fall: 2, rise: 2, pause_first: second, pause_max: second, slow_start: second };
+        let mut roster = Roster::new(rules, Most { requests, waiting: 5, waiting_bytes: 1000 });
+        roster.slots = (0..backends)
+            .map(|id| Slot { id, weight: 1, health: Health::trusted(), requests: 0, lasting: 0 })
+            .collect();
+        roster
+    }
+
+    fn want() -> Want {
+        Want::default()
+    }
+
+    #[test]
+    fn a_backend_works_on_so_many_and_the_rest_wait_their_turn() {
+        let mut roster = roster(1, 2);
+        let told: Vec<Told> = (0..3).map(|_| roster.ask(want(), NOW)).collect();
+        assert_eq!(told, [Told::Go(0), Told::Go(0), Told::Wait(1)]);
+        assert_eq!(roster.advance(NOW), None);
+        roster.done(0, false);
+        assert_eq!((roster.advance(NOW), roster.advance(NOW)), (Some((1, 0)), None));
+    }
+
+    #[test]
+    fn while_all_are_out_who_was_tried_everywhere_waits_until_one_is_back() {
+        let mut roster = roster(2, 9);
+        roster.note(0, Event::ConnectFailed, NOW);
+        roster.note(1, Event::ConnectFailed, NOW);
+        let told = roster.ask(Want { tried: vec![0, 1], ..want() }, NOW);
+        assert_eq!((told, roster.advance(NOW)), (Told::Wait(1), None));
+        let later = NOW + Duration::from_secs(2);
+        roster.note(1, Event::ProbeWell, later);
+        assert!(roster.note(1, Event::ProbeWell, later).is_some_and(|(state, _)| state == State::Up));
+        assert_eq!(roster.advance(later), Some((1, 1)));
+    }
+
+    #[test]
+    fn streams_are_spread_by_streams_and_leave_room_for_requests() {
+        let mut roster = roster(2, 1);
+        for _ in 0..10 {
+            let Told::Go(id) = roster.ask(Want { is_lasting: true, ..want() }, NOW) else { panic!() };
+            roster.lasts(id);
+        }
+        assert_eq!((roster.slots[0].lasting, roster.slots[1].lasting), (5, 5));
+        assert!(matches!(roster.ask(want(), NOW), Told::Go(_)));
+    }
+
+    #[test]
+    fn more_than_may_wait_are_turned_away() {
+        let mut roster = roster(1, 0);
+        let told: Vec<Told> = (0..6).map(|_| roster.ask(want(), NOW)).collect();
+        assert_eq!((told[4], told[5]), (Told::Wait(5), Told::Full));
+        assert_eq!(roster.ask(Want { bytes: 2000, ..want() }, NOW), Told::Full);
+    }
+
+    proptest! {
+        #[test]
+        fn places_are_never_more_than_there_are_and_all_come_back(steps in proptest::collection::vec(0..5u8, 1..200)) {
+            let mut roster = roster(3, 2);
+            let (mut held, mut waits) = (Vec::new(), Vec::new());
+            for step in steps {
+                match step {
+                    0 | 1 => match roster.ask(want(), NOW) {
+                        Told::Go(id) => held.push(id),
+                        Told::Wait(ticket) => waits.push(ticket),
+                        Told::Full => {}
+                    },
+                    2 => if let Some(id) = held.pop() { roster.done(id, false) },
+                    3 => if let Some(ticket) = waits.pop() { prop_assert!(roster.leave(ticket)) },
+                    _ => while let Some((ticket, id)) = roster.advance(NOW) {
+                        waits.retain(|waiting| *waiting != ticket);
+                        held.push(id);
+                    },
+                }
+                let in_hand: u32 = roster.slots.iter().map(|slot| slot.requests).sum();
+                prop_assert_eq!(in_hand as usize, held.len());
+                prop_assert_eq!(roster.waiting().0, waits.len());
+                prop_assert!(roster.slots.iter().all(|slot| slot.requests <= 2));
+            }
+        }
+    }
+}

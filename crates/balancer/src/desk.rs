@@ -1,0 +1,290 @@
+//! Where requests ask for a place at a backend, and wait for one: the shell around the roster.
+//!
+//! Invariant: no place is given back while the lock is held: that would take it again.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
+
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::core::health::{Event, Health, Rules, State};
+use crate::core::pick;
+use crate::core::queue::Ticket;
+use crate::core::retry::{Budget, Failed, Tries};
+use crate::core::roster::{Id, Most, Roster, Slot, Told, Want};
+use crate::error::Error;
+use crate::sticky::Key;
+
+/// Good and bad probes in a row that decide.
+const FALL: u32 = 2;
+const RISE: u32 = 2;
+
+/// The desk.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    began: Instant,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    roster: Roster,
+    budget: Budget,
+    backends: Vec<Arc<Backend>>,
+    waiting: HashMap<Ticket, oneshot::Sender<Place>>,
+    next_id: Id,
+}
+
+/// A place at a backend; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    desk: Arc<Desk>,
+    pub(crate) backend: Arc<Backend>,
+    is_lasting: bool,
+}
+
+/// A backend as it is told to those who run the service.
+pub(crate) struct Seen {
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) state: State,
+    pub(crate) requests: u32,
+    pub(crate) lasting: u32,
+}
+
+impl Desk {
+    pub(crate) fn new(config: &Config) -> Desk {
+        let inner = Inner {
+            roster: Roster::new(rules(config), most(config)),
+            budget: Budget::default(),
+            backends: Vec::new(),
+            waiting: HashMap::new(),
+            next_id: 0,
+        };
+        Desk { began: Instant::now(), inner: Mutex::new(inner) }
+    }
+
+    /// Takes the settings' backends and limits; who stays keeps what it has. Those that are new are given back.
+    pub(crate) fn settle(&self, config: &Config, key: &Key, tasks: &TaskTracker) -> Vec<Arc<Backend>> {
+        let mut inner = self.lock();
+        (inner.roster.rules, inner.roster.most) = (rules(config), most(config));
+        let is_first = inner.next_id == 0;
+        let Inner { roster, backends, next_id, .. } = &mut *inner;
+        let stays = |address: &str| config.backends.iter().any(|place| place.address == address);
+        for left in backends.extract_if(.., |backend| !stays(&backend.address)) {
+            roster.slots.retain(|slot| slot.id != left.id);
+            left.gone.cancel();
+            left.empty();
+        }
+        let mut added = Vec::new();
+        for place in &config.backends {
+            let weight = place.weight.max(1);
+            if let Some(known) = backends.iter().find(|backend| backend.address == place.address) {
+                roster
+                    .slots
+                    .iter_mut()
+                    .filter(|slot| slot.id == known.id)
+                    .for_each(|slot| slot.weight = weight);
+                continue;
+            }
+            *next_id += 1;
+            let (id, tag) = (*next_id, key.tag(&place.address));
+            let health = if is_first { Health::trusted() } else { Health::unknown() };
+            roster.slots.push(Slot { id, weight, health, requests: 0, lasting: 0 });
+            let backend = Arc::new(Backend::new(id, &place.address, tag, tasks.clone()));
+            backends.push(backend.clone());
+            added.push(backend);
+        }
+        drop(inner);
+        added
+    }
+
+    /// Takes a place, at once or after a wait.
+    pub(crate) async fn take(self: &Arc<Desk>, want: Want, until: Instant) -> Result<Place, Error> {
+        let (ticket, called) = {
+            let now = self.now();
+            let mut inner = self.lock();
+            match inner.roster.ask(want, now) {
+                Told::Go(id) => {
+                    let backend = inner.backend(id);
+                    drop(inner);
+                    return Ok(self.place(backend));
+                }
+                Told::Full => return Err(Error::Crowded),
+                Told::Wait(ticket) => {
+                    let (call, called) = oneshot::channel();
+                    inner.waiting.insert(ticket, call);
+                    (ticket, called)
+                }
+            }
+        };
+        let _row = Row { desk: self, ticket };
+        match timeout_at(until, called).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(Error::Held),
+        }
+    }
+
+    /// Takes note of an event at a backend, tells of it, and lets those go who can now.
+    pub(crate) fn note(self: &Arc<Desk>, backend: &Backend, event: Event) {
+        let changed = self.lock().roster.note(backend.id, event, self.now());
+        let Some((state, why)) = changed else { return };
+        let address = backend.address.as_str();
+        match state {
+            State::Up => tracing::info!(backend = address, why, "backend is up"),
+            State::Doubted => {
+                tracing::warn!(backend = address, why, "backend is doubted");
+                backend.look.notify_one();
+            }
+            State::Out => {
+                tracing::warn!(backend = address, why, "backend is out");
+                backend.empty();
+                backend.look.notify_one();
+            }
+        }
+        self.call();
+    }
+
+    /// How a backend is.
+    pub(crate) fn state(&self, id: Id) -> Option<State> {
+        self.lock().roster.slots.iter().find(|slot| slot.id == id).map(|slot| slot.health.state())
+    }
+
+    /// Counts a request.
+    pub(crate) fn count(&self) {
+        let now = self.now();
+        self.lock().budget.request(now);
+    }
+
+    /// Whether a request that failed is tried again.
+    pub(crate) fn go_on(&self, tries: &mut Tries, failed: Failed) -> bool {
+        let now = self.now();
+        tries.go_on(failed, &mut self.lock().budget, now)
+    }
+
+    /// Whether somebody else than these is up.
+    pub(crate) fn has_another(&self, than: &[Id]) -> bool {
+        self.lock().roster.has_another(than)
+    }
+
+    /// The backend that a cookie stands for.
+    pub(crate) fn tagged(&self, tag: &str) -> Option<Id> {
+        self.lock().backends.iter().find(|backend| backend.tag == tag).map(|backend| backend.id)
+    }
+
+    /// The backend where an address is at home, of those that are up.
+    pub(crate) fn home(&self, address: IpAddr) -> Option<Id> {
+        let inner = self.lock();
+        let up: Vec<Id> =
+            inner.roster.slots.iter().filter(|s| s.health.state() == State::Up).map(|s| s.id).collect();
+        let backends: Vec<&Arc<Backend>> =
+            inner.backends.iter().filter(|backend| up.contains(&backend.id)).collect();
+        let names = backends.iter().map(|backend| backend.address.as_str());
+        pick::home(&address.to_string(), names).map(|place| backends[place].id)
+    }
+
+    /// All backends, and how many wait with how many bytes.
+    pub(crate) fn seen(&self) -> (Vec<Seen>, (usize, u64)) {
+        let inner = self.lock();
+        let slots = inner.roster.slots.iter().map(|slot| Seen {
+            backend: inner.backend(slot.id),
+            state: slot.health.state(),
+            requests: slot.requests,
+            lasting: slot.lasting,
+        });
+        (slots.collect(), inner.roster.waiting())
+    }
+
+    /// Lets those go who wait and can.
+    pub(crate) fn call(self: &Arc<Desk>) {
+        loop {
+            let now = self.now();
+            let mut inner = self.lock();
+            let Some((ticket, id)) = inner.roster.advance(now) else { return };
+            let (call, backend) = (inner.waiting.remove(&ticket), inner.backend(id));
+            drop(inner);
+            let place = self.place(backend);
+            // who has gone away meanwhile gives it back by not taking it
+            match call {
+                Some(call) => drop(call.send(place)),
+                None => drop(place),
+            }
+        }
+    }
+
+    fn place(self: &Arc<Desk>, backend: Arc<Backend>) -> Place {
+        Place { desk: self.clone(), backend, is_lasting: false }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("nobody panics while holding it")
+    }
+}
+
+impl Inner {
+    fn backend(&self, id: Id) -> Arc<Backend> {
+        let found = self.backends.iter().find(|backend| backend.id == id);
+        found.expect("the roster and the backends change together").clone()
+    }
+}
+
+impl Place {
+    /// The request lasts: it makes room for others.
+    pub(crate) fn lasts(&mut self) {
+        if !self.is_lasting {
+            self.is_lasting = true;
+            self.desk.lock().roster.lasts(self.backend.id);
+            self.desk.call();
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.desk.lock().roster.done(self.backend.id, self.is_lasting);
+        self.desk.call();
+    }
+}
+
+/// Somebody who waits; leaves the row when dropped.
+struct Row<'d> {
+    desk: &'d Arc<Desk>,
+    ticket: Ticket,
+}
+
+impl Drop for Row<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.desk.lock();
+        inner.roster.leave(self.ticket);
+        let call = inner.waiting.remove(&self.ticket);
+        drop(inner);
+        drop(call);
+    }
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules {
+        fall: FALL,
+        rise: RISE,
+        pause_first: config.out_time_min.0,
+        pause_max: config.out_time_max.0.max(config.out_time_min.0),
+        slow_start: config.slow_start.0,
+    }
+}
+
+fn most(config: &Config) -> Most {
+    Most {
+        requests: config.backend_requests_max.max(1),
+        waiting: config.held_requests_max,
+        waiting_bytes: config.held_bytes_max.0,
+    }
+}

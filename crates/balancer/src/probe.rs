@@ -1,0 +1,82 @@
+//! Asks a backend again and again how it is, each time on a new connection; good ones are kept as spares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::body::Body;
+use http_body_util::BodyExt;
+use hyper::header::{self, HeaderValue};
+use hyper::{Request, Uri};
+use tokio::time::timeout;
+
+use crate::backend::{Backend, Lent};
+use crate::config::Config;
+use crate::core::health::{Event, State};
+use crate::desk::Desk;
+
+/// Who asks.
+const AGENT: HeaderValue = HeaderValue::from_static("ondol-balancer");
+/// A backend that is out is asked so many times as often.
+const HASTE: u32 = 4;
+
+/// Looks after one backend until it is gone.
+pub(crate) async fn watch(desk: Arc<Desk>, backend: Arc<Backend>, config: Arc<ArcSwap<Config>>) {
+    loop {
+        let settings = config.load_full();
+        let every = match desk.state(backend.id) {
+            Some(State::Up) | None => settings.probe_every.0,
+            Some(_) => settings.probe_every.0 / HASTE,
+        };
+        look(&desk, &backend, &settings).await;
+        let pause = tokio::time::sleep(spread(every, backend.id));
+        tokio::select! {
+            () = backend.gone.cancelled() => return backend.empty(),
+            () = backend.look.notified() => {}
+            () = pause => {}
+        }
+    }
+}
+
+/// A little less for some, so that they do not all ask at once.
+fn spread(every: Duration, id: u64) -> Duration {
+    every - every / 10 * u32::try_from(id % 4).unwrap_or(0) / 4
+}
+
+async fn look(desk: &Arc<Desk>, backend: &Backend, settings: &Config) {
+    let asked = timeout(settings.probe_time_max.0, ask(backend, settings)).await;
+    let event = match asked {
+        Ok(Ok(lent)) => {
+            if backend.tidy(settings.idle_time_max.0) < settings.spare_connections {
+                backend.keep(lent, settings.idle_connections_max);
+            }
+            Event::ProbeWell
+        }
+        Ok(Err(why)) => {
+            tracing::debug!(backend = backend.address, why, "probe failed");
+            Event::ProbeFailed
+        }
+        Err(_) => Event::ProbeFailed,
+    };
+    desk.note(backend, event);
+}
+
+/// One question; the connection on which it was answered well.
+async fn ask(backend: &Backend, settings: &Config) -> Result<Lent, String> {
+    let mut lent = backend.connect(settings.connect_time_max.0).await?;
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = Uri::try_from(&settings.probe_path).map_err(|error| error.to_string())?;
+    request.headers_mut().insert(header::USER_AGENT, AGENT);
+    request.headers_mut().extend(backend.host().map(|host| (header::HOST, host)));
+    let answer = lent.line.send_request(request).await.map_err(|error| base::error::chain(&error))?;
+    if answer.status().is_server_error() {
+        return Err(format!("it answers {}", answer.status()));
+    }
+    let mut body = answer.into_body();
+    while let Some(frame) = body.frame().await {
+        frame.map_err(|error| base::error::chain(&error))?;
+    }
+    // a server that closes after each answer is well all the same; such a line is not kept
+    let _ = lent.line.ready().await;
+    Ok(lent)
+}

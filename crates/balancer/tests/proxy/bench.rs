@@ -1,0 +1,104 @@
+//! A balancer on a port of its own, and raw conversations with it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use balancer::{Config, Means, Place, Service};
+use base::time::Clock;
+use base::unit::Span;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use web::limiter::Limiter;
+use web::metrics::{Page, Source};
+use web::{Front, Stop};
+
+/// A balancer that runs.
+pub(crate) struct Bench {
+    pub(crate) address: SocketAddr,
+    pub(crate) service: Service,
+    stop: Stop,
+    serving: JoinHandle<()>,
+}
+
+/// How long a client listens at most.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+impl Bench {
+    /// In front of these addresses, with the usual limits.
+    pub(crate) async fn new(backends: &[SocketAddr]) -> Bench {
+        Bench::with(config(backends), web::Config::default()).await
+    }
+
+    /// In front of these, without patience: what does not come at once does not come.
+    pub(crate) async fn hasty(backends: &[SocketAddr]) -> Bench {
+        let span = |ms| Span(Duration::from_millis(ms));
+        let web = web::Config {
+            head_time_max: span(150),
+            idle_time_max: span(150),
+            body_grace: span(150),
+            ..web::Config::default()
+        };
+        Bench::with(config(backends), web).await
+    }
+
+    pub(crate) async fn with(config: Config, web: web::Config) -> Bench {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = Stop::new();
+        let means = Means {
+            limiter: Arc::new(Limiter::new(&web, Clock::System)),
+            trusted_proxies: web.trusted_proxies.clone(),
+            stop: stop.soft.clone(),
+        };
+        let cap = config.connections_per_address_max;
+        let service = Service::new(config, means);
+        let front = Front::of_others(service.pass(), Arc::new(web)).with_connections_per_address(cap);
+        #[expect(clippy::disallowed_methods, reason = "it is waited for at the end")]
+        let serving = tokio::spawn(web::serve(listener, front, stop.clone()));
+        Bench { address, service, stop, serving }
+    }
+
+    /// Ends it, and all its connections.
+    pub(crate) async fn end(self) {
+        self.stop.soft.cancel();
+        self.serving.await.expect("it ends");
+        self.service.run(self.stop.soft).await;
+    }
+
+    /// Its numbers as they are now.
+    pub(crate) async fn page(&self) -> String {
+        let mut page = Page::default();
+        self.service.tell(&mut page).await;
+        page.into_text()
+    }
+
+    /// Sends bytes, and gives back all that comes until the balancer closes or falls silent.
+    pub(crate) async fn say(&self, bytes: &[u8]) -> Vec<u8> {
+        Bench::ask(self.address, bytes).await
+    }
+
+    /// The same of any address.
+    pub(crate) async fn ask(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+        let (mut from, mut to) = TcpStream::connect(address).await.expect("it listens").into_split();
+        let mut heard = Vec::new();
+        // a refusal may come before all is sent, and many answers while it is
+        let both = async { tokio::join!(to.write_all(bytes), from.read_to_end(&mut heard)) };
+        let listened = tokio::time::timeout(WAIT_MAX, both).await;
+        assert!(listened.is_ok(), "it neither answers nor closes: {:?}", String::from_utf8_lossy(bytes));
+        heard
+    }
+}
+
+pub(crate) fn config(backends: &[SocketAddr]) -> Config {
+    let place = |address: &SocketAddr| Place { address: address.to_string(), weight: 1 };
+    Config { backends: backends.iter().map(place).collect(), ..Config::default() }
+}
+
+/// The statuses of all answers, heads that only announce (1xx) left out.
+pub(crate) fn statuses(heard: &[u8]) -> Vec<u16> {
+    let text = String::from_utf8_lossy(heard);
+    let heads = text.split("HTTP/1.1 ").skip(1).chain(text.split("HTTP/1.0 ").skip(1));
+    heads.filter_map(|head| head.get(..3)?.parse().ok()).filter(|status| *status >= 200).collect()
+}

@@ -1,0 +1,142 @@
+//! `ondol serve` where the service file names web servers to stand in front of: the balancer, and no database.
+//!
+//! SIGHUP reads the file again: backends come and go, connections that are open stay. A file with a mistake in it changes
+//! nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use balancer::{Means, Service};
+use base::time::Clock;
+use tokio::net::TcpListener;
+use web::limiter::Limiter;
+use web::metrics::{Metrics, Operators};
+use web::{Front, Stop};
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::house;
+
+/// A balancer that is ready to run.
+pub(crate) struct Balancing {
+    listener: TcpListener,
+    address: SocketAddr,
+    front: Front,
+    service: Service,
+    stop: Stop,
+    backends: Vec<String>,
+}
+
+impl Balancing {
+    /// Binds the socket, and begins to look after the backends.
+    pub(crate) async fn open(config: Config, settings: balancer::Config) -> Result<Balancing, Failure> {
+        let (listener, address) = house::bind(&config.listen).await?;
+        let stop = Stop::new();
+        let means = Means {
+            limiter: Arc::new(Limiter::new(&config.web, Clock::System)),
+            trusted_proxies: config.web.trusted_proxies.clone(),
+            stop: stop.soft.clone(),
+        };
+        let (cap, backends) = (settings.connections_per_address_max, names(&settings));
+        let service = Service::new(settings, means);
+        let metrics = Metrics::new(Operators::new(config.metrics.secret), vec![Box::new(service.clone())]);
+        let front = Front::of_others(service.pass(), Arc::new(config.web))
+            .with_metrics(metrics)
+            .with_connections_per_address(cap);
+        Ok(Balancing { listener, address, front, service, stop, backends })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The backends' addresses.
+    pub(crate) fn backends(&self) -> &[String] {
+        &self.backends
+    }
+
+    /// What ends it.
+    pub(crate) fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Serves until the stop; `read` gives the settings again each time that a reload is asked for.
+    pub(crate) async fn run(
+        self,
+        mut reloads: Reloads,
+        read: impl Fn() -> Result<Config, Failure> + Clone + Send + 'static,
+    ) {
+        let Balancing { listener, front, service, stop, .. } = self;
+        let serving = web::serve(listener, front, stop.clone());
+        let reloading = async {
+            loop {
+                reloads.next().await;
+                // a small file, read seldom
+                let read = read.clone();
+                let settings = tokio::task::spawn_blocking(read)
+                    .await
+                    .map_err(|error| Failure::failed(error.to_string()));
+                reload(&service, settings.and_then(|settings| settings));
+            }
+        };
+        tokio::select! {
+            () = serving => {}
+            () = reloading => {}
+        }
+        service.run(stop.soft).await;
+    }
+}
+
+fn reload(service: &Service, read: Result<Config, Failure>) {
+    match read.map(|config| config.balancer) {
+        Ok(Some(settings)) => {
+            tracing::info!(backends = names(&settings).join(" "), "reloaded the service file");
+            service.reload(settings);
+        }
+        Ok(None) => tracing::error!(
+            "the service file has no [balancer] any more; stop this process to serve otherwise"
+        ),
+        Err(failure) => {
+            let faults = failure.lines.join("; ");
+            tracing::error!(faults, "the service file has mistakes; everything stays as it was");
+        }
+    }
+}
+
+fn names(settings: &balancer::Config) -> Vec<String> {
+    settings.backends.iter().map(|place| place.address.clone()).collect()
+}
+
+/// The signal that asks for a reload. From its making on it no longer kills the process.
+#[cfg(unix)]
+pub(crate) struct Reloads(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Reloads {
+    pub(crate) fn new() -> std::io::Result<Reloads> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Reloads(signal(SignalKind::hangup())?))
+    }
+
+    async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The signal that asks for a reload: there is none here.
+#[cfg(not(unix))]
+pub(crate) struct Reloads;
+
+#[cfg(not(unix))]
+impl Reloads {
+    pub(crate) fn new() -> std::io::Result<Reloads> {
+        Ok(Reloads)
+    }
+
+    async fn next(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}
