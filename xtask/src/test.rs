@@ -86,7 +86,7 @@ const NEEDS: [Need; 19] = [
         name: "nginx",
         probe: "test -x /usr/sbin/nginx",
         package: "nginx-light",
-        why: "serves behind the balancer; tests start their own",
+        why: "serves behind the balancer, and asks who a visitor is; tests start their own",
     },
     Need {
         name: "nft",

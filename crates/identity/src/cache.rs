@@ -16,7 +16,7 @@ use std::time::Duration;
 use base::time::Timestamp;
 use store::{Change, ChangeKind, Position};
 
-use crate::session::Proven;
+use crate::session::{Proven, Start};
 use crate::token;
 
 /// The right to put in what is being read of one record.
@@ -27,12 +27,14 @@ pub(crate) struct Ticket {
 }
 
 /// A session that was found alive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
     /// Until when that is taken for granted.
     pub(crate) until: Timestamp,
     /// When it ends for good.
     pub(crate) ends: Timestamp,
+    /// How it began.
+    pub(crate) start: Arc<Start>,
 }
 
 #[derive(Debug)]
@@ -102,7 +104,7 @@ impl Cache {
     pub(crate) fn known(&self, table: &str, sid: &str, now: Timestamp) -> Option<Known> {
         let inner = self.lock();
         inner.read_to?;
-        let known = inner.slots.get(&(Arc::from(table), Arc::from(sid)))?.known?;
+        let known = inner.slots.get(&(Arc::from(table), Arc::from(sid)))?.known.clone()?;
         (now < known.until && now < known.ends).then_some(known)
     }
 
@@ -264,7 +266,11 @@ mod tests {
             mark: String::new(),
         };
         let (principal, claims) = (Arc::new(Principal { collection, row }), Arc::new(claims));
-        Proven { principal, claims, ends: Timestamp(i64::MAX) }
+        Proven { principal, claims, ends: Timestamp(i64::MAX), start: start() }
+    }
+
+    fn start() -> Arc<Start> {
+        Arc::new(Start { at: NOW, methods: vec!["password".into()] })
     }
 
     fn tickets(cache: &Cache, id: &str) -> [Ticket; 2] {
@@ -333,10 +339,11 @@ mod tests {
     #[test]
     fn a_session_is_known_until_its_time_or_its_end() {
         let cache = holding();
-        let known = Known { until: NOW.after(Duration::from_secs(600)), ends: Timestamp(i64::MAX) };
-        cache.know(&cache.ticket("r_sessions", "sa"), known);
+        let until = NOW.after(Duration::from_secs(600));
+        let known = Known { until, ends: Timestamp(i64::MAX), start: start() };
+        cache.know(&cache.ticket("r_sessions", "sa"), known.clone());
         let knows = |seconds| cache.known("r_sessions", "sa", NOW.after(Duration::from_secs(seconds)));
-        assert_eq!([knows(0), knows(599), knows(600)], [Some(known), Some(known), None]);
+        assert_eq!([knows(0), knows(599), knows(600)], [Some(known.clone()), Some(known.clone()), None]);
         let late = cache.ticket("r_sessions", "sa");
         cache.apply(&[change_of("r_sessions", 6, "sa")]);
         cache.know(&late, known);

@@ -7,6 +7,7 @@ use base::unit::{Bytes, Span};
 use serde::Deserialize;
 
 use crate::fetch::Limits;
+use crate::issuer::Client;
 use crate::passkey::RelyingParty;
 use crate::provider::OnService;
 use crate::session::Turns;
@@ -106,6 +107,35 @@ pub struct Config {
     pub answer_time_max: Span,
     /// For development: providers may be on this machine, without encryption.
     pub may_ask_loopback: bool,
+    /// How long a code of ours is good that a client gets.
+    pub code_time: Span,
+    /// How long an access token is.
+    pub access_token_time: Span,
+    /// How long an ID token is.
+    pub id_token_time: Span,
+    /// How long a refresh token is that is not used.
+    pub refresh_time: Span,
+    /// Longest life of what a client has while the person is away, however often it is renewed.
+    pub refresh_time_max: Span,
+    /// How long a client without a secret may show a refresh token once more, to whom the answer got lost.
+    pub refresh_again: Span,
+    /// Clients that one web server tells at once that a session has ended.
+    pub logouts_at_once: usize,
+    /// Tries to tell one client; then it is kept as failed.
+    pub logout_tries_max: u32,
+    /// The wait after the first try; each further one is three times as long.
+    pub logout_wait_first: Span,
+    /// The longest wait between two tries.
+    pub logout_wait_max: Span,
+    /// How long a web server has to tell a client; then another one may.
+    pub logout_held_max: Span,
+    /// Between two looks for clients that others left untold, or whose wait is over.
+    pub logout_poll_every: Span,
+    /// How long the token is good that says so.
+    pub logout_token_time: Span,
+    /// The tools of the service file that let people sign in here, by name: `[client.NAME]`.
+    #[serde(skip)]
+    pub clients: BTreeMap<String, Client>,
     /// The service's own address, as people reach it; empty where it is not known.
     #[serde(skip)]
     pub url: String,
@@ -179,6 +209,20 @@ impl Default for Config {
             answer_bytes_max: Bytes(1 << 20),
             answer_time_max: seconds(10),
             may_ask_loopback: false,
+            code_time: seconds(60),
+            access_token_time: seconds(600),
+            id_token_time: seconds(3600),
+            refresh_time: seconds(30 * 86_400),
+            refresh_time_max: seconds(365 * 86_400),
+            refresh_again: seconds(30),
+            logouts_at_once: 8,
+            logout_tries_max: 8,
+            logout_wait_first: seconds(5),
+            logout_wait_max: seconds(3600),
+            logout_held_max: seconds(60),
+            logout_poll_every: seconds(10),
+            logout_token_time: seconds(120),
+            clients: BTreeMap::new(),
             url: String::new(),
             providers: BTreeMap::new(),
         }
@@ -188,9 +232,18 @@ impl Default for Config {
 impl Config {
     /// The wait after a mail's try of this number, from 1.
     pub(crate) fn mail_wait(&self, tries: u64) -> Duration {
-        let growth = 3u32.saturating_pow(u32::try_from(tries.saturating_sub(1)).unwrap_or(u32::MAX));
-        self.mail_wait_first.0.saturating_mul(growth).min(self.mail_wait_max.0)
+        wait(self.mail_wait_first, self.mail_wait_max, tries)
     }
+
+    /// The same of telling a client that a session has ended.
+    pub(crate) fn logout_wait(&self, tries: u64) -> Duration {
+        wait(self.logout_wait_first, self.logout_wait_max, tries)
+    }
+}
+
+fn wait(first: Span, longest: Span, tries: u64) -> Duration {
+    let growth = 3u32.saturating_pow(u32::try_from(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+    first.0.saturating_mul(growth).min(longest.0)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The endpoints of accounts; one endpoint is one file.
 //!
-//! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `mailing` (what is the same wherever a mail is asked for), then the endpoints: `password`,
-//! `request_otp`, `otp`, `oauth2`, `oauth2_begin`, `oauth2_return`, `oauth2_logout`, `redirect`, `refresh`, `methods`, `impersonate`,
-//! `file_token`, `end_others`, those of passkeys and of authenticators (`totp`), and those of verification, password reset and
-//! e-mail change.
+//! Map: `ask` and `given` (what they all read of a request), `answer` (how a sign-in is answered), `mailing` (what is the same
+//! wherever a mail is asked for), then the endpoints: `password`, `request_otp`, `otp`, `oauth2`, `oauth2_begin`, `oauth2_return`,
+//! `oauth2_logout`, `redirect`, `refresh`, `methods`, `impersonate`, `file_token`, `end_others`, `issuer` (those for the team's
+//! other tools), those of passkeys and of authenticators (`totp`), and those of verification, password reset and e-mail change.
 
 mod answer;
 mod ask;
@@ -16,6 +16,7 @@ mod file_token;
 mod given;
 mod impersonate;
 mod invite;
+mod issuer;
 mod mailing;
 mod methods;
 mod oauth2;
@@ -82,6 +83,7 @@ pub(crate) fn router(identity: Identity) -> Router {
         .route(&of("auth-methods"), get(methods::list))
         .route(&of("invite"), post(invite::invite))
         .route(&of("impersonate/{id}"), post(impersonate::impersonate))
-        .route("/api/files/token", post(file_token::make));
+        .route("/api/files/token", post(file_token::make))
+        .merge(issuer::router(&identity));
     router.with_state(identity)
 }

@@ -48,6 +48,15 @@ impl Algorithm {
             _ => return None,
         })
     }
+
+    /// Its name, as all readers know it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Algorithm::Rs256 => "RS256",
+            Algorithm::Es256 => "ES256",
+            Algorithm::EdDsa => "EdDSA",
+        }
+    }
 }
 
 /// A token that has the right form. What it says is not to be believed yet.

@@ -21,6 +21,8 @@
 //!
 //! Passkeys: `passkey` (the ceremonies, pure, and their records).
 //!
+//! Letting the team's other tools sign people in here: `issuer`.
+//!
 //! To add a way to sign in: a file under `endpoint/`, its route in `endpoint::router`, its name in `mfa::Way`, and its end in
 //! `entrance`, which asks the auth rule and for a second way. To add a provider: see
 //! `provider`.
@@ -44,6 +46,7 @@ mod flow;
 mod guesses;
 mod handing;
 mod invitation;
+pub mod issuer;
 mod jose;
 mod language;
 mod letter;

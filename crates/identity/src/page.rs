@@ -17,7 +17,7 @@ mod account;
 mod came_back;
 mod code;
 mod entry;
-mod fault;
+pub(crate) mod fault;
 pub(crate) mod form;
 pub(crate) mod frame;
 mod goal;

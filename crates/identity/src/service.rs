@@ -6,12 +6,14 @@ use std::time::Duration;
 use axum::Router;
 use records::core::collection::SUPERUSERS;
 use records::{Authenticate, Error, Moment, Principal, Records};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use web::limiter::Limiter;
 
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::external::External;
+use crate::issuer::{Registry, logout};
 use crate::notice::Teller;
 use crate::post::{self, Outgoing, Post};
 use crate::session::{Check, Keyring};
@@ -31,6 +33,9 @@ struct Inner {
     cache: Cache,
     keyring: Keyring,
     external: External,
+    registry: Registry,
+    /// Word that a session has ended, for clients that are to be told.
+    ended: Notify,
     post: Option<Post>,
     listeners: OnceLock<Arc<dyn Listeners>>,
 }
@@ -68,6 +73,8 @@ impl Identity {
                 cache,
                 keyring: Keyring::default(),
                 external,
+                registry: Registry::default(),
+                ended: Notify::new(),
                 post: None,
                 listeners,
             }),
@@ -95,9 +102,11 @@ impl Identity {
         endpoint::router(self.clone()).merge(page::router(self.clone()))
     }
 
-    /// Works until the stop: hears of ended sessions, sends the mails that wait, clears away what has expired.
+    /// Works until the stop: hears of ended sessions and tells clients of them, sends the mails that wait, clears away what has
+    /// expired.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(self.follow(&stop), post::run(self, &stop), sweep::run(self, &stop));
+        let (mails, logouts) = (post::run(self, &stop), logout::run(self, &stop));
+        tokio::join!(self.follow(&stop), mails, logouts, sweep::run(self, &stop));
     }
 
     /// A token that is mailed to an account's address, or to the one that it is to have.
@@ -172,6 +181,14 @@ impl Identity {
 
     pub(crate) fn external(&self) -> &External {
         &self.inner.external
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    pub(crate) fn ended(&self) -> &Notify {
+        &self.inner.ended
     }
 
     pub(crate) fn listeners(&self) -> Option<&dyn Listeners> {

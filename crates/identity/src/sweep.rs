@@ -1,10 +1,13 @@
-//! Clears away what has expired: codes, half sign-ins, tallies, places, sessions, keys, and mails that are done with, and what the audit list need not say any more.
+//! Clears away what has expired: codes, half sign-ins, tallies, places, sessions, keys, what clients had, mails and log-outs that
+//! are done with, and what the audit list need not say any more.
 
 use std::time::Duration;
 
 use base::time::Timestamp;
 use records::Error;
-use records::core::change::{AUDIT, AUTH_ORIGINS, INVITATIONS, KEYS, MAILS, MFAS, OTPS, SESSIONS, TALLIES};
+use records::core::change::{
+    AUDIT, AUTH_ORIGINS, FAMILIES, INVITATIONS, KEYS, LOGOUTS, MAILS, MFAS, OTPS, SESSIONS, TALLIES,
+};
 use records::core::collection::{AuthOptions, Collection};
 use store::Row;
 use store::query::Compare;
@@ -83,8 +86,13 @@ fn expired(identity: &Identity) -> Vec<Expired> {
         catalog.all().iter().filter_map(|c| c.auth.as_ref()).map(time).max().unwrap_or_default()
     };
     let all = |collection, date, before| Expired { collection, date, before, state: None };
-    let mails =
-        |state, kept| Expired { collection: MAILS, date: "updated", before: ago(kept), state: Some(state) };
+    let done = |collection, state, kept| Expired {
+        collection,
+        date: "updated",
+        before: ago(kept),
+        state: Some(state),
+    };
+    let mails = |state, kept| done(MAILS, state, kept);
     vec![
         all(OTPS, "created", ago(longest(options::otp_time))),
         all(MFAS, "created", ago(longest(options::mfa_time))),
@@ -94,6 +102,9 @@ fn expired(identity: &Identity) -> Vec<Expired> {
         all(SESSIONS, "idleEnds", ago(config.session_seen_every.0 + config.session_renew_after.0)),
         all(INVITATIONS, "expires", ago(Duration::ZERO)),
         all(KEYS, "ends", ago(Duration::ZERO)),
+        all(FAMILIES, "ends", ago(Duration::ZERO)),
+        done(LOGOUTS, "sent", config.mails_sent_kept.0),
+        done(LOGOUTS, "failed", config.mails_failed_kept.0),
         all(AUDIT, "created", ago(config.audit_kept.0)),
         mails("sent", config.mails_sent_kept.0),
         mails("nobody", config.mails_sent_kept.0),

@@ -6,6 +6,7 @@
 
 mod balancer;
 mod cache;
+mod client;
 mod database;
 mod mail;
 mod public;
@@ -36,7 +37,7 @@ pub const DIR: &str = "data";
 pub const PUBLIC: &str = "public";
 
 /// The rooms that have a table of their own.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "log",
     "metrics",
     "web",
@@ -47,6 +48,7 @@ const ROOMS: [&str; 12] = [
     "api",
     "identity",
     sign_in::ROOM,
+    client::ROOM,
     "mail",
     balancer::ROOM,
 ];
@@ -188,6 +190,7 @@ impl Config {
         config.api = reader.room("api");
         config.identity = reader.room("identity");
         config.identity.providers = sign_in::read(&mut reader, config.identity.may_ask_loopback);
+        config.identity.clients = client::read(&mut reader);
         reader.room::<StoreSection>("store").settle(&mut config.store);
         let has_sites = config.topology.is_some();
         let database = reader.room::<database::Section>("database");

@@ -58,6 +58,14 @@ pub fn sign_in_python(what: &str) -> Option<PathBuf> {
     installed(what).map(|home| home.join(".venv/bin/python"))
 }
 
+/// A script among the peers, for Node, that a test runs itself. `None`, said aloud, where there are no peers above this folder.
+///
+/// # Panics
+/// Under `CI=true` when there are no peers, and when they are not installed.
+pub fn sign_in_script(file: &str) -> Option<PathBuf> {
+    installed(file).map(|home| home.join(file))
+}
+
 /// Where the peers are installed.
 fn installed(name: &str) -> Option<PathBuf> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(FOLDER);

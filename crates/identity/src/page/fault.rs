@@ -15,7 +15,7 @@ use crate::language::Language;
 use crate::service::Identity;
 
 /// The layer around all pages.
-pub(super) async fn surround(State(identity): State<Identity>, request: Request, next: Next) -> Response {
+pub(crate) async fn surround(State(identity): State<Identity>, request: Request, next: Next) -> Response {
     let language = browser::language_of(request.headers());
     let wants_page = asks_for_page(request.headers());
     let mut response = next.run(request).await;

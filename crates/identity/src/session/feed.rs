@@ -64,10 +64,11 @@ impl Identity {
         }
         self.cache().apply(changes);
         let is_end = |change: &&Change| change.kind == ChangeKind::Delete && is_in(change, &sessions);
-        if changes.iter().any(|change| is_end(&change))
-            && let Some(listeners) = self.listeners()
-        {
-            listeners.look_again();
+        if changes.iter().any(|change| is_end(&change)) {
+            self.ended().notify_one();
+            if let Some(listeners) = self.listeners() {
+                listeners.look_again();
+            }
         }
         let is_mail = |change: &Change| change.kind == ChangeKind::Create && is_in(change, &mails);
         if changes.iter().any(is_mail)

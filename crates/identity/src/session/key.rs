@@ -15,7 +15,7 @@ use base::time::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use ring::signature::{ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 /// Bytes of a private part (RFC 8032, 5.1.5).
 pub(crate) const SEED_BYTES: usize = 32;
@@ -33,6 +33,8 @@ pub(crate) struct Key {
     /// From when on nothing that it has signed is taken.
     pub(crate) ends: Timestamp,
     pair: Ed25519KeyPair,
+    /// The other half of it, for readers who know nothing of Ed25519.
+    p256: Option<EcdsaKeyPair>,
 }
 
 impl fmt::Debug for Key {
@@ -51,17 +53,33 @@ impl Key {
         ends: Timestamp,
     ) -> Option<Key> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
-        Some(Key { kid: kid.to_owned(), number, begins, ends, pair })
+        Some(Key { kid: kid.to_owned(), number, begins, ends, pair, p256: None })
+    }
+
+    /// The same with its half on P-256.
+    #[must_use]
+    pub(crate) fn with_p256(self, p256: Option<EcdsaKeyPair>) -> Key {
+        Key { p256, ..self }
+    }
+
+    /// Its half on P-256, if it has one yet.
+    pub(crate) fn p256(&self) -> Option<&EcdsaKeyPair> {
+        self.p256.as_ref()
+    }
+
+    /// The public part.
+    pub(crate) fn public(&self) -> &[u8] {
+        self.pair.public_key().as_ref()
     }
 
     /// Signs a message.
-    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.pair.sign(message).as_ref().try_into().expect("a signature of Ed25519 has 64 bytes")
     }
 
     /// Whether it has signed a message.
-    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        let public = UnparsedPublicKey::new(&ED25519, self.pair.public_key().as_ref());
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        let public = UnparsedPublicKey::new(&ED25519, self.public());
         public.verify(message, signature).is_ok()
     }
 }
@@ -73,16 +91,11 @@ pub(super) fn public(seed: &[u8; SEED_BYTES]) -> String {
 }
 
 /// Seals a private part, for the key of this name.
-pub(super) fn seal(
-    seed: &[u8; SEED_BYTES],
-    kid: &str,
-    secret: &[u8; 32],
-    nonce: [u8; NONCE_BYTES],
-) -> String {
-    let mut sealed = seed.to_vec();
+pub(super) fn seal(private: &[u8], kid: &str, secret: &[u8; 32], nonce: [u8; NONCE_BYTES]) -> String {
+    let mut sealed = private.to_vec();
     let aad = Aad::from(kid.as_bytes());
     let done = cipher(secret).seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed);
-    done.expect("32 bytes can be sealed");
+    done.expect("a few bytes can be sealed");
     BASE64.encode([&nonce[..], &sealed].concat())
 }
 
@@ -132,6 +145,16 @@ impl Keys {
     pub(crate) fn active(&self, now: Timestamp) -> Option<&Arc<Key>> {
         let mut living = self.keys.iter().filter(|key| now < key.ends);
         living.clone().rev().find(|key| key.begins <= now).or_else(|| living.next())
+    }
+
+    /// The keys that anything may have been signed with, or will be.
+    pub(crate) fn living(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Key>> {
+        self.keys.iter().filter(move |key| now < key.ends)
+    }
+
+    /// The names of those that have no half on P-256.
+    pub(crate) fn halves(&self) -> Vec<String> {
+        self.keys.iter().filter(|key| key.p256.is_none()).map(|key| key.kid.clone()).collect()
     }
 
     /// When the next key is to begin, if it is to be made now.

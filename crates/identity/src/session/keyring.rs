@@ -13,12 +13,14 @@ use base::error::Kind;
 use base::time::Timestamp;
 use records::core::change::KEYS;
 use records::core::collection::Collection;
+use records::core::value::Values;
 use records::{Error, Records};
 use serde_json::json;
 use store::query::Select;
 use store::{Conn, Row, Tx};
 
 use super::key::{self, Key, Keys, NONCE_BYTES, SEED_BYTES};
+use super::p256;
 use crate::audit::{self, Entry, Event, Whose};
 use crate::own;
 use crate::service::Identity;
@@ -109,32 +111,71 @@ impl Keyring {
         self.read(identity).await?.find(&key.kid, now).cloned().ok_or_else(none)
     }
 
-    /// Sees to it that the next key is there in time, also where nobody signs in.
+    /// The same, with its half on P-256.
+    pub(crate) async fn signing_p256(
+        &self,
+        identity: &Identity,
+        now: Timestamp,
+        exp: Timestamp,
+    ) -> Result<Arc<Key>, Error> {
+        let key = self.signing(identity, now, exp).await?;
+        if key.p256().is_some() {
+            return Ok(key);
+        }
+        self.complete(identity).await?;
+        self.signing(identity, now, exp).await
+    }
+
+    /// Sees to it that the next key is there in time, and whole, also where nobody signs in.
     pub(crate) async fn look_after(&self, identity: &Identity) -> Result<(), Error> {
-        let keys = self.read(identity).await?;
+        let keys = self.complete(identity).await?;
         if keys.due(identity.records().clock().now(), identity.config().turns()).is_some() {
             self.follow_up(identity).await?;
         }
         Ok(())
     }
 
+    /// Gives keys that were made by an earlier version what they lack.
+    async fn complete(&self, identity: &Identity) -> Result<Arc<Keys>, Error> {
+        let keys = self.read(identity).await?;
+        let halves = keys.halves();
+        if halves.is_empty() {
+            return Ok(keys);
+        }
+        for kid in halves {
+            let nonce = chance::bytes();
+            let sealed = p256::make(&kid, &identity.house_key(SEALING)?, nonce);
+            change(identity, &kid, move |before| {
+                let is_missing = before.text("sealedP256").is_empty();
+                is_missing.then_some(("sealedP256", sealed))
+            })
+            .await?;
+        }
+        self.read(identity).await
+    }
+
     /// Makes the next key, if it is due and nobody has made it meanwhile.
     async fn follow_up(&self, identity: &Identity) -> Result<Arc<Keys>, Error> {
         let inside = identity.clone();
         let (kid, seed, nonce) = (chance::word(KID_LENGTH), chance::bytes(), chance::bytes());
+        let p256 = p256::make(&kid, &identity.house_key(SEALING)?, chance::bytes());
         let made = identity.records().store().write(move |tx| {
-            Box::pin(async move { make(tx, &inside, &Fresh { kid: &kid, seed, nonce }).await })
+            Box::pin(async move { make(tx, &inside, &Fresh { kid: &kid, seed, nonce, p256 }).await })
         });
         made.await?;
         self.read(identity).await
     }
 }
 
+/// What the key is for that seals private parts.
+const SEALING: &[u8] = b"ondol/keys";
+
 /// What a new key is made of.
 struct Fresh<'a> {
     kid: &'a str,
     seed: [u8; SEED_BYTES],
     nonce: [u8; NONCE_BYTES],
+    p256: String,
 }
 
 async fn make(tx: &mut Tx, identity: &Identity, fresh: &Fresh<'_>) -> Result<(), Error> {
@@ -147,7 +188,8 @@ async fn make(tx: &mut Tx, identity: &Identity, fresh: &Fresh<'_>) -> Result<(),
         "id": fresh.kid,
         "number": there.next_number(),
         "public": key::public(&fresh.seed),
-        "sealed": key::seal(&fresh.seed, fresh.kid, &identity.house_key(b"ondol/keys")?, fresh.nonce),
+        "sealed": key::seal(&fresh.seed, fresh.kid, &identity.house_key(SEALING)?, fresh.nonce),
+        "sealedP256": fresh.p256,
         "begins": begins.to_string(),
         "ends": ends.to_string(),
     });
@@ -160,17 +202,28 @@ async fn make(tx: &mut Tx, identity: &Identity, fresh: &Fresh<'_>) -> Result<(),
 
 /// Sees to it that a key ends no sooner than that.
 async fn put_off(identity: &Identity, kid: &str, until: Timestamp) -> Result<(), Error> {
+    change(identity, kid, move |before| {
+        let is_short = own::date(before, "ends") < until;
+        is_short.then(|| ("ends", until.to_string()))
+    })
+    .await
+}
+
+/// Changes one field of a key as it is then, if it is still to be changed.
+async fn change(
+    identity: &Identity,
+    kid: &str,
+    wanted: impl FnOnce(&Values) -> Option<(&'static str, String)> + Clone + Send + 'static,
+) -> Result<(), Error> {
     let (inside, kid) = (identity.clone(), kid.to_owned());
     let done = identity.records().store().write(move |tx| {
         Box::pin(async move {
             let (records, keys) = (inside.records(), own::collection(inside.records(), KEYS)?);
             let Some(row) = tx.get(&keys.table(), &kid).await? else { return Ok(()) };
             let before = records.values(&keys, &row);
-            if own::date(&before, "ends") >= until {
-                return Ok(());
-            }
+            let Some((field, value)) = wanted(&before) else { return Ok(()) };
             let mut after = before.clone();
-            after.0.insert("ends".into(), until.to_string().into());
+            after.0.insert(field.into(), value.into());
             records.update_own(tx, &keys, &before, after).await.map(drop)
         })
     });
@@ -179,7 +232,7 @@ async fn put_off(identity: &Identity, kid: &str, until: Timestamp) -> Result<(),
 
 /// The keys as they are in the database. What is not sealed by this service's secret is no key.
 async fn read(conn: &mut Conn, identity: &Identity, reading: u64) -> Result<Keys, Error> {
-    let (records, secret) = (identity.records(), identity.house_key(b"ondol/keys")?);
+    let (records, secret) = (identity.records(), identity.house_key(SEALING)?);
     let keys = own::collection(records, KEYS)?;
     let select = Select { limit: Some(identity.config().token_keys_max), ..newest_first(&keys) };
     let rows = conn.select(&select).await?;
@@ -196,7 +249,8 @@ fn one(records: &Records, keys: &Collection, row: &Row, secret: &[u8; 32]) -> Op
     let values = records.values(keys, row);
     let seed = key::unseal(values.text("sealed"), &row.id, secret)?;
     let (begins, ends) = (own::date(&values, "begins"), own::date(&values, "ends"));
-    Key::new(&row.id, own::number(&values, "number"), &seed, begins, ends)
+    let key = Key::new(&row.id, own::number(&values, "number"), &seed, begins, ends)?;
+    Some(key.with_p256(p256::open(values.text("sealedP256"), &row.id, secret)))
 }
 
 /// The longest life of a plain token in any collection.

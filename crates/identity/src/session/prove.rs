@@ -27,6 +27,17 @@ pub struct Proven {
     pub(crate) claims: Arc<Claims>,
     /// When the session ends, however often it is renewed.
     pub(crate) ends: Timestamp,
+    /// How it began.
+    pub(crate) start: Arc<Start>,
+}
+
+/// How a session began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// When somebody showed who they are.
+    pub(crate) at: Timestamp,
+    /// By which ways.
+    pub(crate) methods: Vec<String>,
 }
 
 impl Proven {
@@ -115,10 +126,10 @@ impl Identity {
             }
         };
         let check = if principal.is_superuser() { check.at_least_certain() } else { check };
-        let Some((session, ends)) = self.living(&principal, &claims, check, now).await? else {
+        let Some((session, known)) = self.living(&principal, &claims, check, now).await? else {
             return Ok(None);
         };
-        let proven = Proven { principal, claims, ends };
+        let proven = Proven { principal, claims, ends: known.ends, start: known.start };
         cache.keep([&ticket, &session], token, proven.clone(), reading, now);
         Ok(Some(proven))
     }
@@ -130,14 +141,14 @@ impl Identity {
         Ok(key.and_then(|(key, reading)| Some((unproven.prove(&key, now)?, reading))))
     }
 
-    /// Whether a session is alive: when it ends, and the ticket for what is said of it.
+    /// Whether a session is alive: what is known of it, and the ticket for that.
     async fn living(
         &self,
         account: &Principal,
         claims: &Claims,
         check: Check,
         now: Timestamp,
-    ) -> Result<Option<(Ticket, Timestamp)>, Error> {
+    ) -> Result<Option<(Ticket, Known)>, Error> {
         let (records, cache) = (self.records(), self.cache());
         let sessions = own::collection(records, SESSIONS)?;
         let (table, ticket) = (sessions.table(), cache.ticket(sessions.table().as_str(), &claims.sid));
@@ -148,7 +159,7 @@ impl Identity {
             && may_trust
             && let Some(known) = cache.known(table.as_str(), &claims.sid, now)
         {
-            return Ok(Some((ticket, known.ends)));
+            return Ok(Some((ticket, known)));
         }
         let mut conn = records.store().reader().await?;
         let read = conn.get(&table, &claims.sid).await.map_err(|fault| uncertain(fault, check));
@@ -160,9 +171,12 @@ impl Identity {
         if !is_its || now >= ends {
             return Ok(None);
         }
-        cache.know(&ticket, Known { until: now.after(self.config().session_renew_after.0), ends });
+        let methods = session.texts("methods").into_iter().map(str::to_owned).collect();
+        let start = Arc::new(Start { at: own::date(&session, "created"), methods });
+        let known = Known { until: now.after(self.config().session_renew_after.0), ends, start };
+        cache.know(&ticket, known.clone());
         self.see(account, &sessions, &session, now).await;
-        Ok(Some((ticket, ends)))
+        Ok(Some((ticket, known)))
     }
 
     /// Notes that a session was seen, once in a while. That it could not be noted keeps nobody out.

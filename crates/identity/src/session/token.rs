@@ -97,6 +97,12 @@ pub(crate) fn read(token: &str) -> Option<Unproven<'_>> {
     Some(Unproven { kid, payload, signed, signature })
 }
 
+/// Whether a text has the form of a session's token, whoever signed it.
+#[cfg(test)]
+pub(crate) fn has_form(token: &str) -> bool {
+    read(token).is_some()
+}
+
 impl Unproven<'_> {
     /// The key that it claims to be signed with.
     pub(crate) fn kid(&self) -> &str {

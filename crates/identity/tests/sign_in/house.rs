@@ -83,7 +83,7 @@ pub(crate) async fn as_superuser(records: &Records, body: &Value) -> Request {
     }
 }
 
-async fn create_user(records: &Records) -> String {
+pub(crate) async fn create_user(records: &Records) -> String {
     let body = json!({ "email": EMAIL, "password": PASSWORD, "passwordConfirm": PASSWORD });
     let request = as_superuser(records, &body).await;
     let draft = Draft { values: request.body.clone(), uploads: Vec::new() };

@@ -8,6 +8,7 @@ mod authenticator;
 mod codes;
 mod external;
 mod house;
+mod issuer;
 mod keys;
 mod mailed;
 mod mailing;

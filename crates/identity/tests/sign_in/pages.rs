@@ -9,6 +9,6 @@ mod session;
 #[path = "pages/sign_in.rs"]
 mod sign_in;
 #[path = "pages/tab.rs"]
-mod tab;
+pub(crate) mod tab;
 #[path = "pages/trial.rs"]
 mod trial;

@@ -56,6 +56,11 @@ impl Records {
         self.inner.passwords.verify(plain, hash.as_deref()).await
     }
 
+    /// Whether a secret fits a hash that a record holds of it. Busy when the pool is full.
+    pub async fn verify_secret(&self, plain: &str, hash: &str) -> Result<bool, Error> {
+        self.inner.passwords.verify(plain, Some(hash)).await
+    }
+
     /// Whether an account passes its collection's auth rule.
     pub async fn may_sign_in(&self, request: &Request, account: &Principal) -> Result<bool, Error> {
         match Gate::of(&account.collection.rules.auth, request) {

@@ -22,6 +22,10 @@ async fn a_new_house_has_superusers_users_and_what_the_house_keeps_for_itself() 
         "_keys",
         "_mails",
         "_tallies",
+        "_clients",
+        "_grants",
+        "_families",
+        "_logouts",
     ] {
         assert!(names.contains(&own), "{own}");
     }

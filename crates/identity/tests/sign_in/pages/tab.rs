@@ -147,7 +147,7 @@ impl<'a> Tab<'a> {
     }
 }
 
-async fn read(response: Response) -> Page {
+pub(crate) async fn read(response: Response) -> Page {
     let status = response.status().as_u16();
     let headers = response.headers().iter();
     let headers = headers

@@ -7,10 +7,14 @@
 //! To add one: its name, a function, and its line in [`own_collections`]. Rows of an account have the fields `collectionRef`
 //! and `recordRef`: they go with the account when it is deleted.
 
+mod issuer;
+
 use super::defaults::{collection_id, dates, system_fields};
 use crate::core::collection::{Collection, CollectionKind, Rules};
 use crate::core::field::{Field, FieldKind, TextOptions};
 use crate::core::index::{Index, IndexColumn};
+
+pub use issuer::{CLIENTS, FAMILIES, GRANTS, LOGOUTS};
 
 /// Half sign-ins, where two ways are asked for: who has passed the first one, and which it was.
 pub const MFAS: &str = "_mfas";
@@ -70,7 +74,8 @@ pub fn own_collections(now: &str) -> Vec<Collection> {
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
     let guards = [auth_origins(now), totps(now), external_auths(now), passkeys(now)];
     let known = [mfas, otps].into_iter().chain(guards).chain([sessions(now)]);
-    let all = known.chain([flows(now), mails(now), tallies(now), keys(now), audit(now), invitations(now)]);
+    let own = [flows(now), mails(now), tallies(now), keys(now), audit(now), invitations(now)];
+    let all = known.chain(own).chain(issuer::collections(now));
     all.map(Collection::settled).collect()
 }
 
@@ -122,8 +127,8 @@ fn audit(now: &str) -> Collection {
 
 /// Their order is their number, so that of two web servers that make the next one at once, one does.
 fn keys(now: &str) -> Collection {
-    let fields =
-        [number("number").required(), text("public"), text("sealed").hidden(), date("begins"), date("ends")];
+    let parts = [text("public"), text("sealed").hidden(), text("sealedP256").hidden()];
+    let fields = [&[number("number").required()][..], &parts, &[date("begins"), date("ends")]].concat();
     let mut keys = make(KEYS, &fields, now);
     add_index(&mut keys, Repeats::No, &["number"]);
     keys
