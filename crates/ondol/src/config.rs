@@ -300,7 +300,7 @@ mod tests {
             "[log]\nxyzzy = 1\n[seoul]\nweb = \"10.0.0.1\"\n",
             expect![[r#"
                 ondol.toml:2: unknown key `xyzzy` in [log]; it knows level, form
-                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [sign-in], [mail], [balancer]"#]],
+                ondol.toml:3: unknown table [seoul]; there are [log], [metrics], [web], [records], [database], [store], [cache], [api], [identity], [sign-in], [client], [mail], [balancer]"#]],
         );
     }
 
