@@ -32,6 +32,7 @@ impl Postgres {
         system_id: &str,
         progress: watch::Sender<Progress>,
     ) -> Result<(), Error> {
+        self.place.rest("a clone", self.config.limits.disk_time_max).await?;
         match self.is_ready_to_work().await {
             Ok(()) | Err(Error::Unfinished { .. }) => {}
             Err(error) => return Err(error),

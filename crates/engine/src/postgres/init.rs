@@ -28,6 +28,8 @@ impl Postgres {
     /// # Errors
     /// [`Error::Unfinished`] when it was something else that broke off, and those of the disk and of the programs.
     pub async fn init(&self) -> Result<String, Error> {
+        let limits = self.config.limits;
+        self.place.rest("making new data", limits.init_time_max).await?;
         match self.observe().await? {
             Observation::Stopped(stopped) => return Ok(stopped.system_id),
             Observation::Running(running) => return Ok(running.system_id),
@@ -39,7 +41,6 @@ impl Postgres {
             place.begin(Unfinished::Init)?;
             place.wipe()
         };
-        let limits = self.config.limits;
         self.place.change("making room for new data", limits.init_time_max, begun).await?;
         let data = self.place.data().display().to_string();
         let init =

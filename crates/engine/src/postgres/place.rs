@@ -47,6 +47,11 @@ impl Place {
         timeout(limit, Arc::clone(&self.turn).lock_owned()).await.map_err(slow)
     }
 
+    /// Waits until what nobody waits for any more has ended: what it started would be taken for somebody else's.
+    pub(crate) async fn rest(&self, what: &'static str, limit: Duration) -> Result<(), Error> {
+        self.turn(what, limit).await.map(drop)
+    }
+
     /// Changes something, after whoever did so before, within a limit. What hangs is left alone, and keeps its turn.
     pub(crate) async fn change<T: Send + 'static>(
         &self,

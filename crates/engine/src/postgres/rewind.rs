@@ -37,6 +37,7 @@ impl Postgres {
     /// When it runs, when the other host is not reached, when that one has not written its first checkpoint yet
     /// ([`Error::Early`]), or when this one does not recover.
     pub async fn compare(&self, upstream: &Upstream) -> Result<Fit, Error> {
+        self.place.rest("a rewind", self.config.limits.disk_time_max).await?;
         self.is_ready_to_work().await?;
         let theirs = self.timeline_of(upstream).await?;
         let ours = self.recover().await?;
