@@ -256,12 +256,8 @@ impl Identity {
         let (inside, of) = (self.clone(), account.clone());
         let voided = self.records().store().write(move |tx| {
             Box::pin(async move {
-                let table = of.collection.table();
-                let row = tx.get(&table, &of.row.id).await?.ok_or_else(Error::missing)?;
-                let before = inside.records().values(&of.collection, &row);
-                let mut after = before.clone();
-                after.0.insert("password".into(), records::NO_PASSWORD.into());
-                inside.records().update_own(tx, &of.collection, &before, after).await.map(drop)
+                let row = tx.get(&of.collection.table(), &of.row.id).await?.ok_or_else(Error::missing)?;
+                inside.records().void_password(tx, &of.collection, &row).await
             })
         });
         voided.await

@@ -120,7 +120,8 @@ async fn a_flood_of_passwords_is_refused_as_busy_beyond_the_places_of_the_pool_a
     let (answers, proved) = tokio::join!(flood, others);
     let count = |status: u16| answers.iter().filter(|(told, _)| *told == status).count();
     assert_eq!(count(400) + count(503) + count(429), 150, "{answers:?}");
-    assert_eq!(count(400), 102, "two are hashed at once and a hundred wait");
+    // two are hashed at once and a hundred wait; whoever comes as one is done takes its place
+    assert!((102..150).contains(&count(400)), "{answers:?}");
     assert_eq!(proved, 50);
     assert_eq!(house.sign_in("users", EMAIL, PASSWORD).await.0, 200, "and then it goes on");
 }

@@ -12,6 +12,7 @@ use crate::core::change::SESSIONS;
 use crate::core::collection::Collection;
 use crate::core::value::{self, Values};
 use crate::error::Error;
+use crate::password::NO_PASSWORD;
 use crate::records::Records;
 use crate::records::write::{chance, equal_all, refuse, unique};
 
@@ -54,6 +55,16 @@ impl Records {
         let row = updated.map_err(|fault| unique(fault, collection, UPDATE))?.ok_or_else(Error::missing)?;
         end_sessions(tx, &self.catalog(), collection, before, &row).await?;
         Ok(row)
+    }
+
+    /// Makes none of an account's password that nobody knows. Nobody is put out by that: the token key stays, so that whoever
+    /// signs in at this moment does.
+    pub async fn void_password(&self, tx: &mut Tx, accounts: &Collection, row: &Row) -> Result<(), Error> {
+        let mut values = self.values(accounts, row);
+        values.0.insert("password".into(), NO_PASSWORD.into());
+        let body = value::write(accounts, &values);
+        let updated = tx.update(&accounts.table(), &row.id, accounts.shape, body).await?;
+        updated.map(drop).ok_or_else(Error::missing)
     }
 
     /// What is wrong with an account that has this address, by field; nothing of it is written.
