@@ -15,6 +15,8 @@ use crate::subject::Server;
 
 /// Who signs in.
 const EMAIL: &str = "kim@example.com";
+/// Who has a token and reads.
+const READER: &str = "reader@example.com";
 const PASSWORD: &str = "a warm floor";
 /// Callers who wait for the pool: as many as it has places for, and those that are hashed.
 const WAITING: usize = 100;
@@ -51,13 +53,15 @@ type Fared = (Vec<u64>, usize);
 /// Runs all of it against a server.
 pub(crate) async fn run(server: &Server, plan: &Plan) -> Result<Vec<Told>> {
     let root = seed::sign_in_token(server.port).await?;
-    let user = make_user(server.port, &root).await?;
-    let token = token_of(server.port).await?;
+    let user = make_user(server.port, &root, EMAIL).await?;
+    // an account of its own: of the other one the oldest sessions end, as it has too many
+    make_user(server.port, &root, READER).await?;
+    let token = token_of(server.port, READER).await?;
     let time = Duration::from_secs(plan.seconds);
     let users = "/api/collections/users";
     let post =
         |path: String, body: String, token: &str| Ask { method: "POST", path, body, token: token.to_owned() };
-    let password = post(format!("{users}/auth-with-password"), words(), "");
+    let password = post(format!("{users}/auth-with-password"), words(EMAIL), "");
     let get = Ask {
         method: "GET",
         path: format!("/api/collections/posts/records/{}", seed::id_of(1)),
@@ -79,20 +83,20 @@ pub(crate) async fn run(server: &Server, plan: &Plan) -> Result<Vec<Told>> {
     Ok(told)
 }
 
-fn words() -> String {
-    json!({ "identity": EMAIL, "password": PASSWORD }).to_string()
+fn words(email: &str) -> String {
+    json!({ "identity": email, "password": PASSWORD }).to_string()
 }
 
-async fn make_user(port: u16, root: &str) -> Result<String> {
-    let user = json!({ "email": EMAIL, "password": PASSWORD, "passwordConfirm": PASSWORD, "verified": true });
+async fn make_user(port: u16, root: &str, email: &str) -> Result<String> {
+    let user = json!({ "email": email, "password": PASSWORD, "passwordConfirm": PASSWORD, "verified": true });
     let mut client = Client::connect(port).await?.with_token(root);
     let made = client.expect("POST", "/api/collections/users/records", &user.to_string()).await?;
     Ok(made["id"].as_str().context("a user without an id")?.to_owned())
 }
 
-async fn token_of(port: u16) -> Result<String> {
+async fn token_of(port: u16, email: &str) -> Result<String> {
     let mut client = Client::connect(port).await?;
-    let answer = client.expect("POST", "/api/collections/users/auth-with-password", &words()).await?;
+    let answer = client.expect("POST", "/api/collections/users/auth-with-password", &words(email)).await?;
     Ok(answer["token"].as_str().context("signing in gave no token")?.to_owned())
 }
 
