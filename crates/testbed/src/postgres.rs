@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use crate::database::{Admin, Database};
 use crate::folder;
 use crate::options::{Options, Sync};
@@ -41,15 +43,7 @@ impl Postgres {
     pub fn start(options: &Options) -> Postgres {
         let user = User::unless_root("postgres", PACKAGE);
         let folder = folder::made("postgres", user, options.sync, |folder| init(user, folder));
-        let program = Program {
-            postgres: program::find("postgres", PACKAGE),
-            is_ready: program::find("pg_isready", PACKAGE),
-            user,
-            options: options.clone(),
-        };
-        let server = Server::start(program, folder);
-        let admin = Admin::postgres(program::find("psql", PACKAGE), server.port);
-        Postgres { server, admin }
+        Postgres::begun(user, folder, options)
     }
 
     /// A replica of this server, streaming, under a name by which this server knows it (`synchronous_standby_names`).
@@ -60,6 +54,11 @@ impl Postgres {
         let user = User::unless_root("postgres", PACKAGE);
         let folder =
             folder::made("postgres", user, options.sync, |folder| clone(user, folder, self.port(), name));
+        Postgres::begun(user, folder, options)
+    }
+
+    /// The server of a folder, once it answers.
+    fn begun(user: User, folder: TempDir, options: &Options) -> Postgres {
         let program = Program {
             postgres: program::find("postgres", PACKAGE),
             is_ready: program::find("pg_isready", PACKAGE),
