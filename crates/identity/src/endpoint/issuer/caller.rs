@@ -27,8 +27,21 @@ struct Shown {
     secret: Option<Secret>,
 }
 
+/// Which client asks, and what: if both are certain.
+pub(super) async fn asked(
+    identity: &Identity,
+    head: &Parts,
+    body: Body,
+) -> Result<Result<(Client, Pairs), Denial>, Problem> {
+    let form = match form(identity, head, body).await {
+        Ok(form) => form,
+        Err(denial) => return Ok(Err(denial)),
+    };
+    Ok(client(identity, head, &form).await?.map(|client| (client, form)))
+}
+
 /// The form of a request.
-pub(super) async fn form(identity: &Identity, head: &Parts, body: Body) -> Result<Pairs, Denial> {
+async fn form(identity: &Identity, head: &Parts, body: Body) -> Result<Pairs, Denial> {
     const NONE: Denial = Denial::request("The body is not a form, or names something twice.");
     let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().map(str::trim) != Some(FORM) {
@@ -39,11 +52,7 @@ pub(super) async fn form(identity: &Identity, head: &Parts, body: Body) -> Resul
 }
 
 /// The client of a request, if it is certain.
-pub(super) async fn client(
-    identity: &Identity,
-    head: &Parts,
-    form: &Pairs,
-) -> Result<Result<Client, Denial>, Problem> {
+async fn client(identity: &Identity, head: &Parts, form: &Pairs) -> Result<Result<Client, Denial>, Problem> {
     let shown = match shown(&head.headers, form) {
         Ok(shown) => shown,
         Err(denial) => return Ok(Err(denial)),

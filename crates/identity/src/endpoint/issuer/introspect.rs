@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use web::Problem;
 
-use super::caller::{client, for_client, form, told};
+use super::caller::{asked, for_client, told};
 use crate::issuer::denial::Denial;
 use crate::issuer::mint::second;
 use crate::own;
@@ -20,15 +20,11 @@ pub(super) async fn show(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let form = match form(&identity, &head, body).await {
-        Ok(form) => form,
-        Err(denial) => return Ok(told(denial)),
-    };
-    let client = match client(&identity, &head, &form).await? {
-        Ok(client) if client.is_public() => {
+    let (client, form) = match asked(&identity, &head, body).await? {
+        Ok((client, _)) if client.is_public() => {
             return Ok(told(Denial::client("Only a client that can show a secret may ask.")));
         }
-        Ok(client) => client,
+        Ok(asked) => asked,
         Err(denial) => return Ok(told(denial)),
     };
     let token = form.get("token").unwrap_or_default();

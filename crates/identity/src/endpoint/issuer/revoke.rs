@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde_json::json;
 use web::Problem;
 
-use super::caller::{client, for_client, form, told};
+use super::caller::{asked, for_client, told};
 use crate::service::Identity;
 
 pub(super) async fn revoke(
@@ -15,12 +15,8 @@ pub(super) async fn revoke(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let form = match form(&identity, &head, body).await {
-        Ok(form) => form,
-        Err(denial) => return Ok(told(denial)),
-    };
-    let client = match client(&identity, &head, &form).await? {
-        Ok(client) => client,
+    let (client, form) = match asked(&identity, &head, body).await? {
+        Ok(asked) => asked,
         Err(denial) => return Ok(told(denial)),
     };
     // of a token that is none, there is nothing to give back: that is as well

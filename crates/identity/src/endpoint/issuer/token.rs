@@ -7,7 +7,7 @@ use axum::response::Response;
 use base::time::Timestamp;
 use web::Problem;
 
-use super::caller::{client, for_client, form, told};
+use super::caller::{asked, for_client, told};
 use crate::issuer::denial::Denial;
 use crate::issuer::mint::Occasion;
 use crate::issuer::scope::Scopes;
@@ -22,12 +22,8 @@ pub(super) async fn make(
     let arrived = identity.records().clock().now();
     let (head, body) = request.into_parts();
     identity.limiter().check(&["*:oidcToken"], web::request::address(&head.extensions))?;
-    let form = match form(&identity, &head, body).await {
-        Ok(form) => form,
-        Err(denial) => return Ok(told(denial)),
-    };
-    let client = match client(&identity, &head, &form).await? {
-        Ok(client) => client,
+    let (client, form) = match asked(&identity, &head, body).await? {
+        Ok(asked) => asked,
         Err(denial) => return Ok(told(denial)),
     };
     answer(&identity, &client, &form, arrived).await
