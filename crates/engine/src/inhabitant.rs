@@ -20,6 +20,26 @@ pub(crate) fn of(folder: &Path) -> Vec<u32> {
         .collect()
 }
 
+/// Those of [`of`] that may go on: not those that are killed and only wait for a disk that hangs. Such a process never runs a
+/// line of its program again, so that it answers nobody; it ends once the disk answers it.
+pub(crate) fn able(folder: &Path) -> Vec<u32> {
+    of(folder).into_iter().filter(|process| !is_doomed(*process)).collect()
+}
+
+/// Whether a kill has reached the process, whatever keeps it from ending.
+pub(crate) fn is_doomed(process: u32) -> bool {
+    fs::read_to_string(format!("/proc/{process}/status")).is_ok_and(|status| has_kill(&status))
+}
+
+/// The bit of SIGKILL in the masks of signals that are on their way (proc(5)).
+fn has_kill(status: &str) -> bool {
+    let masks = status.lines().filter_map(|line| line.split_once(':'));
+    masks
+        .filter(|(name, _)| matches!(*name, "SigPnd" | "ShdPnd"))
+        .filter_map(|(_, mask)| u64::from_str_radix(mask.trim(), 16).ok())
+        .any(|mask| mask & (1 << (Signal::KILL.as_raw() - 1)) != 0)
+}
+
 /// Kills those who work in `folder`; how many there were.
 pub(crate) fn kill(folder: &Path) -> usize {
     let processes = of(folder);
@@ -42,4 +62,22 @@ fn works_in(process: u32, folder: &Path) -> bool {
         SERVERS.contains(&name.trim_end_matches(" (deleted)"))
     };
     link("cwd").is_ok_and(|cwd| cwd.starts_with(folder)) && link("exe").is_ok_and(is_server)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_kill;
+
+    #[test]
+    fn a_kill_that_is_on_its_way_is_seen() {
+        let status = |own: &str, shared: &str| {
+            format!(
+                "Name:\tpostgres\nState:\tD (disk sleep)\nSigPnd:\t{own}\nShdPnd:\t{shared}\nSigBlk:\t0000000000000100\n"
+            )
+        };
+        let (none, kill, quit) = ("0000000000000000", "0000000000000100", "0000000000000004");
+        assert!(has_kill(&status(kill, none)));
+        assert!(has_kill(&status(none, "0000000000000104")));
+        assert!(!has_kill(&status(quit, none)), "another signal may be held back for ever");
+    }
 }

@@ -26,7 +26,7 @@ const REFUSAL_TIME_MAX: Duration = Duration::from_millis(200);
 /// How a fence went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fenced {
-    /// When the last process was gone, and the port refused.
+    /// When the last process could go on no more, and the port refused.
     pub at: Moment,
     /// Whether that was before the deadline.
     pub is_in_time: bool,
@@ -214,7 +214,8 @@ impl Postgres {
     }
 
     /// Makes certain that it acknowledges nothing more: SIGQUIT, and what is still there soon after is killed, whoever
-    /// started it. Goes on trying for a while after the deadline. Touches no disk.
+    /// started it. Goes on trying for a while after the deadline. Touches no disk, and waits for none: what is killed and
+    /// hangs in its disk answers nobody any more, though it is still there (and its port with it).
     ///
     /// # Errors
     /// [`Error::Alive`] when something can't be killed.
@@ -229,9 +230,10 @@ impl Postgres {
             process.signal(Signal::QUIT);
         }
         loop {
-            let is_dead = process.as_ref().is_none_or(|process| !process.is_alive());
-            let others = inhabitant::of(&self.place.data());
-            if is_dead && others.is_empty() && self.port_refuses().await {
+            let is_doomed = process.as_ref().is_some_and(|process| inhabitant::is_doomed(process.id));
+            let is_dead = is_doomed || process.as_ref().is_none_or(|process| !process.is_alive());
+            let others = inhabitant::able(&self.place.data());
+            if is_dead && others.is_empty() && (is_doomed || self.port_refuses().await) {
                 let at = Moment::now();
                 return Ok(Fenced { at, is_in_time: at <= deadline });
             }
