@@ -23,14 +23,18 @@ SPREAD = 2
 
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--faults", required=True, help="names with commas between; all: each that there is")
+    arguments.add_argument("--faults", default="all", help="names with commas between; all: each that there is")
     arguments.add_argument("--without", default="", help="names to leave out")
     arguments.add_argument("--runs", type=int, default=1)
     arguments.add_argument("--confirm", default="abroad")
     arguments.add_argument("--out", required=True)
+    arguments.add_argument("--report", action="store_true", help="only the table of what was written")
     arguments.add_argument("--lab", default="1")
     arguments.add_argument("--seed", type=int, default=int(time.time()))
     arguments = arguments.parse_args()
+    if arguments.report:
+        with open(arguments.out) as file:
+            return print(table([json.loads(line) for line in file]))
     faults = sorted(known()) if arguments.faults == "all" else arguments.faults.split(",")
     faults = [name for name in faults if name not in arguments.without.split(",")]
     unknown = set(faults) - known()

@@ -286,6 +286,7 @@ def disk_full(it):
 
 @fault("stay", hold=8, ground="disks")
 def replica_disk_full(it):
+    """Not a block is left on the replica's disk."""
     it.ground.fill(it.new)
     yield
     it.ground.empty(it.new)
@@ -301,6 +302,7 @@ def disk_hung(it):
 
 @fault("stay", hold=10, ground="disks")
 def replica_disk_hung(it):
+    """The replica's disk takes nothing any more."""
     it.ground.hang(it.new)
     yield
     it.ground.thaw_disks()

@@ -20,6 +20,20 @@ KEYS, SLOTS, LOG_MIB = 60, 4, 2600
 OK = ("ok", "warn")
 
 
+# the driver's own faults
+DRIVERS = {
+    "crash": "The program and its database are killed.",
+    "pgkill": "The database is killed.",
+    "keeperkill": "The program alone is killed.",
+    "keeperpause": "The program alone stands still, and goes on after the takeover.",
+    "switchover": "`ondol takeover`.",
+    "pause": "The program and its database stand still, and go on after the takeover.",
+    "cutsoft": "The primary's site is cut off from the others, not from its clients.",
+    "cutsite": "The primary's site is cut off from everything, with etcd's leader.",
+    "cutrepl": "The databases are cut off from each other only, for a minute.",
+}
+
+
 class Inside:
     """The adapter as seen by a probe: sessions go through the database's own socket."""
 
@@ -242,8 +256,9 @@ def wrong(r):
 
 def table(results):
     """Rows of markdown: each fault with its medians and its worst."""
-    lines = ["| fault | runs | takeover s, median (worst) | longest wait over HTTP s, median (worst) | lost | failed, doubled, "
-             "miscounted | well again s, worst | broken rules |", "|---|---|---|---|---|---|---|---|"]
+    results = sorted(results, key=lambda r: list([*DRIVERS, *FAULTS]).index(r["fault"]))
+    lines = ["| fault | what happens | runs | takeover s, median (worst) | longest wait over HTTP s, median (worst) | lost | "
+             "failed, doubled, miscounted | well again s, worst | broken rules |", "|---|---|---|---|---|---|---|---|---|"]
     faults = list(dict.fromkeys(r["fault"] for r in results))
     span = lambda values: f"{statistics.median(values):.1f} ({max(values):.1f})" if values else "none"
     for name in faults:
@@ -253,7 +268,7 @@ def table(results):
         total = lambda key: sum(h[key] for h in http)
         broken = collections.Counter(words for r in rows for words in r["wrong"])
         lines.append(
-            f"| {name} | {len(rows)} | {span(times)} | {span([h['longest'] for h in http])} | "
+            f"| {name} | {DRIVERS[name] if name in DRIVERS else FAULTS[name].act.__doc__} | {len(rows)} | {span(times)} | {span([h['longest'] for h in http])} | "
             f"{sum(r['lost'] + r['inside_lost'] for r in rows) + total('lost')} | {total('failed')}, {total('doubled')}, "
             f"{total('miscounted')} | {max((r['rejoin'] or WELL) for r in rows):.0f} | "
             f"{'; '.join(f'{words} ({count})' for words, count in broken.items()) or 'none'} |")
@@ -261,7 +276,7 @@ def table(results):
 
 
 def known():
-    return {"crash", "pgkill", "keeperkill", "keeperpause", "switchover", "pause", "cutsoft", "cutsite", "cutrepl"} | set(FAULTS)
+    return set(DRIVERS) | set(FAULTS)
 
 
 def perform(adapter, name, run, spread):
