@@ -98,7 +98,8 @@ fn each_step_may_fail_once() {
 
 /// A takeover, a loss of the replica and its return, a change back, and a copy anew, with all that is done for them going wrong.
 fn each_step_goes_wrong_once(how: &str) {
-    let all = ["start", "acquire", "acks", "promote", "record", "checkpoint", "eligible", "drain", "hand over"];
+    let all =
+        ["start", "acquire", "acks", "promote", "record", "checkpoint", "eligible", "drain", "hand over"];
     let all = all.iter().chain(["follow", "rewind", "fence", "release", "clone", "acks", "eligible"].iter());
     let trips: Vec<(&str, &str)> = all.map(|step| (*step, how)).collect();
     let mut rig = Rig::well();
