@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use engine::postgres::Postgres;
+use engine::Hands;
 use tokio::time::sleep;
 
 use crate::config::Limits;
@@ -12,12 +12,12 @@ use crate::config::Limits;
 /// The disk of this host's database.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    database: Arc<Postgres>,
+    database: Arc<Hands>,
     fault: RefCell<Option<String>>,
 }
 
 impl Disk {
-    pub(crate) fn new(database: Arc<Postgres>) -> Disk {
+    pub(crate) fn new(database: Arc<Hands>) -> Disk {
         Disk { database, fault: RefCell::new(None) }
     }
 

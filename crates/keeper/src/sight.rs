@@ -135,7 +135,7 @@ fn replica(config: &Config, running: &Running, place: Place, memory: &mut Memory
         upstream: memory.upstream.clone(),
         is_streaming,
         lasting: memory.lasting(Topic::Stream, u8::from(is_streaming), now),
-        unfit: None,
+        unfit: running.unfit.clone(),
     }
 }
 
