@@ -16,6 +16,8 @@ use crate::program::Process;
 
 /// How often it is looked whether everything is dead.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Who is killed and still hangs in the disk so long after that is not about to come back from it.
+const HANG_PROVEN_AFTER: Duration = Duration::from_secs(1);
 /// How long a port may take to refuse.
 const REFUSAL_TIME_MAX: Duration = Duration::from_millis(200);
 
@@ -44,9 +46,13 @@ impl Fence<'_> {
             process.signal(signal);
         }
         loop {
-            let is_dead = self.process.as_ref().is_none_or(|process| !process.is_alive());
-            let others = inhabitant::of(self.data);
-            if is_dead && others.is_empty() && port_refuses(self.listens, self.port).await {
+            let is_late = Moment::now() >= quit_until.after(HANG_PROVEN_AFTER);
+            let is_doomed = |process: u32| is_late && inhabitant::is_doomed(process);
+            let hangs = self.process.as_ref().is_some_and(|process| is_doomed(process.id));
+            let is_dead = hangs || self.process.as_ref().is_none_or(|process| !process.is_alive());
+            let others: Vec<u32> =
+                inhabitant::of(self.data).into_iter().filter(|process| !is_doomed(*process)).collect();
+            if is_dead && others.is_empty() && (hangs || port_refuses(self.listens, self.port).await) {
                 let at = Moment::now();
                 return Ok(Fenced { at, is_in_time: at <= deadline });
             }

@@ -56,7 +56,7 @@ pub enum Fit {
 /// How a fence went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fenced {
-    /// When the last process was gone, and the port refused.
+    /// When the last process could go on no more, and the port refused.
     pub at: Moment,
     /// Whether that was before the deadline.
     pub is_in_time: bool,

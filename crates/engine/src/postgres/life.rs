@@ -200,7 +200,8 @@ impl Postgres {
     }
 
     /// Makes certain that it acknowledges nothing more: SIGQUIT, and what is still there soon after is killed, whoever
-    /// started it. Goes on trying for a while after the deadline. Touches no disk.
+    /// started it. Goes on trying for a while after the deadline. Touches no disk, and waits for none: what is killed and
+    /// hangs in its disk answers nobody any more, though it is still there (and its port with it).
     ///
     /// # Errors
     /// [`Error::Alive`] when something can't be killed.
