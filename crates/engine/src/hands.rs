@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use base::moment::Moment;
+use base::unit::Bytes;
 use tokio::sync::watch;
 
 use crate::error::Error;
@@ -84,7 +85,7 @@ impl Hands {
         each!(self, it => it.last_words().await)
     }
 
-    pub async fn probe_disk(&self) -> Result<(), Error> {
+    pub async fn probe_disk(&self) -> Result<Bytes, Error> {
         each!(self, it => it.probe_disk().await)
     }
 

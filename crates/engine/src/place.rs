@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::unit::Bytes;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
@@ -144,6 +145,14 @@ impl Place {
         self.account.own(&new)?;
         fs::rename(&new, path).map_err(Error::disk(path))?;
         sync_folder(path.parent().unwrap_or(&self.folder))
+    }
+
+    /// How much room is left on the disk that the data lie on; where they lie on another than the rest of the folder, there.
+    pub(crate) fn room(&self) -> Result<Bytes, Error> {
+        let data = self.data();
+        let at = if data.is_dir() { &data } else { &self.folder };
+        let told = rustix::fs::statvfs(at).map_err(io::Error::from).map_err(Error::disk(at))?;
+        Ok(Bytes(told.f_bavail.saturating_mul(told.f_frsize)))
     }
 
     /// Whether there are data.

@@ -57,6 +57,8 @@ struct Now {
     /// Until its end was noticed.
     process: Option<Process>,
     state: State,
+    /// What the process that has this number is known to have read.
+    in_force: Option<(u32, State)>,
     /// What binds every commit of this process.
     bound: Option<(u32, Bound)>,
     heard: Heard,

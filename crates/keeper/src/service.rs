@@ -147,6 +147,7 @@ impl Service {
             checkpoint: None,
             slots_at: None,
             last: None,
+            trips: config.trips.clone(),
             config,
         };
         // whatever an earlier keeper has left is not known to this one

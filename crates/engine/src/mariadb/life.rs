@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::moment::Moment;
+use base::unit::Bytes;
 use rustix::process::Signal;
 use tokio::time::{sleep, timeout};
 
@@ -185,12 +186,15 @@ impl MariaDb {
     }
 
     /// Writes to the disk that the data lie on, and waits until that is there: a server may answer from memory while its disk
-    /// hangs.
+    /// hangs. How much room is left there.
     ///
     /// # Errors
     /// [`Error::Slow`] and [`Error::Disk`]: what it still acknowledges is in no danger, but it will not get far.
-    pub async fn probe_disk(&self) -> Result<(), Error> {
-        let probe = |place: &Place| place.write(&place.folder.join("probe"), "");
+    pub async fn probe_disk(&self) -> Result<Bytes, Error> {
+        let probe = |place: &Place| {
+            place.write(&place.folder.join("probe"), "")?;
+            place.room()
+        };
         self.place.look("writing to the database's disk", self.config.limits.disk_time_max, probe).await
     }
 

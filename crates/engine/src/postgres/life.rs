@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::moment::Moment;
+use base::unit::Bytes;
 use rustix::process::Signal;
 use tokio::time::{sleep, timeout};
 
@@ -112,10 +113,10 @@ impl Postgres {
             now.bound = None;
             now.state.clone()
         };
-        let config = self.config.clone();
+        let (config, began_with) = (self.config.clone(), state.clone());
         let written = move |place: &Place| {
             place.make()?;
-            write(&config, place, &state)?;
+            write(&config, place, &state, None)?;
             // what ALTER SYSTEM left would be stronger than what we say
             place.write(&place.data().join("postgresql.auto.conf"), "")?;
             place.write(&place.data().join("standby.signal"), "")?;
@@ -126,8 +127,10 @@ impl Postgres {
         let data = self.place.data().display().to_string();
         let program = self.program("postgres").args(["-D", &data, "-c", &main]);
         let now = Arc::clone(&self.now);
-        let record = move |process| {
-            lock(&now).process = Some(process);
+        let record = move |process: Process| {
+            let mut now = lock(&now);
+            now.in_force = Some((process.id, began_with));
+            now.process = Some(process);
             drop(turn);
         };
         program.start(log, record).await
@@ -150,12 +153,15 @@ impl Postgres {
     }
 
     /// Writes to the disk that the data lie on, and waits until that is there: a server may answer from memory while its disk
-    /// hangs.
+    /// hangs. How much room is left there.
     ///
     /// # Errors
     /// [`Error::Slow`] and [`Error::Disk`]: what it still acknowledges is in no danger, but it will not get far.
-    pub async fn probe_disk(&self) -> Result<(), Error> {
-        let probe = |place: &Place| place.write(&place.folder.join("probe"), "");
+    pub async fn probe_disk(&self) -> Result<Bytes, Error> {
+        let probe = |place: &Place| {
+            place.write(&place.folder.join("probe"), "")?;
+            place.room()
+        };
         self.place.look("writing to the database's disk", self.config.limits.disk_time_max, probe).await
     }
 
@@ -218,6 +224,7 @@ impl Postgres {
         if now.process.as_ref().is_some_and(|process| !process.is_alive()) {
             now.process = None;
             now.bound = None;
+            now.in_force = None;
         }
     }
 }
@@ -226,11 +233,20 @@ fn slow_stop(limit: Duration) -> Error {
     Error::Slow { what: "stopping the database server".to_owned(), limit }
 }
 
-/// Writes the settings' files.
-pub(super) fn write(config: &crate::postgres::Config, place: &Place, state: &State) -> Result<(), Error> {
+/// Writes the settings' files; those only that differ from what was in force `before`, since each costs the disk's time.
+pub(super) fn write(
+    config: &crate::postgres::Config,
+    place: &Place,
+    state: &State,
+    before: Option<&State>,
+) -> Result<(), Error> {
     let path = |name: &str| place.folder.join(name);
-    place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
-    place.write(&path("pg_ident.conf"), &settings::ident(&place.account.name))?;
-    place.write(&path("pg_hba.conf"), &settings::hba(config, state.door))?;
+    if before.is_none() {
+        place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
+        place.write(&path("pg_ident.conf"), &settings::ident(&place.account.name))?;
+    }
+    if before.is_none_or(|before| before.door != state.door) {
+        place.write(&path("pg_hba.conf"), &settings::hba(config, state.door))?;
+    }
     place.write(&path("postgresql.conf"), &settings::main(config, state))
 }
