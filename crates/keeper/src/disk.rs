@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use base::unit::Bytes;
-use engine::postgres::Postgres;
+use engine::Hands;
 use tokio::time::sleep;
 
 use crate::config::Limits;
@@ -13,13 +13,13 @@ use crate::config::Limits;
 /// The disk of this host's database.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    database: Arc<Postgres>,
+    database: Arc<Hands>,
     fault: RefCell<Option<String>>,
     room: Cell<Option<Bytes>>,
 }
 
 impl Disk {
-    pub(crate) fn new(database: Arc<Postgres>) -> Disk {
+    pub(crate) fn new(database: Arc<Hands>) -> Disk {
         Disk { database, fault: RefCell::new(None), room: Cell::new(None) }
     }
 

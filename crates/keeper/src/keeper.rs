@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use base::moment::Moment;
 use cluster::layout;
-use engine::postgres::Postgres;
-use engine::{Observation, Role};
+use engine::{Hands, Observation, Role};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +31,7 @@ use crate::sight;
 /// Everything that a round needs.
 pub(crate) struct Keeper {
     pub(crate) config: Arc<Config>,
-    pub(crate) database: Arc<Postgres>,
+    pub(crate) database: Arc<Hands>,
     pub(crate) agreement: Agreement,
     pub(crate) lease: Rc<Lease>,
     pub(crate) herald: Rc<Herald>,

@@ -147,6 +147,9 @@ pub(crate) fn unfit(config: &Config, observed: &Observation, memory: &Memory, di
     if config.policy.barred.contains(&config.host) {
         return Some("the service file has it stay a replica".to_owned());
     }
+    if let Some(unfit) = &running.unfit {
+        return Some(unfit.clone());
+    }
     if let Some(fault) = disk.fault() {
         return Some(format!("its disk does not take writes: {fault}"));
     }

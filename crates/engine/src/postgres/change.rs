@@ -7,10 +7,11 @@ use tokio::time::sleep;
 
 use crate::error::Error;
 use crate::observation::{Bound, Confirm};
+use crate::order::{Door, Upstream};
+use crate::place::Place;
 use crate::postgres::link::Link;
-use crate::postgres::place::Place;
-use crate::postgres::settings::{Door, State};
-use crate::postgres::{Postgres, Upstream, life, lsn, slot};
+use crate::postgres::settings::State;
+use crate::postgres::{Postgres, life, lsn, slot};
 use crate::program::Process;
 
 /// How often it is looked whether something has come about.

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::observation::{Observation, Unfinished};
+use crate::place::{Place, Turn};
 use crate::postgres::Postgres;
-use crate::postgres::place::{Place, Turn};
 use crate::postgres::settings::{REPLICATOR, SUPERUSER, State};
 use crate::postgres::{control, life, reign};
 use crate::program::Said;

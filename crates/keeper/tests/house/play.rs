@@ -116,7 +116,7 @@ fn a_host_is_played_where_one_is_asked_for() {
     let part = Part::of(&part);
     let stop = CancellationToken::new();
     let cluster = Cluster::etcd(cluster::Config::new(part.etcd.clone()));
-    let database = Arc::new(Postgres::new(database(&part)).unwrap());
+    let database = Arc::new(Postgres::new(database(&part)).unwrap().into());
     let means = Means { cluster, database, clock: Clock::System };
     let service = Service::new(config(&part), means).unwrap();
     end_on_terminate(stop.clone());

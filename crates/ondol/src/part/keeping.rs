@@ -37,7 +37,7 @@ pub(crate) fn start(
     let means = keeper::Means {
         // its own: what the web service asks must not stand before it
         cluster: Cluster::etcd(cluster::Config::new(part.endpoints())),
-        database: Arc::new(database),
+        database: Arc::new(database.into()),
         clock: Clock::System,
     };
     let service = keeper::Service::new(settled, means).map_err(|error| failure(&error))?;

@@ -35,11 +35,21 @@ pub(crate) struct Place {
     pub(crate) account: Account,
     /// Held by whoever changes something, also after nobody waits for that any more.
     turn: Arc<Mutex<()>>,
+    kind: Kind,
+}
+
+/// What differs between servers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// A file that is there where there are data.
+    pub(crate) mark: &'static str,
+    /// Where the server writes what it says.
+    pub(crate) log: &'static str,
 }
 
 impl Place {
-    pub(crate) fn new(folder: PathBuf, account: Account) -> Place {
-        Place { folder, account, turn: Arc::default() }
+    pub(crate) fn new(folder: PathBuf, account: Account, kind: Kind) -> Place {
+        Place { folder, account, turn: Arc::default(), kind }
     }
 
     /// Waits until nobody changes anything. One who was asked to and is no longer waited for goes on for a while.
@@ -147,7 +157,7 @@ impl Place {
 
     /// Whether there are data.
     pub(crate) fn has_data(&self) -> bool {
-        self.data().join("global/pg_control").exists()
+        self.data().join(self.kind.mark).exists()
     }
 
     /// Takes the data away.
@@ -220,7 +230,7 @@ impl Place {
 
     /// Where the server writes before its own log is open, and its last words.
     pub(crate) fn log(&self) -> Result<File, Error> {
-        let path = self.folder.join("log/postmaster.log");
+        let path = self.folder.join("log").join(self.kind.log);
         if fs::metadata(&path).is_ok_and(|file| file.len() > LOG_BYTES_MAX) {
             fs::rename(&path, path.with_extension("old")).map_err(Error::disk(&path))?;
         }
