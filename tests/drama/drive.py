@@ -12,6 +12,7 @@ import hadrive
 from adapters.base import IP, NET
 from clients import Client, judge, prepare
 from ondol import Ondol
+from outsider import what_opens
 
 CLIENTS = 6
 # how long a run's fault may be put off, in seconds
@@ -33,6 +34,9 @@ def main():
     try:
         adapter.enter()
         adapter.setup()
+        wrong = what_opens(adapter)
+        if wrong:
+            sys.exit("the doors are not as they should be: " + "; ".join(wrong))
         api = prepare(adapter, IP["w"], CLIENTS)
         kept, counts = set(), {}
         for fault in arguments.faults.split(","):

@@ -46,6 +46,14 @@ pub struct House {
 impl House {
     /// Opens everything; what can't be opened is told in one sentence, and nothing is left half-made.
     pub async fn open(config: Config) -> Result<House, Failure> {
+        House::open_among(config, None).await
+    }
+
+    /// The same as one of several hosts, of which `watch` knows how they are.
+    pub(crate) async fn open_among(
+        config: Config,
+        watch: Option<Arc<dyn console::continuity::Watch>>,
+    ) -> Result<House, Failure> {
         let (listener, address) = bind(&config.listen).await?;
         let clock = Clock::System;
         let process = Process { began: clock.now(), dir: config.store.dir.clone() };
@@ -78,7 +86,7 @@ impl House {
         identity.set_listeners(Arc::new(Streams(api.clone())));
         let console = console::Service::new(
             console::Config { first_run_key: first_run_key.clone(), ..Default::default() },
-            console::Means { records: records.clone(), identity: identity.clone(), limiter },
+            console::Means { records: records.clone(), identity: identity.clone(), limiter, watch },
         );
         let router = Router::new().merge(api.router()).merge(identity.router()).merge(console.router());
         let router = router.layer(middleware::from_fn_with_state(records.clone(), keep_up));
@@ -94,6 +102,11 @@ impl House {
     /// Where it listens, with the port that it really has.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its records are kept.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The key of the page that makes the first superuser; `None` when there is one.

@@ -52,6 +52,8 @@ pub(crate) enum Told {
 pub(crate) struct Slot {
     pub(crate) id: Id,
     pub(crate) weight: u32,
+    /// For when no other is there.
+    pub(crate) is_spare: bool,
     pub(crate) health: Health,
     /// Requests that it has in hand.
     pub(crate) requests: u32,
@@ -139,6 +141,7 @@ impl Roster {
                 load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
                 weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
                 has_room: slot.requests < self.most.requests,
+                is_spare: slot.is_spare,
                 was_tried: want.tried.contains(&slot.id),
                 is_preferred: want.preferred == Some(slot.id),
             })
@@ -168,7 +171,14 @@ mod tests {
         let rules = Rules { fall: 2, rise: 2, pause_first: second, pause_max: second, slow_start: second };
         let mut roster = Roster::new(rules, Most { requests, waiting: 5, waiting_bytes: 1000 });
         roster.slots = (0..backends)
-            .map(|id| Slot { id, weight: 1, health: Health::trusted(), requests: 0, lasting: 0 })
+            .map(|id| Slot {
+                id,
+                weight: 1,
+                is_spare: false,
+                health: Health::trusted(),
+                requests: 0,
+                lasting: 0,
+            })
             .collect();
         roster
     }

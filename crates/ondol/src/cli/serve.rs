@@ -74,7 +74,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
 /// Serves as a front of other web servers only.
 async fn balance(config: Config, settings: balancer::Config, place: Place) -> Result<(), Failure> {
     let unheard = |error| Failure::failed(format!("cannot listen for signals: {error}"));
-    let balancing = Balancing::open(config, settings).await?;
+    let balancing = Balancing::open(config, settings, Stop::new()).await?;
     let (signals, reloads) = (Signals::new().map_err(unheard)?, Reloads::new().map_err(unheard)?);
     say(&format!("Ondol serves http://{}", balancing.address()))?;
     say(&format!("  in front of      {}", balancing.backends().join(" ")))?;

@@ -207,3 +207,31 @@ fn a_write_counts_only_where_there_is_a_machine_for_it() {
             ondol.toml:4: `secret` in [database] is a server's, and none is named: add engine = "postgres" or "mariadb""#]],
     );
 }
+
+#[test]
+fn what_a_balancer_and_a_cache_are_for_and_what_their_loss_costs() {
+    check(
+        "[seoul]\nbalancer = \"203.0.113.10\"\nweb = [\"10.0.0.11\", \"10.0.0.12\"]\ncache = \"10.0.0.12\"\n\
+         database = \"10.0.0.21\"\n[oregon]\nbalancer = \"198.51.100.10\"\nall = \"10.9.0.11\"\n\
+         [tokyo]\nwitness = \"192.0.2.5\"\n",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn a_balancer_and_a_cache_without_anybody_to_serve_are_told() {
+    check(
+        "[seoul]\nbalancer = \"b\"\ndatabase = \"x\"\ncache = \"c\"\n[oregon]\ndatabase = \"y\"\nwitness = \"w\"\n",
+        expect![[""]],
+    );
+    check(
+        "[seoul]\nall = [\"x\", \"y\"]\nwitness = \"w\"\n[balancer]\nhold_time_max = \"5 s\"\n\
+         [database]\nsecret = \"warm floor\"\ntls = \"verify\"\n",
+        expect![[""]],
+    );
+    check(
+        "[seoul]\nall = [\"x\", \"y\"]\nwitness = \"w\"\nbalancer = \"x\"\ncache = \"x\"\n\
+         [balancer]\nbackends = [\"x:8090\"]\n[cache]\nmemcached = [\"x:11211\"]\n",
+        expect![[""]],
+    );
+}

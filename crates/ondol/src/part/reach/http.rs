@@ -1,14 +1,36 @@
 //! One question over HTTP, with as much of it as that takes.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use trust::Tls;
 
 /// Bytes of an answer that are read at the most.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Asks `HOST:PORT` for a path: the status, and the body. It waits for as long as there is no answer.
 pub(crate) async fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address).await?;
+    ask(TcpStream::connect(address).await?, address, path).await
+}
+
+/// The same of one that the hosts' papers are shown to.
+pub(crate) async fn get_among(tls: &Tls, address: &str, path: &str) -> std::io::Result<(u16, String)> {
+    let stream = TcpStream::connect(address).await?;
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    ask(tls.encrypt(host, stream).await?, address, path).await
+}
+
+/// Whether a host lets us in who shows papers.
+pub(crate) async fn reach(tls: &Tls, address: &str) -> std::io::Result<()> {
+    let stream = TcpStream::connect(address).await?;
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    tls.encrypt(host, stream).await.map(drop)
+}
+
+async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    address: &str,
+    path: &str,
+) -> std::io::Result<(u16, String)> {
     // of the first version, so that the answer's end is the connection's
     let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
