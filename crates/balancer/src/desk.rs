@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::backend::Backend;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::core::health::{Event, Health, Rules, State};
 use crate::core::pick;
 use crate::core::queue::Ticket;
@@ -37,8 +37,15 @@ struct Inner {
     roster: Roster,
     budget: Budget,
     backends: Vec<Arc<Backend>>,
-    waiting: HashMap<Ticket, oneshot::Sender<Place>>,
+    waiting: HashMap<Ticket, Waiting>,
     next_id: Id,
+}
+
+/// Who waits, and where it was tried in vain.
+#[derive(Debug)]
+struct Waiting {
+    call: oneshot::Sender<Place>,
+    tried: Vec<Id>,
 }
 
 /// A place at a backend; given back when dropped.
@@ -46,6 +53,8 @@ struct Inner {
 pub(crate) struct Place {
     desk: Arc<Desk>,
     pub(crate) backend: Arc<Backend>,
+    /// Whether somebody else was up who had not been tried.
+    pub(crate) has_another: bool,
     is_lasting: bool,
 }
 
@@ -70,19 +79,25 @@ impl Desk {
     }
 
     /// Takes the settings' backends and limits; who stays keeps what it has. Those that are new are given back.
-    pub(crate) fn settle(&self, config: &Config, key: &Key, tasks: &TaskTracker) -> Vec<Arc<Backend>> {
+    pub(crate) fn settle(
+        &self,
+        places: &[config::Place],
+        config: &Config,
+        key: &Key,
+        tasks: &TaskTracker,
+    ) -> Vec<Arc<Backend>> {
         let mut inner = self.lock();
         (inner.roster.rules, inner.roster.most) = (rules(config), most(config));
         let is_first = inner.next_id == 0;
         let Inner { roster, backends, next_id, .. } = &mut *inner;
-        let stays = |address: &str| config.backends.iter().any(|place| place.address == address);
+        let stays = |address: &str| places.iter().any(|place| place.address == address);
         for left in backends.extract_if(.., |backend| !stays(&backend.address)) {
             roster.slots.retain(|slot| slot.id != left.id);
             left.gone.cancel();
             left.empty();
         }
         let mut added = Vec::new();
-        for place in &config.backends {
+        for place in places {
             let weight = place.weight.max(1);
             if let Some(known) = backends.iter().find(|backend| backend.address == place.address) {
                 roster
@@ -105,20 +120,19 @@ impl Desk {
     }
 
     /// Takes a place, at once or after a wait.
-    pub(crate) async fn take(self: &Arc<Desk>, want: Want, until: Instant) -> Result<Place, Error> {
+    pub(crate) async fn take(self: &Arc<Desk>, want: &Want, until: Instant) -> Result<Place, Error> {
         let (ticket, called) = {
             let now = self.now();
             let mut inner = self.lock();
+            if want.tried.is_empty() {
+                inner.budget.request(now);
+            }
             match inner.roster.ask(want, now) {
-                Told::Go(id) => {
-                    let backend = inner.backend(id);
-                    drop(inner);
-                    return Ok(self.place(backend));
-                }
+                Told::Go(id) => return Ok(self.place(&inner, id, &want.tried)),
                 Told::Full => return Err(Error::Crowded),
                 Told::Wait(ticket) => {
                     let (call, called) = oneshot::channel();
-                    inner.waiting.insert(ticket, call);
+                    inner.waiting.insert(ticket, Waiting { call, tried: want.tried.clone() });
                     (ticket, called)
                 }
             }
@@ -155,26 +169,25 @@ impl Desk {
         self.lock().roster.slots.iter().find(|slot| slot.id == id).map(|slot| slot.health.state())
     }
 
-    /// Counts a request.
-    pub(crate) fn count(&self) {
-        let now = self.now();
-        self.lock().budget.request(now);
-    }
-
     /// Whether a request that failed is tried again.
     pub(crate) fn go_on(&self, tries: &mut Tries, failed: Failed) -> bool {
         let now = self.now();
         tries.go_on(failed, &mut self.lock().budget, now)
     }
 
-    /// Whether somebody else than these is up.
-    pub(crate) fn has_another(&self, than: &[Id]) -> bool {
-        self.lock().roster.has_another(than)
-    }
-
     /// The backend that a cookie stands for.
     pub(crate) fn tagged(&self, tag: &str) -> Option<Id> {
         self.lock().backends.iter().find(|backend| backend.tag == tag).map(|backend| backend.id)
+    }
+
+    /// The backend at an address, as the settings have it.
+    pub(crate) fn id(&self, address: &str) -> Option<Id> {
+        self.lock().backends.iter().find(|backend| backend.address == address).map(|backend| backend.id)
+    }
+
+    /// All backends but one.
+    pub(crate) fn others(&self, than: Id) -> Vec<Id> {
+        self.lock().backends.iter().map(|backend| backend.id).filter(|id| *id != than).collect()
     }
 
     /// The backend where an address is at home, of those that are up; a spare only while none else is.
@@ -207,19 +220,21 @@ impl Desk {
             let now = self.now();
             let mut inner = self.lock();
             let Some((ticket, id)) = inner.roster.advance(now) else { return };
-            let (call, backend) = (inner.waiting.remove(&ticket), inner.backend(id));
+            let waiting = inner.waiting.remove(&ticket);
+            let tried = waiting.as_ref().map_or(&[][..], |waiting| &waiting.tried);
+            let place = self.place(&inner, id, tried);
             drop(inner);
-            let place = self.place(backend);
             // who has gone away meanwhile gives it back by not taking it
-            match call {
-                Some(call) => drop(call.send(place)),
+            match waiting {
+                Some(waiting) => drop(waiting.call.send(place)),
                 None => drop(place),
             }
         }
     }
 
-    fn place(self: &Arc<Desk>, backend: Arc<Backend>) -> Place {
-        Place { desk: self.clone(), backend, is_lasting: false }
+    fn place(self: &Arc<Desk>, inner: &Inner, id: Id, tried: &[Id]) -> Place {
+        let has_another = inner.roster.has_another(id, tried);
+        Place { desk: self.clone(), backend: inner.backend(id), has_another, is_lasting: false }
     }
 
     fn now(&self) -> Duration {
@@ -251,8 +266,13 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.desk.lock().roster.done(self.backend.id, self.is_lasting);
-        self.desk.call();
+        let mut inner = self.desk.lock();
+        inner.roster.done(self.backend.id, self.is_lasting);
+        let (waiting, _) = inner.roster.waiting();
+        drop(inner);
+        if waiting > 0 {
+            self.desk.call();
+        }
     }
 }
 

@@ -48,9 +48,19 @@ fn a_member_of_etcd_is_told_all_it_needs() {
         --initial-cluster-state=new
         --heartbeat-interval=100
         --election-timeout=1000
+        --pre-vote=true
         --auto-compaction-mode=periodic
         --auto-compaction-retention=1
         --quota-backend-bytes=268435456
+        --trusted-ca-file=/srv/keys/authority.pem
+        --cert-file=/srv/keys/host.pem
+        --key-file=/srv/keys/host.key
+        --client-cert-auth=true
+        --peer-trusted-ca-file=/srv/keys/authority.pem
+        --peer-cert-file=/srv/keys/host.pem
+        --peer-key-file=/srv/keys/host.key
+        --peer-client-cert-auth=true
+        --experimental-peer-skip-client-san-verification=true
         --logger=zap
         --log-level=error"#]]
     .assert_eq(&told.join("\n"));
