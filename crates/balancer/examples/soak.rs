@@ -281,9 +281,9 @@ async fn faults(moods: Vec<Arc<Mood>>) {
     }
 }
 
-struct Front(Child);
+struct Running(Child);
 
-impl Drop for Front {
+impl Drop for Running {
     fn drop(&mut self) {
         // of one that has ended there is nothing to kill
         let _ = self.0.kill();
@@ -347,10 +347,10 @@ async fn soak(minutes: &str, rate: &str) -> Result<()> {
     verdict(&samples, &tally)
 }
 
-fn begin(listen: SocketAddr, root: &Path, servers: &[String]) -> Result<Front> {
+fn begin(listen: SocketAddr, root: &Path, servers: &[String]) -> Result<Running> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("front").arg(listen.to_string()).arg(root).args(servers);
-    Ok(Front(command.spawn()?))
+    Ok(Running(command.spawn()?))
 }
 
 fn verdict(samples: &[(u64, u64)], tally: &Tally) -> Result<()> {
