@@ -193,7 +193,8 @@ async fn serve(config: Config, part: &Part, keys: &Keys, eyes: Eyes, stop: &Stop
     config.store.primary = Some(eyes.primary.clone());
     let lookout = config.topology.as_ref().map(|topology| Lookout::new(&config, topology, keys, &eyes));
     let Some(lookout) = lookout else { return };
-    let noting = tokio::spawn(lookout.clone().run());
+    // ended with the web service
+    let noting = TaskTracker::new().spawn(lookout.clone().run());
     let opening = async {
         let mut primary = eyes.primary.clone();
         loop {
