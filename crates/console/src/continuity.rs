@@ -164,6 +164,8 @@ pub enum Alarm {
     Unfit {
         /// The host.
         host: String,
+        /// Why not, in a sentence, where it is well but for that.
+        why: Option<String>,
     },
     /// What a host says of itself.
     Trouble {

@@ -133,10 +133,13 @@ impl Lang {
             ),
             Alarm::AtWork { host, what } => self
                 .pick(format!("{host} is at work: {what}"), format!("{host} 서버가 작업하고 있어요: {what}")),
-            Alarm::Unfit { host } => self.pick(
-                format!("the database of {host} may not take over"),
-                format!("{host} 데이터베이스는 지금 이어받을 수 없어요"),
-            ),
+            Alarm::Unfit { host, why } => {
+                let why = why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+                self.pick(
+                    format!("the database of {host} may not take over{why}"),
+                    format!("{host} 데이터베이스는 지금 이어받을 수 없어요{why}"),
+                )
+            }
             Alarm::Trouble { host, what } => format!("{host}: {what}"),
             Alarm::NoHeir => self.pick(
                 "no other host has every write, so that none could take over without a loss".to_owned(),

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::observation::Confirm;
-use crate::postgres::Upstream;
+use crate::order::{Door, Upstream};
 use crate::postgres::config::Config;
 
 /// What only we set: what is acknowledged, and how it is followed, rests on it.
@@ -68,16 +68,6 @@ const NOBODY: &str = "nobody at all";
 
 /// The files of its papers: who vouches, its own certificate, its key.
 pub(super) const PAPERS: [&str; 3] = ["authority.pem", "host.pem", "host.key"];
-
-/// Whether clients may come in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Door {
-    /// Nobody but replicas and ourselves. Whoever is in already stays.
-    #[default]
-    Closed,
-    /// The service's clients too.
-    Open,
-}
 
 /// What changes while a server lives.
 #[derive(Clone, Debug, Default)]

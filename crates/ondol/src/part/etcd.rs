@@ -51,11 +51,7 @@ enum Process {
 
 impl Member {
     /// Starts it, or finds the one that runs. Its data lie in `etcd` under a folder.
-    pub(crate) async fn start(part: &Part, dir: &Path, keys: &Keys) -> Result<Member, Failure> {
-        std::fs::create_dir_all(dir)
-            .map_err(|error| Failure::failed(format!("cannot make {}: {error}", dir.display())))?;
-        // etcd reads them anew for each connection
-        let files = keys.write(dir)?;
+    pub(crate) async fn start(part: &Part, dir: &Path, keys: &Keys, files: Files) -> Result<Member, Failure> {
         let process = match found(dir) {
             Some(pid) => Process::Found(pid),
             None => spawn(part, dir, keys, &files).await?,

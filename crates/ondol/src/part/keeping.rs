@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{self, Part};
-use super::keys::Keys;
+use super::keys::{self, Keys};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::topology::core::Topology;
@@ -33,7 +33,10 @@ pub(crate) fn start(
     let mut settled = core::keeper(part, topology, &config.store.dir);
     let program = std::env::current_exe()
         .map_err(|error| Failure::failed(format!("cannot find this program itself: {error}")))?;
-    settled.guard = Some(keeper::GuardProgram { program, args: vec![crate::cli::GUARD.to_owned()] });
+    let folder = keys::folder(&config.store.dir).display().to_string();
+    let args = [crate::cli::GUARD, "--etcd", &part.endpoints().join(","), "--keys", &folder];
+    let args = args.map(str::to_owned).into();
+    settled.guard = Some(keeper::GuardProgram { program, args });
     let database = Postgres::new(database(config, topology, part, keys)?).map_err(|error| failure(&error))?;
     let means = keeper::Means {
         // its own: what the web service asks must not stand before it
@@ -41,7 +44,7 @@ pub(crate) fn start(
             tls: Some(keys.tls.clone()),
             ..cluster::Config::new(part.endpoints())
         }),
-        database: Arc::new(database),
+        database: Arc::new(database.into()),
         clock: Clock::System,
     };
     let service = keeper::Service::new(settled, means).map_err(|error| failure(&error))?;

@@ -1,11 +1,11 @@
 //! What the hosts know each other by, made of the secret that all of them have in the file.
 //!
-//! It is made anew at each start. On disk it lies for etcd and memcached, which read it there.
+//! It is made anew at each start. On disk it lies for etcd, memcached and the guard, which read it there.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base::error::chain;
 use store::Engine;
@@ -48,7 +48,7 @@ impl Keys {
 
     /// Writes them into `keys` under a folder, for this user alone.
     pub(crate) fn write(&self, dir: &Path) -> Result<Files, Failure> {
-        let folder = dir.join("keys");
+        let folder = folder(dir);
         let texts = [&self.papers.authority, &self.papers.certificate, &self.papers.key];
         let written = || {
             DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -60,6 +60,17 @@ impl Keys {
         let [authority, certificate, key] = NAMES.map(|name| folder.join(name));
         Ok(Files { authority, certificate, key })
     }
+}
+
+/// Where they lie under a folder.
+pub(crate) fn folder(dir: &Path) -> PathBuf {
+    dir.join("keys")
+}
+
+/// How the hosts talk, by the keys that lie in a folder; `None` where they can't be read.
+pub(crate) fn read(folder: &Path) -> Option<Tls> {
+    let [authority, certificate, key] = NAMES.map(|name| fs::read_to_string(folder.join(name)).ok());
+    Tls::among(&Papers { authority: authority?, certificate: certificate?, key: key? }).ok()
 }
 
 /// The secret that is the same on all hosts; the file is refused without one.

@@ -46,13 +46,14 @@ impl Running {
         let tasks = TaskTracker::new();
         let keys = Keys::of(&config, Some(&part.host))?;
         keys.equip(&mut config);
+        // etcd reads them anew for each connection
+        let files = keys.write(&config.store.dir)?;
         let member = match part.votes {
-            true => Some(Member::start(&part, &config.store.dir, &keys).await?),
+            true => Some(Member::start(&part, &config.store.dir, &keys, files.clone()).await?),
             false => None,
         };
         let caching = match part.has_cache {
             true => {
-                let files = keys.write(&config.store.dir)?;
                 Some(Caching::start(&part, &config.store.dir, &files, config.cache_host_bytes_max).await?)
             }
             false => None,

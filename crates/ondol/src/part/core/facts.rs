@@ -117,7 +117,9 @@ impl Seen<'_> {
             if let Some(what) = member.work.clone() {
                 alarms.push(Alarm::AtWork { host: host.clone(), what });
             } else if !member.is_healthy {
-                alarms.push(Alarm::Unfit { host: host.clone() });
+                alarms.push(Alarm::Unfit { host: host.clone(), why: None });
+            } else if let Some(why) = member.unfit.clone() {
+                alarms.push(Alarm::Unfit { host: host.clone(), why: Some(why) });
             }
             let trouble = |what: &String| Alarm::Trouble { host: host.clone(), what: what.clone() };
             alarms.extend(member.troubles.iter().map(trouble));
@@ -147,7 +149,8 @@ pub(crate) fn sentence(alarm: &Alarm) -> String {
         Alarm::NoPrimary => "nobody is primary".to_owned(),
         Alarm::Unheard { host, site } => format!("the database of {host} ({site}) is not heard of"),
         Alarm::AtWork { host, what } => format!("{host} is at work: {what}"),
-        Alarm::Unfit { host } => format!("the database of {host} may not take over"),
+        Alarm::Unfit { host, why: None } => format!("the database of {host} may not take over"),
+        Alarm::Unfit { host, why: Some(why) } => format!("{host} would not take over: {why}"),
         Alarm::Trouble { host, what } => format!("{host}: {what}"),
         Alarm::NoHeir => {
             "no other host has every write, so that none could take over without a loss".to_owned()
