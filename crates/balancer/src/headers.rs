@@ -49,6 +49,8 @@ pub(crate) struct Client<'a> {
     pub(crate) peer: IpAddr,
     /// Whether that is a proxy whose word is taken.
     pub(crate) is_trusted: bool,
+    /// Whether its connection is encrypted.
+    pub(crate) is_secure: bool,
     /// The request's id.
     pub(crate) id: &'a str,
 }
@@ -112,6 +114,7 @@ fn drop_odd_names(headers: &mut HeaderMap) {
 
 /// Who asks, how, and for which host: our own word, after that of proxies whose word is taken.
 fn forwarded(headers: &mut HeaderMap, client: &Client<'_>) {
+    let proto = if client.is_secure { "https" } else { "http" };
     let host = headers.get(header::HOST).cloned();
     let before = match client.is_trusted {
         true => joined(headers, &FORWARDED_FOR),
@@ -121,7 +124,7 @@ fn forwarded(headers: &mut HeaderMap, client: &Client<'_>) {
     set(headers, FORWARDED_FOR, &list);
     let is_said = |headers: &HeaderMap, name: &HeaderName| client.is_trusted && headers.contains_key(name);
     if !is_said(headers, &FORWARDED_PROTO) {
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
     }
     if !is_said(headers, &FORWARDED_HOST)
         && let Some(host) = host.clone()
@@ -133,7 +136,7 @@ fn forwarded(headers: &mut HeaderMap, client: &Client<'_>) {
         IpAddr::V6(v6) => format!("\"[{v6}]\""),
     };
     let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let own = format!("for={node};host=\"{host}\";proto=http");
+    let own = format!("for={node};host=\"{host}\";proto={proto}");
     let before = if client.is_trusted { joined(headers, &header::FORWARDED) } else { None };
     set(headers, header::FORWARDED, &before.map_or(own.clone(), |before| format!("{before}, {own}")));
 }
@@ -188,7 +191,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let mut head = request.body(()).expect("a request").into_parts().0;
-        let client = Client { peer: [10, 0, 0, 9].into(), is_trusted, id: "id-1" };
+        let client = Client { peer: [10, 0, 0, 9].into(), is_trusted, is_secure: false, id: "id-1" };
         to_backend(&mut head, Way::Plain, &client);
         head
     }

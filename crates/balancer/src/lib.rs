@@ -4,7 +4,7 @@
 //! `gate` (what may not be passed on), `headers` (whose are whose), `sticky` (the cookie), `backend` (one web server and
 //! its connections), `desk` (places at backends, and the wait for one), `parcel` (a request that may be sent again),
 //! `answer` (a body on its way back), `tunnel` (websockets), `proxy` (a request's whole way), `probe` (asks backends how they
-//! are), `service` (all of it, for the house), `error`.
+//! are), `service` (all of it, for the house), `certificates` (what a service shows that it is itself), `error`.
 //!
 //! To add a limit: a field of `Config` with its default, its use where it bites, and its line in `docs/command.md`. To add a
 //! rule about a header: a line in `headers` and one in its tests.
@@ -14,6 +14,7 @@
 
 mod answer;
 mod backend;
+pub mod certificates;
 mod config;
 mod core;
 mod desk;

@@ -112,7 +112,13 @@ impl Proxy {
         let peer = web::request::peer(&head.extensions).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let mut id = String::new();
         Trace::show(|trace| trace.id().clone_into(&mut id));
-        headers::to_backend(head, way, &Client { peer, is_trusted: self.trusted.contains(&peer), id: &id });
+        let client = Client {
+            peer,
+            is_trusted: self.trusted.contains(&peer),
+            is_secure: web::request::is_secure(&head.extensions),
+            id: &id,
+        };
+        headers::to_backend(head, way, &client);
     }
 
     /// Tries until there is an answer or nothing more to be tried.

@@ -3,24 +3,21 @@
 //! SIGHUP reads the file again: backends come and go, connections that are open stay. A file with a mistake in it changes
 //! nothing.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use balancer::{Means, Service};
 use base::time::Clock;
-use tokio::net::TcpListener;
 use web::limiter::Limiter;
 use web::metrics::{Metrics, Operators};
 use web::{Front, Stop};
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::house;
+use crate::outside::{self, Outside};
 
 /// A balancer that is ready to run.
 pub(crate) struct Balancing {
-    listener: TcpListener,
-    address: SocketAddr,
+    outside: Outside,
     front: Front,
     service: Service,
     stop: Stop,
@@ -30,7 +27,7 @@ pub(crate) struct Balancing {
 impl Balancing {
     /// Binds the socket, and begins to look after the backends.
     pub(crate) async fn open(config: Config, settings: balancer::Config) -> Result<Balancing, Failure> {
-        let (listener, address) = house::bind(&config.listen).await?;
+        let outside = Outside::open(&config).await?;
         let stop = Stop::new();
         let means = Means {
             limiter: Arc::new(Limiter::new(&config.web, Clock::System)),
@@ -43,12 +40,13 @@ impl Balancing {
         let front = Front::of_others(service.pass(), Arc::new(config.web))
             .with_metrics(metrics)
             .with_connections_per_address(cap);
-        Ok(Balancing { listener, address, front, service, stop, backends })
+        let front = outside.before(front);
+        Ok(Balancing { outside, front, service, stop, backends })
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Its address on this machine.
+    pub(crate) fn origin(&self) -> String {
+        self.outside.origin()
     }
 
     /// The backends' addresses.
@@ -67,8 +65,11 @@ impl Balancing {
         mut reloads: Reloads,
         read: impl Fn() -> Result<Config, Failure> + Clone + Send + 'static,
     ) {
-        let Balancing { listener, front, service, stop, .. } = self;
-        let serving = web::serve(listener, front, stop.clone());
+        let Balancing { outside, front, service, stop, .. } = self;
+        let certificates = outside.certificates();
+        let looking = outside::look_after(certificates.clone(), stop.soft.clone());
+        let serving = web::serve(outside.listeners(), front, stop.clone());
+        let serving = async { tokio::join!(serving, looking) };
         let reloading = async {
             loop {
                 reloads.next().await;
@@ -78,10 +79,13 @@ impl Balancing {
                     .await
                     .map_err(|error| Failure::failed(error.to_string()));
                 reload(&service, settings.and_then(|settings| settings));
+                if let Some(certificates) = &certificates {
+                    certificates.reload();
+                }
             }
         };
         tokio::select! {
-            () = serving => {}
+            ((), ()) = serving => {}
             () = reloading => {}
         }
         service.run(stop.soft).await;
@@ -119,7 +123,7 @@ impl Reloads {
         Ok(Reloads(signal(SignalKind::hangup())?))
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         if self.0.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
@@ -136,7 +140,7 @@ impl Reloads {
         Ok(Reloads)
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         std::future::pending::<()>().await;
     }
 }

@@ -12,6 +12,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use balancer::certificates;
 use base::chance;
 use base::secret::Secret;
 use base::time::Clock;
@@ -26,6 +27,7 @@ use web::{Front, Stop};
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::outside::{self, Outside};
 use lately::Lately;
 use process::Process;
 
@@ -33,8 +35,7 @@ const HEALTH: &str = "/api/health";
 
 /// A service that is open and ready to run.
 pub struct House {
-    listener: TcpListener,
-    address: SocketAddr,
+    outside: Outside,
     store: Store,
     records: Records,
     front: Front,
@@ -46,7 +47,8 @@ pub struct House {
 impl House {
     /// Opens everything; what can't be opened is told in one sentence, and nothing is left half-made.
     pub async fn open(config: Config) -> Result<House, Failure> {
-        let (listener, address) = bind(&config.listen).await?;
+        let outside = Outside::open(&config).await?;
+        let address = outside.address();
         let clock = Clock::System;
         let process = Process { began: clock.now(), dir: config.store.dir.clone() };
         let operators = Operators::new(config.metrics.secret);
@@ -88,12 +90,23 @@ impl House {
         );
         let front =
             Front::new(router, Arc::new(config.web)).with_folder(&config.public).with_metrics(metrics);
-        Ok(House { listener, address, store, records, front, identity, api, first_run_key })
+        let front = outside.before(front);
+        Ok(House { outside, store, records, front, identity, api, first_run_key })
     }
 
     /// Where it listens, with the port that it really has.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.outside.address()
+    }
+
+    /// Its address on this machine: `http://127.0.0.1:8090`.
+    pub fn origin(&self) -> String {
+        self.outside.origin()
+    }
+
+    /// The certificates that it shows; `None` where it doesn't speak https.
+    pub(crate) fn certificates(&self) -> Option<certificates::Service> {
+        self.outside.certificates()
     }
 
     /// The key of the page that makes the first superuser; `None` when there is one.
@@ -104,13 +117,14 @@ impl House {
     /// Serves until `stop`: requests in flight end, what waits is committed, the store is closed.
     pub async fn run(self, stop: Stop) {
         let tasks = TaskTracker::new();
-        let House { listener, store, records, front, identity, api, .. } = self;
+        let House { outside, store, records, front, identity, api, .. } = self;
         let (until, now) = (stop.soft.clone(), stop.clone());
         let mails = tasks.spawn(async move { identity.run(until).await });
         let until = stop.soft.clone();
         tasks.spawn(async move { api.run(until).await });
         tasks.spawn(async move { records.follow().await });
-        web::serve(listener, front, stop).await;
+        tasks.spawn(outside::look_after(outside.certificates(), stop.soft.clone()));
+        web::serve(outside.listeners(), front, stop).await;
         // a mail that was given away is written down as sent, or it would be sent again
         tokio::select! {
             _ = mails => {}
@@ -171,7 +185,14 @@ pub(crate) fn addresses(listen: &str) -> Result<Vec<SocketAddr>, Failure> {
 }
 
 pub(crate) async fn bind(listen: &str) -> Result<(TcpListener, SocketAddr), Failure> {
-    let addresses = addresses(listen)?;
+    let mut addresses = addresses(listen)?;
+    // a machine without IPv6 has all of its addresses in IPv4
+    let any = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
+    if let [address] = addresses[..]
+        && any(&address)
+    {
+        addresses.push((std::net::Ipv4Addr::UNSPECIFIED, address.port()).into());
+    }
     let listener = TcpListener::bind(addresses.as_slice()).await.map_err(|error| unbound(listen, &error))?;
     let address = listener.local_addr().map_err(|error| unbound(listen, &error))?;
     Ok((listener, address))

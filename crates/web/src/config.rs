@@ -33,8 +33,14 @@ pub struct Config {
     pub headers_max: usize,
     /// Longest time from a request's first byte to the end of its headers.
     pub head_time_max: Span,
+    /// Longest time from a connection's beginning to the end of its TLS handshake.
+    pub handshake_time_max: Span,
     /// Longest silence on a connection between two requests.
     pub idle_time_max: Span,
+    /// Requests at once on one HTTP/2 connection.
+    pub streams_max: u32,
+    /// Age at which the client of an HTTP/2 connection is asked to make a new one; what is under way there ends.
+    pub connection_age_max: Span,
     /// Bytes of any body; rooms have smaller limits of their own.
     pub body_bytes_max: Bytes,
     /// A body may dawdle that long; after it, it must have come at `body_pace_min` on average.
@@ -69,7 +75,10 @@ impl Default for Config {
             head_bytes_max: Bytes(32 << 10),
             headers_max: 100,
             head_time_max: seconds(10),
+            handshake_time_max: seconds(10),
             idle_time_max: seconds(75),
+            streams_max: 100,
+            connection_age_max: seconds(3600),
             body_bytes_max: Bytes(512 << 20),
             body_grace: seconds(10),
             body_pace_min: Bytes(1000),

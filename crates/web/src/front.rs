@@ -8,6 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -17,7 +18,7 @@ use futures_util::FutureExt;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::service::Service;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,9 +31,10 @@ use crate::metrics::{self, Meter, Metrics};
 use crate::problem::Problem;
 use crate::reply::Framed;
 use crate::request::{Address, behind};
-use crate::serve::Stop;
+use crate::serve::{Serving, Stop};
+use crate::streams;
 use crate::visit::{Noting, Stay};
-use crate::wire::Watch;
+use crate::wire::{Open, Turns, Watch};
 
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +44,23 @@ pub struct Front {
     meter: Arc<Meter>,
     metrics: Option<Metrics>,
     connections_per_address_max: usize,
+    /// What browsers are told of coming by https only.
+    hsts: Option<HeaderValue>,
+}
+
+/// Who is at the other end of a connection, and how it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Its address: the client's, or a proxy's.
+    pub peer: IpAddr,
+    /// Whether what goes between us is encrypted.
+    pub is_secure: bool,
+}
+
+impl From<IpAddr> for Caller {
+    fn from(peer: IpAddr) -> Caller {
+        Caller { peer, is_secure: false }
+    }
 }
 
 /// Who answers.
@@ -80,7 +99,19 @@ impl Front {
 
     fn before(behind: Behind, config: Arc<Config>) -> Front {
         let connections_per_address_max = usize::MAX;
-        Front { behind, config, meter: Arc::default(), metrics: None, connections_per_address_max }
+        Front { behind, config, meter: Arc::default(), metrics: None, connections_per_address_max, hsts: None }
+    }
+
+    /// The same front, limits and counters, with others who answer.
+    pub(crate) fn beside(&self, others: Arc<dyn Pass>) -> Front {
+        Front { behind: Behind::Others(others), metrics: None, ..self.clone() }
+    }
+
+    /// The same, and browsers that came by https are told to come by nothing else for so long; not at all when it is zero.
+    #[must_use]
+    pub fn with_hsts(self, time: Duration) -> Front {
+        let hsts = HeaderValue::try_from(format!("max-age={}", time.as_secs())).expect("digits make a header");
+        Front { hsts: (time >= Duration::from_secs(1)).then_some(hsts), ..self }
     }
 
     /// The same, with so many connections at once from one address at most; a trusted proxy's are not counted.
@@ -122,17 +153,23 @@ impl Front {
         self.config.clone()
     }
 
-    /// Answers one request that came from `peer`.
-    pub async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Response
+    /// Answers one request of `caller`.
+    pub async fn answer<B>(&self, request: Request<B>, caller: impl Into<Caller>) -> Response
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        let caller = caller.into();
         let (head, body) = request.into_parts();
-        let address = behind(peer, &head.headers, &self.config.trusted_proxies);
-        let mut stay = Stay::begin(&head, peer, address, &self.config, &self.meter);
+        let address = behind(caller.peer, &head.headers, &self.config.trusted_proxies);
+        let mut stay = Stay::begin(&head, caller, address, &self.config, &self.meter);
         let trace = stay.visit.trace().clone();
-        let response = trace.follow(self.respond(head, body, &mut stay)).await;
+        let mut response = trace.follow(self.respond(head, body, &mut stay)).await;
+        if caller.is_secure
+            && let Some(hsts) = &self.hsts
+        {
+            response.headers_mut().entry(header::STRICT_TRANSPORT_SECURITY).or_insert(hsts.clone());
+        }
         stay.answered(response)
     }
 
@@ -144,6 +181,9 @@ impl Front {
     {
         if let Some(reason) = gate::refuse(&head) {
             return closing(Problem::invalid(reason).into_response());
+        }
+        if head.version == Version::HTTP_2 {
+            gate::settle(&mut head);
         }
         let origin = head.headers.get(header::ORIGIN).cloned();
         if !self.is_of_others()
@@ -287,16 +327,18 @@ struct Panicked(String);
 /// One connection's face of the front, as hyper calls it.
 pub(crate) struct Door {
     pub(crate) front: Front,
-    pub(crate) peer: IpAddr,
+    pub(crate) caller: Caller,
     pub(crate) watch: Arc<Watch>,
+    turns: Turns,
     /// Where requests that write run, apart from their connection.
     tasks: TaskTracker,
     stop: Stop,
 }
 
 impl Door {
-    pub(crate) fn new(front: Front, peer: IpAddr, tasks: &TaskTracker, stop: &Stop) -> Door {
-        Door { front, peer, watch: Arc::new(Watch::new()), tasks: tasks.clone(), stop: stop.clone() }
+    pub(crate) fn new(front: Front, caller: Caller, turns: Turns, serving: &Serving) -> Door {
+        let (tasks, stop) = (serving.tasks.clone(), serving.stop.clone());
+        Door { front, caller, watch: Arc::new(Watch::new(turns)), turns, tasks, stop }
     }
 }
 
@@ -306,30 +348,36 @@ impl Service<Request<hyper::body::Incoming>> for Door {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
 
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
-        let (front, peer, watch) = (self.front.clone(), self.peer, self.watch.clone());
+        let (front, caller, watch, turns) = (self.front.clone(), self.caller, self.watch.clone(), self.turns);
         let (soft, hard) = (self.stop.soft.clone(), self.stop.hard.clone());
         if request.method().is_safe() || front.is_of_others() {
             return Box::pin(async move {
-                let _open = watch.open();
-                Ok(last(front.answer(request, peer).await, &soft))
+                let open = watch.open();
+                Ok(handed(front.answer(request, caller).await, turns, open, &soft))
             });
         }
         // a write that has begun ends, though its client may go away: what it does in several steps is not left half done
         let writing = self.tasks.spawn(async move {
-            let _open = watch.open();
-            hard.run_until_cancelled(front.answer(request, peer)).await
+            let open = watch.open();
+            let answer = hard.run_until_cancelled(front.answer(request, caller)).await;
+            answer.map(|answer| handed(answer, turns, open, &soft))
         });
         Box::pin(async move {
             match writing.await {
-                Ok(Some(response)) => Ok(last(response, &soft)),
+                Ok(Some(response)) => Ok(response),
                 Ok(None) | Err(_) => Ok(Problem::unavailable("The service is stopping.").into_response()),
             }
         })
     }
 }
 
-/// While the service stops, each answer is the last one of its connection.
-fn last(response: Response, stop: &CancellationToken) -> Response {
+/// An answer as its connection takes it. In HTTP/1.1 each answer of a service that stops is the last one of its connection;
+/// HTTP/2 has words of its own for that, and no `Connection`.
+fn handed(mut response: Response, turns: Turns, open: Open, stop: &CancellationToken) -> Response {
+    if turns == Turns::Many {
+        response.headers_mut().remove(header::CONNECTION);
+        return streams::lasting(response, open);
+    }
     let is_handed_over = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if stop.is_cancelled() && !is_handed_over { closing(response) } else { response }
 }

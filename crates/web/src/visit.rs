@@ -25,6 +25,7 @@ use tower_service::Service;
 
 use crate::body::Progress;
 use crate::config::{AccessLog, Config};
+use crate::front::Caller;
 use crate::metrics::{Going, Meter};
 use crate::problem::Cause;
 use crate::trace::{REQUEST_ID, Trace};
@@ -36,7 +37,7 @@ const PATH_SHOWN_MAX: usize = 500;
 #[derive(Debug)]
 pub(crate) struct Visit {
     trace: Trace,
-    peer: IpAddr,
+    caller: Caller,
     route: OnceLock<Route>,
 }
 
@@ -54,7 +55,12 @@ impl Visit {
 
     /// Who is at the other end of the connection: a proxy, maybe.
     pub(crate) fn peer(&self) -> IpAddr {
-        self.peer
+        self.caller.peer
+    }
+
+    /// Whether the request came encrypted.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.caller.is_secure
     }
 
     /// Notes that no room answers but the front itself.
@@ -75,7 +81,7 @@ impl Visit {
 impl Visit {
     pub(crate) fn from(peer: IpAddr) -> Arc<Visit> {
         let trace = Trace::of(&hyper::HeaderMap::new());
-        Arc::new(Visit { trace, peer, route: OnceLock::new() })
+        Arc::new(Visit { trace, caller: peer.into(), route: OnceLock::new() })
     }
 }
 
@@ -101,13 +107,13 @@ impl Stay {
     /// Begins with a request's head.
     pub(crate) fn begin(
         head: &Parts,
-        peer: IpAddr,
+        caller: Caller,
         address: IpAddr,
         config: &Arc<Config>,
         meter: &Arc<Meter>,
     ) -> Stay {
         Stay {
-            visit: Arc::new(Visit { trace: Trace::of(&head.headers), peer, route: OnceLock::new() }),
+            visit: Arc::new(Visit { trace: Trace::of(&head.headers), caller, route: OnceLock::new() }),
             progress: None,
             address,
             config: config.clone(),

@@ -30,7 +30,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, stop) = (listener.local_addr().expect("an address"), Stop::new());
         let (front, until, mut tasks) = (Front::new(router, Arc::new(config)), stop.clone(), JoinSet::new());
-        tasks.spawn(serve(listener, front, until));
+        tasks.spawn(serve(vec![listener.into()], front, until));
         Server { address, stop, tasks }
     }
 

@@ -60,11 +60,24 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let house = House::open(config).await?;
     let signals =
         Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+    let mut reloads =
+        Reloads::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+    let certificates = house.certificates();
     greet(&house, &dir)?;
     let stop = Stop::new();
     let soft = stop.soft.clone();
+    let reloading = async {
+        loop {
+            reloads.next().await;
+            match &certificates {
+                Some(certificates) => certificates.reload(),
+                None => tracing::info!("SIGHUP: there are no certificates to read again; settings are read at a start"),
+            }
+        }
+    };
     tokio::select! {
         () = house.run(stop) => Ok(()),
+        () = reloading => Ok(()),
         () = lifecycle::obey(signals, soft) => {
             Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off"))
         }
@@ -76,7 +89,7 @@ async fn balance(config: Config, settings: balancer::Config, place: Place) -> Re
     let unheard = |error| Failure::failed(format!("cannot listen for signals: {error}"));
     let balancing = Balancing::open(config, settings).await?;
     let (signals, reloads) = (Signals::new().map_err(unheard)?, Reloads::new().map_err(unheard)?);
-    say(&format!("Ondol serves http://{}", balancing.address()))?;
+    say(&format!("Ondol serves {}", balancing.origin()))?;
     say(&format!("  in front of      {}", balancing.backends().join(" ")))?;
     let soft = balancing.stop().soft.clone();
     tokio::select! {
@@ -89,7 +102,7 @@ async fn balance(config: Config, settings: balancer::Config, place: Place) -> Re
 
 /// The first line is read by programs: it says that the service is ready, and where.
 fn greet(house: &House, dir: &str) -> Result<(), Failure> {
-    let origin = format!("http://{}", house.address());
+    let origin = house.origin();
     say(&format!("Ondol serves {origin}"))?;
     say(&format!("  console          {origin}/_/"))?;
     if let Some(key) = house.first_run_key() {

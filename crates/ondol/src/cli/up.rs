@@ -70,7 +70,7 @@ async fn up(config: Config, part: Part) -> Result<(), Failure> {
 }
 
 fn greet(house: &House) {
-    let origin = format!("http://{}", house.address());
+    let origin = house.origin();
     // a closed stdout stops no service
     let _ = say(&format!("Ondol serves {origin}"));
     if let Some(key) = house.first_run_key() {
