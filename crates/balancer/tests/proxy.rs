@@ -17,3 +17,5 @@ mod foreign;
 mod hostile_answers;
 #[path = "proxy/hostile_requests.rs"]
 mod hostile_requests;
+#[path = "proxy/issuer.rs"]
+mod issuer;

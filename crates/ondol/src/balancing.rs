@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use balancer::certificates::{Folder, Shelf};
 use balancer::{Means, Service};
 use base::time::Clock;
 use web::limiter::Limiter;
@@ -14,6 +15,9 @@ use web::{Front, Stop};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::outside::{self, Outside};
+
+/// The folder of ordered certificates, in the folder of the data: a balancer opens no database.
+pub(crate) const CERTIFICATES: &str = "certificates";
 
 /// A balancer that is ready to run.
 pub(crate) struct Balancing {
@@ -28,6 +32,13 @@ impl Balancing {
     /// Binds the socket, and begins to look after the backends.
     pub(crate) async fn open(config: Config, settings: balancer::Config) -> Result<Balancing, Failure> {
         let outside = Outside::open(&config).await?;
+        let kept = config.store.dir.join(CERTIFICATES);
+        let shelf = || -> Result<Arc<dyn Shelf>, Failure> {
+            let folder =
+                Folder::open(kept, Clock::System).map_err(|fault| Failure::failed(fault.to_string()))?;
+            Ok(Arc::new(folder))
+        };
+        outside.keep_on(shelf).await?;
         let stop = Stop::new();
         let means = Means {
             limiter: Arc::new(Limiter::new(&config.web, Clock::System)),

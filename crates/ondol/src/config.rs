@@ -184,7 +184,7 @@ impl Config {
         config.service = top.service;
         config.topology = sites::settle(&mut reader, sites, top.confirm, top.without);
         let mut listen = top.listen;
-        config.tls = tls::read(&mut reader, &mut listen);
+        config.tls = tls::read(&mut reader, &mut listen, &config.url);
         if !listen.is_empty() {
             config.listen = listen;
         }

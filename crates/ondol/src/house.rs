@@ -4,6 +4,7 @@
 
 mod lately;
 mod process;
+mod shelf;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::failure::Failure;
 use crate::outside::{self, Outside};
 use lately::Lately;
 use process::Process;
+use shelf::Shelf;
 
 const HEALTH: &str = "/api/health";
 
@@ -56,6 +58,7 @@ impl House {
         store.claim()?;
         let records =
             Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
+        outside.keep_on(|| Ok(Arc::new(Shelf::of(records.clone())))).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
         let relying_party = RelyingParty::of(&config.url, &config.service, address);
         let identity = identity::Config { url: config.url.clone(), relying_party, ..config.identity };

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use balancer::certificates;
+use balancer::certificates::{self, Shelf};
+use base::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use web::tls::Tls;
@@ -31,7 +32,7 @@ impl Outside {
     pub(crate) async fn open(config: &Config) -> Result<Outside, Failure> {
         let (main, address) = house::bind(&config.listen).await?;
         let Some(settings) = &config.tls else { return Ok(Outside { main, address, secure: None }) };
-        let certificates = certificates::Service::new(settings.certificates.clone())
+        let certificates = certificates::Service::new(settings.certificates.clone(), Clock::System)
             .map_err(|fault| Failure::usage(format!("[tls]: {fault}")))?;
         let plain = match &settings.plain_listen {
             Some(listen) => Some(house::bind(listen).await.map_err(beside)?.0),
@@ -64,13 +65,32 @@ impl Outside {
         self.secure.as_ref().map(|secure| secure.certificates.clone())
     }
 
+    /// Says where ordered certificates are kept, and shows those that are there.
+    pub(crate) async fn keep_on(
+        &self,
+        shelf: impl FnOnce() -> Result<Arc<dyn Shelf>, Failure>,
+    ) -> Result<(), Failure> {
+        let Some(secure) = self.secure.as_ref().filter(|secure| secure.settings.certificates.orders()) else {
+            return Ok(());
+        };
+        secure
+            .certificates
+            .keep_on(shelf()?)
+            .await
+            .map_err(|fault| Failure::failed(format!("[tls]: {fault}")))
+    }
+
     /// What is served on.
     pub(crate) fn listeners(self) -> Vec<Listener> {
         let Some(secure) = self.secure else { return vec![Listener::plain(self.main)] };
         let tls = Arc::new(Tls::new(&secure.certificates.certificates()));
         let mut listeners = vec![Listener::tls(self.main, tls)];
         if let Some(plain) = secure.plain {
-            listeners.push(Listener::aside(plain, Arc::new(Redirect::to(self.address.port()))));
+            let mut redirect = Redirect::to(self.address.port());
+            if secure.certificates.has_challenges() {
+                redirect = redirect.with_challenges(Arc::new(secure.certificates.clone()));
+            }
+            listeners.push(Listener::aside(plain, Arc::new(redirect)));
         }
         listeners
     }

@@ -59,6 +59,9 @@ pub struct Config {
     pub access_log: AccessLog,
     /// Addresses of proxies in front of us: of those, and only those, `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Whether those proxies begin each connection with a PROXY header (versions 1 and 2), which says who their client is. Others
+    /// must not, and are served as they are.
+    pub proxy_protocol: bool,
     /// Origins that browsers may call from; `*` for any. Credentials (cookies) are never allowed across origins.
     pub origins: Vec<String>,
     /// How often one address may do what, by label.
@@ -88,6 +91,7 @@ impl Default for Config {
             drain_time_max: seconds(10),
             access_log: AccessLog::default(),
             trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             origins: vec!["*".into()],
             rates: vec![Allowance { label: "*:auth".into(), requests: 10, per: seconds(10) }],
             rate_entries_max: 100_000,

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::config::Config;
 use crate::front::{Caller, Door, Front};
 use crate::listener::Speaks;
+use crate::proxied::{self, Origin};
 use crate::serve::Serving;
 use crate::streams::Streams;
 use crate::tls::Inside;
@@ -35,10 +36,42 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Serves a connection of `caller` until it ends.
-pub(crate) async fn serve(socket: TcpStream, speaks: Speaks, caller: Caller, front: Front, serving: Serving) {
+pub(crate) async fn serve(
+    mut socket: TcpStream,
+    speaks: Speaks,
+    caller: Caller,
+    front: Front,
+    serving: Serving,
+) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "connection lost at once");
         return;
+    }
+    let mut caller = caller;
+    // the client's place among those of its address, once that is known
+    let mut _member = None;
+    if front.config().proxy_protocol && is_proxy(&front, &caller) {
+        let said = timeout(front.config().head_time_max.0, proxied::read(&mut socket));
+        match serving.stop.hard.run_until_cancelled(said).await {
+            Some(Ok(Ok(Origin::Client(client)))) => {
+                caller.peer = client;
+                let Some(place) = serving.member(client, &front) else {
+                    front.meter().refuse_connection();
+                    return;
+                };
+                _member = place;
+            }
+            Some(Ok(Ok(Origin::Proxy))) => {}
+            Some(Ok(Err(wrong))) => {
+                tracing::warn!(proxy = %caller.peer, %wrong, "a trusted proxy's connection is closed: it must begin with a PROXY header");
+                return;
+            }
+            Some(Err(_)) => {
+                tracing::warn!(proxy = %caller.peer, "a trusted proxy's connection is closed: its PROXY header took too long");
+                return;
+            }
+            None => return,
+        }
     }
     match speaks {
         Speaks::Plain => one_by_one(socket, Door::new(front, caller, Turns::One, &serving), &serving).await,
@@ -68,6 +101,10 @@ pub(crate) async fn serve(socket: TcpStream, speaks: Speaks, caller: Caller, fro
             }
         }
     }
+}
+
+fn is_proxy(front: &Front, caller: &Caller) -> bool {
+    front.config().trusted_proxies.contains(&caller.peer.to_canonical())
 }
 
 /// HTTP/1.1: one request after the other.

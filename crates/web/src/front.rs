@@ -99,7 +99,14 @@ impl Front {
 
     fn before(behind: Behind, config: Arc<Config>) -> Front {
         let connections_per_address_max = usize::MAX;
-        Front { behind, config, meter: Arc::default(), metrics: None, connections_per_address_max, hsts: None }
+        Front {
+            behind,
+            config,
+            meter: Arc::default(),
+            metrics: None,
+            connections_per_address_max,
+            hsts: None,
+        }
     }
 
     /// The same front, limits and counters, with others who answer.
@@ -110,7 +117,8 @@ impl Front {
     /// The same, and browsers that came by https are told to come by nothing else for so long; not at all when it is zero.
     #[must_use]
     pub fn with_hsts(self, time: Duration) -> Front {
-        let hsts = HeaderValue::try_from(format!("max-age={}", time.as_secs())).expect("digits make a header");
+        let hsts =
+            HeaderValue::try_from(format!("max-age={}", time.as_secs())).expect("digits make a header");
         Front { hsts: (time >= Duration::from_secs(1)).then_some(hsts), ..self }
     }
 

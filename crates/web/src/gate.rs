@@ -149,7 +149,10 @@ mod tests {
         let request = request.header("cookie", "a=1").header("cookie", "b=2").body(()).expect("a request");
         let mut head = request.into_parts().0;
         settle(&mut head);
-        assert_eq!((head.uri.to_string().as_str(), &head.headers["host"]), ("/x?y", &HeaderValue::from_static("a.example")));
+        assert_eq!(
+            (head.uri.to_string().as_str(), &head.headers["host"]),
+            ("/x?y", &HeaderValue::from_static("a.example"))
+        );
         let cookies: Vec<_> = head.headers.get_all("cookie").iter().collect();
         assert_eq!(cookies, ["a=1; b=2"]);
     }

@@ -8,7 +8,7 @@
 //! pages), `trace` (a request's id), `metrics` (what is counted, and who may read it), `visit` (a request from its head to the
 //! last byte of its answer), `front` (what every request goes through), `crowd` (how many
 //! connections an address has), `wire` (a connection that can't be held open by silence), `tls` (certificates and the handshake),
-//! `redirect` (plain http beside it), `listener` (what is spoken on a socket), `streams` (those of HTTP/2), `connection` (one,
+//! `proxied` (what a proxy says before a connection's first byte), `redirect` (plain http beside https), `listener` (what is spoken on a socket), `streams` (those of HTTP/2), `connection` (one,
 //! from its first byte to its last), `serve` (the accepting loops and the stop).
 //!
 //! To add a limit: give it a name and a default in `config`, use it where it bites, and add its row to `docs/api.md`.
@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod multipart;
 pub mod own_page;
 mod problem;
+mod proxied;
 mod redirect;
 pub mod reply;
 pub mod request;

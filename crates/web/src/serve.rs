@@ -125,13 +125,17 @@ async fn accept(listener: Listener, front: Front, serving: Serving) {
 impl Serving {
     fn place(&self, peer: IpAddr, front: &Front) -> Option<Place> {
         let place = self.places.clone().try_acquire_owned().ok()?;
+        Some((place, self.member(peer, front)?))
+    }
+
+    /// A place among the connections of an address; `None` within where those are not counted.
+    pub(crate) fn member(&self, peer: IpAddr, front: &Front) -> Option<Option<Member>> {
         let is_counted = front.connections_per_address_max() < usize::MAX
             && !front.config().trusted_proxies.contains(&IpAddr::to_canonical(&peer));
-        let member = match is_counted {
-            true => Some(self.crowd.join(peer, front.connections_per_address_max())?),
-            false => None,
-        };
-        Some((place, member))
+        match is_counted {
+            true => self.crowd.join(peer, front.connections_per_address_max()).map(Some),
+            false => Some(None),
+        }
     }
 }
 

@@ -10,7 +10,8 @@ mod shelf;
 use std::io;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ServerConfig, version};
@@ -49,44 +50,27 @@ impl Tls {
         config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_11.to_vec()];
         match ring::Ticketer::new() {
             Ok(ticketer) => config.ticketer = ticketer,
-            Err(error) => tracing::warn!(%error, "TLS sessions can't be taken up again: no chance to draw keys from"),
+            Err(error) => {
+                tracing::warn!(%error, "TLS sessions can't be taken up again: no chance to draw keys from")
+            }
         }
         Tls { acceptor: TlsAcceptor::from(Arc::new(config)) }
     }
 
-    /// Shakes hands.
-    pub(crate) async fn accept<S>(&self, socket: S) -> io::Result<(TlsStream<S>, Inside)>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        match self.acceptor.accept(socket).into_fallible().await {
-            Ok(stream) => {
-                let inside = match stream.get_ref().1.alpn_protocol() {
-                    Some(HTTP_2) => Inside::Http2,
-                    _ => Inside::Http1,
-                };
-                Ok((stream, inside))
-            }
-            Err((error, socket)) => {
-                if is_plain(&error) {
-                    tell(socket).await;
-                }
-                Err(error)
-            }
+    /// Shakes hands. Whoever speaks plain HTTP here is told so.
+    pub(crate) async fn accept(&self, mut socket: TcpStream) -> io::Result<(TlsStream<TcpStream>, Inside)> {
+        let mut first = [0];
+        if socket.peek(&mut first).await? > 0 && first[0].is_ascii_alphabetic() {
+            // whoever is not there any more need not be told
+            let _ = socket.write_all(PLAIN).await;
+            let _ = socket.shutdown().await;
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "plain http"));
         }
+        let stream = self.acceptor.accept(socket).await?;
+        let inside = match stream.get_ref().1.alpn_protocol() {
+            Some(HTTP_2) => Inside::Http2,
+            _ => Inside::Http1,
+        };
+        Ok((stream, inside))
     }
-}
-
-/// Whether what came was no TLS at all.
-fn is_plain(error: &io::Error) -> bool {
-    use tokio_rustls::rustls::{Error, InvalidMessage};
-    let inner = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
-    matches!(inner, Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)))
-}
-
-async fn tell<S: AsyncWrite + Unpin>(mut socket: S) {
-    use tokio::io::AsyncWriteExt;
-    // whoever is not there any more need not be told
-    let _ = socket.write_all(PLAIN).await;
-    let _ = socket.shutdown().await;
 }

@@ -1,5 +1,10 @@
 //! The server on a true socket: what hostile and slow clients get, and what a stop leaves undone.
 
+#[path = "serve/behind.rs"]
+mod behind;
+#[path = "serve/secure.rs"]
+mod secure;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -71,7 +71,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
             reloads.next().await;
             match &certificates {
                 Some(certificates) => certificates.reload(),
-                None => tracing::info!("SIGHUP: there are no certificates to read again; settings are read at a start"),
+                None => tracing::info!(
+                    "SIGHUP: there are no certificates to read again; settings are read at a start"
+                ),
             }
         }
     };

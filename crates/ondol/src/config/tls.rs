@@ -43,8 +43,13 @@ enum Paths {
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Section {
+    names: Vec<String>,
+    email: String,
     certificate: Paths,
     key: Paths,
+    directory: String,
+    roots: Option<PathBuf>,
+    dns_hook: Option<PathBuf>,
     plain_listen: String,
     hsts: Span,
 }
@@ -52,6 +57,11 @@ pub(super) struct Section {
 impl Default for Section {
     fn default() -> Section {
         Section {
+            names: Vec::new(),
+            email: String::new(),
+            directory: certificates::DIRECTORY.into(),
+            roots: None,
+            dns_hook: None,
             certificate: Paths::None,
             key: Paths::None,
             plain_listen: String::new(),
@@ -71,8 +81,9 @@ impl Paths {
     }
 }
 
-/// The settings; `None` where the file has no such table. `listen` is set where it says nothing. Faults go to the reader.
-pub(super) fn read(reader: &mut Reader<'_>, listen: &mut String) -> Option<Tls> {
+/// The settings; `None` where the file has no such table. `listen` is set where it says nothing; of the service's address
+/// `url` the host is the name that is meant when none is written. Faults go to the reader.
+pub(super) fn read(reader: &mut Reader<'_>, listen: &mut String, url: &str) -> Option<Tls> {
     if !reader.has(ROOM) {
         return None;
     }
@@ -83,18 +94,50 @@ pub(super) fn read(reader: &mut Reader<'_>, listen: &mut String) -> Option<Tls> 
     let folder = reader.folder();
     let (chains, keys) = (section.certificate.beside(folder), section.key.beside(folder));
     if !keys.is_empty() && keys.len() != chains.len() {
-        let what = format!("`key` in [{ROOM}]: name one key for each certificate, or none where it lies in the same file");
+        let what = format!(
+            "`key` in [{ROOM}]: name one key for each certificate, or none where it lies in the same file"
+        );
         reader.blame(ROOM, "key", what);
     }
-    if chains.is_empty() && !reader.is_faulty(ROOM, "certificate") {
-        let what = format!("[{ROOM}]: name a certificate and its key: certificate = \"popong.pem\", key = \"popong.key\"");
+    let mut names: Vec<String> = section.names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    if names.is_empty() && chains.is_empty() {
+        names.extend(host(url));
+    }
+    names.dedup();
+    if names.is_empty()
+        && chains.is_empty()
+        && !reader.is_faulty(ROOM, "certificate")
+        && !reader.is_faulty(ROOM, "names")
+    {
+        let what = format!(
+            "[{ROOM}]: name the hosts, and certificates are ordered: names = [\"popong.com\"]; or bring one: \
+             certificate = \"popong.pem\", key = \"popong.key\""
+        );
         reader.blame(ROOM, "certificate", what);
     }
     let files = chains.iter().enumerate().map(|(at, certificate)| Files {
         certificate: certificate.clone(),
         key: keys.get(at).unwrap_or(certificate).clone(),
     });
-    let certificates = certificates::Config { files: files.collect(), ..certificates::Config::default() };
+    let certificates = certificates::Config {
+        files: files.collect(),
+        names,
+        email: section.email,
+        directory: section.directory,
+        roots: section.roots.map(|path| folder.join(path)),
+        dns_hook: section.dns_hook.map(|path| folder.join(path)),
+        ..certificates::Config::default()
+    };
+    for (key, what) in certificates.check() {
+        if !reader.is_faulty(ROOM, key) {
+            reader.blame(ROOM, key, format!("`{key}` in [{ROOM}]: {what}"));
+        }
+    }
+    if certificates.orders() && certificates.dns_hook.is_none() && section.plain_listen == "off" {
+        let what =
+            "issuers see that a name is yours by plain http at port 80: leave it on, or name a dns_hook";
+        reader.blame(ROOM, "plain_listen", format!("`plain_listen` in [{ROOM}]: {what}"));
+    }
     let plain_listen = match section.plain_listen.as_str() {
         "off" => None,
         "" => listen.strip_suffix(PORT).map(|host| format!("{host}{PLAIN_PORT}")),
@@ -103,8 +146,16 @@ pub(super) fn read(reader: &mut Reader<'_>, listen: &mut String) -> Option<Tls> 
     Some(Tls { certificates, plain_listen, hsts: section.hsts.0 })
 }
 
+/// The host of an address, if it is a name.
+fn host(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://")?;
+    let host = rest.split(['/', ':']).next()?;
+    (host.contains('.') && host.parse::<std::net::IpAddr>().is_err()).then(|| host.to_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
+    use base::word::keys;
     use expect_test::{Expect, expect};
 
     use crate::config::Config;
@@ -139,7 +190,18 @@ mod tests {
     fn what_is_wrong_about_tls_is_told_with_its_line() {
         check(
             "\n[tls]\n",
-            expect![[r#"ondol.toml:2: [tls]: name a certificate and its key: certificate = "popong.pem", key = "popong.key""#]],
+            expect![[
+                r#"ondol.toml:2: [tls]: name the hosts, and certificates are ordered: names = ["popong.com"]; or bring one: certificate = "popong.pem", key = "popong.key""#
+            ]],
+        );
+        check(
+            "[tls]\nnames = [\"popong\", \"*.popong.com\", \"10.0.0.1\"]\nplain_listen = \"off\"\n",
+            expect![[r#"
+                ondol.toml:1: `email` in [tls]: say whom the issuer may write to: email = "ops@example.com"
+                ondol.toml:2: `names` in [tls]: `popong` is no name of a host in small letters, such as popong.com
+                ondol.toml:2: `names` in [tls]: `*.popong.com` stands for many hosts, which only dns-01 proves: name a program with dns_hook
+                ondol.toml:2: `names` in [tls]: `10.0.0.1` is an address; certificates are ordered for names
+                ondol.toml:3: `plain_listen` in [tls]: issuers see that a name is yours by plain http at port 80: leave it on, or name a dns_hook"#]],
         );
         check(
             "[tls]\ncertificate = [\"a.pem\", \"b.pem\"]\nkey = \"a.key\"\nhst = \"1 d\"\n",
@@ -147,5 +209,28 @@ mod tests {
                 ondol.toml:3: `key` in [tls]: name one key for each certificate, or none where it lies in the same file
                 ondol.toml:4: unknown key `hst` in [tls]; did you mean `hsts`?"#]],
         );
+    }
+
+    #[test]
+    fn three_lines_are_enough_to_have_certificates_ordered() {
+        let text = "service = \"popong.com\"\n[tls]\nemail = \"ops@popong.com\"\n";
+        let config = Config::parse("ondol.toml", text).expect("reads");
+        let tls = config.tls.expect("TLS");
+        assert_eq!(tls.certificates.names, ["popong.com"]);
+        assert_eq!((config.listen.as_str(), tls.plain_listen.as_deref()), ("[::]:443", Some("[::]:80")));
+    }
+
+    #[test]
+    fn the_page_of_tls_shows_every_setting_with_its_default() {
+        let page = include_str!("../../../../docs/tls.md");
+        let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let block = blocks.max_by_key(|block| block.len()).expect("a block");
+        assert!(Config::parse("docs/tls.md", block).expect("reads").tls.is_some());
+        for word in keys::<super::Section>() {
+            let is_shown = |line: &str| {
+                line.trim_start_matches("# ").split('=').next().is_some_and(|key| key.trim() == *word)
+            };
+            assert!(block.lines().any(is_shown), "{word} is missing in docs/tls.md");
+        }
     }
 }

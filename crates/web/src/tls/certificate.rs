@@ -128,9 +128,10 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 }
 
 fn identity(certificate: &X509Certificate<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let issuer = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::AuthorityKeyIdentifier(issuer) => issuer.key_identifier.as_ref(),
-        _ => None,
-    })?;
+    let issuer =
+        certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::AuthorityKeyIdentifier(issuer) => issuer.key_identifier.as_ref(),
+            _ => None,
+        })?;
     Some((issuer.0.to_vec(), certificate.raw_serial().to_vec()))
 }
