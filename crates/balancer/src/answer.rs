@@ -12,8 +12,9 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::backend::{Backend, Lent};
+use crate::backend::Backend;
 use crate::desk::Place;
+use crate::line::Line;
 
 /// Why a body ends before its time.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,10 @@ pub(crate) struct Answer {
     inner: Incoming,
     held: Option<Held>,
     silence_max: Duration,
+    /// Set while nothing comes; reset only when it goes off, not with every piece.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// When it was found silent first, after the last piece.
+    silent_since: Option<Instant>,
     /// Ends a stream when the service stops; other bodies end by themselves.
     stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
@@ -37,14 +41,15 @@ pub(crate) struct Answer {
 /// What is given back at the end.
 pub(crate) struct Held {
     pub(crate) backend: Arc<Backend>,
-    pub(crate) lent: Lent,
+    pub(crate) line: Line,
     pub(crate) place: Place,
     pub(crate) idle_max: usize,
 }
 
 impl Answer {
     pub(crate) fn new(inner: Incoming, held: Held, silence_max: Duration) -> Answer {
-        let mut answer = Answer { inner, held: Some(held), silence_max, alarm: None, stop: None };
+        let mut answer =
+            Answer { inner, held: Some(held), silence_max, alarm: None, silent_since: None, stop: None };
         if answer.inner.is_end_stream() {
             answer.done();
         }
@@ -58,16 +63,22 @@ impl Answer {
 
     /// The last byte has come.
     fn done(&mut self) {
-        if let Some(Held { backend, lent, place, idle_max }) = self.held.take() {
-            backend.keep(lent, idle_max);
+        if let Some(Held { backend, line, place, idle_max }) = self.held.take() {
+            backend.keep(line, idle_max);
             drop(place);
         }
     }
 
     fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
-        let until = Instant::now() + self.silence_max;
+        let until = *self.silent_since.get_or_insert_with(Instant::now) + self.silence_max;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        alarm.as_mut().poll(cx).is_ready()
+        while alarm.as_mut().poll(cx).is_ready() {
+            if alarm.deadline() >= until {
+                return true;
+            }
+            alarm.as_mut().reset(until);
+        }
+        false
     }
 }
 
@@ -82,9 +93,13 @@ impl Body for Answer {
         {
             return Poll::Ready(None);
         }
-        match Pin::new(&mut this.inner).poll_frame(cx) {
+        let polled = match &mut this.held {
+            Some(held) => held.line.poll_frame(cx, &mut this.inner),
+            None => Pin::new(&mut this.inner).poll_frame(cx),
+        };
+        match polled {
             Poll::Ready(Some(Ok(frame))) => {
-                this.alarm = None;
+                this.silent_since = None;
                 if this.inner.is_end_stream() {
                     this.done();
                 }

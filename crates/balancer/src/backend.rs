@@ -1,18 +1,15 @@
 //! One web server: its connections, and what came of the requests that it got.
 
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,16 +18,8 @@ use tokio_util::task::TaskTracker;
 use crate::core::health::Event;
 use crate::core::retry::Failed;
 use crate::core::roster::Id;
-
-/// A connection on which a request can be sent.
-pub(crate) type Line = SendRequest<Body>;
-
-/// Bytes of an answer's head.
-const HEAD_BYTES_MAX: usize = 64 << 10;
-/// Headers of an answer.
-const HEADERS_MAX: usize = 200;
-/// Longest time that a connection serves, so that a name's new address is found.
-const AGE_MAX: Duration = Duration::from_secs(600);
+use crate::line::Line;
+use crate::parcel::Load;
 
 /// A web server.
 pub(crate) struct Backend {
@@ -50,13 +39,6 @@ pub(crate) struct Backend {
 struct Idle {
     line: Line,
     since: Instant,
-    made: Instant,
-}
-
-/// A connection with its age.
-pub(crate) struct Lent {
-    pub(crate) line: Line,
-    made: Instant,
 }
 
 /// What it was asked for, and what came of it.
@@ -130,9 +112,10 @@ impl Backend {
     pub(crate) async fn send(
         &self,
         request: Request<Body>,
+        load: Load,
         times: Times,
-    ) -> Result<(Response<Incoming>, Lent), Trouble> {
-        let sending = self.try_to_send(request, times);
+    ) -> Result<(Response<Incoming>, Line), Trouble> {
+        let sending = self.try_to_send(request, load, times);
         let Some(limit) = times.answer_max else { return sending.await };
         let late = || Trouble {
             failed: Failed::TimedOut,
@@ -150,18 +133,22 @@ impl Backend {
     async fn try_to_send(
         &self,
         mut request: Request<Body>,
+        load: Load,
         times: Times,
-    ) -> Result<(Response<Incoming>, Lent), Trouble> {
+    ) -> Result<(Response<Incoming>, Line), Trouble> {
         loop {
-            let (mut lent, is_new) = match self.take(times.idle_max) {
-                Some(lent) => (lent, false),
+            let (mut line, is_new) = match self.take(times.idle_max) {
+                Some(line) => (line, false),
                 None => match self.connect(times.connect_max).await {
-                    Ok(lent) => (lent, true),
+                    Ok(line) => (line, true),
                     Err(why) => return Err(self.unsent(request, why)),
                 },
             };
-            match lent.line.try_send_request(request).await {
-                Ok(answer) => return Ok((answer, lent)),
+            if load == Load::Coming {
+                line.part(&self.tasks);
+            }
+            match line.send(request).await {
+                Ok(answer) => return Ok((answer, line)),
                 Err(mut error) => match error.take_message() {
                     // an idle connection had been closed: that says nothing
                     Some(unsent) if !is_new => request = unsent,
@@ -178,62 +165,52 @@ impl Backend {
     }
 
     /// Makes a connection.
-    pub(crate) async fn connect(&self, limit: Duration) -> Result<Lent, String> {
-        let connecting = async {
-            let socket = TcpStream::connect(&self.address).await?;
-            socket.set_nodelay(true)?;
-            Ok::<_, std::io::Error>(socket)
-        };
-        let socket = match timeout(limit, connecting).await {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(error)) => return Err(error.to_string()),
-            Err(_) => return Err(format!("no connection for {} ms", limit.as_millis())),
-        };
-        let (line, connection) = http1::Builder::new()
-            .max_buf_size(HEAD_BYTES_MAX)
-            .max_headers(HEADERS_MAX)
-            .handshake(TokioIo::new(socket))
-            .await
-            .map_err(|error| error.to_string())?;
+    pub(crate) async fn connect(&self, limit: Duration) -> Result<Line, String> {
+        let line = Line::open(&self.address, limit).await?;
         self.tally.connections.fetch_add(1, Relaxed);
-        // it ends with its line, or by itself; its errors are told to whoever waits on the line
-        self.tasks.spawn(async move { drop(connection.with_upgrades().await) });
-        Ok(Lent { line, made: Instant::now() })
+        Ok(line)
     }
 
     /// The connection that was used last, of those that can be.
-    fn take(&self, idle_max: Duration) -> Option<Lent> {
-        let mut idle = self.idle.lock().expect("nobody panics while holding it");
-        while let Some(Idle { line, since, made }) = idle.pop() {
-            if !line.is_closed() && line.is_ready() && since.elapsed() < idle_max && made.elapsed() < AGE_MAX
-            {
-                return Some(Lent { line, made });
+    fn take(&self, idle_max: Duration) -> Option<Line> {
+        let now = Instant::now();
+        loop {
+            let Idle { mut line, since } = self.lock().pop()?;
+            if now.saturating_duration_since(since) < idle_max && line.is_good(now) {
+                return Some(line);
             }
         }
-        None
     }
 
     /// Keeps a connection whose answer has been taken in whole, if there is room for it.
-    pub(crate) fn keep(&self, lent: Lent, most: usize) {
-        if lent.line.is_closed() || !lent.line.is_ready() || self.gone.is_cancelled() {
+    pub(crate) fn keep(&self, mut line: Line, most: usize) {
+        let now = Instant::now();
+        if !line.is_good(now) || self.gone.is_cancelled() {
             return;
         }
-        let mut idle = self.idle.lock().expect("nobody panics while holding it");
+        let mut idle = self.lock();
         if idle.len() < most {
-            idle.push(Idle { line: lent.line, since: Instant::now(), made: lent.made });
+            idle.push(Idle { line, since: now });
         }
     }
 
     /// Lets go of connections that are closed or have been idle for long; how many are left.
     pub(crate) fn tidy(&self, idle_max: Duration) -> usize {
-        let mut idle = self.idle.lock().expect("nobody panics while holding it");
-        idle.retain(|idle| !idle.line.is_closed() && idle.since.elapsed() < idle_max);
+        let now = Instant::now();
+        let mut idle = self.lock();
+        idle.retain_mut(|idle| {
+            now.saturating_duration_since(idle.since) < idle_max && idle.line.is_good(now)
+        });
         idle.len()
     }
 
     /// Lets go of all idle connections.
     pub(crate) fn empty(&self) {
-        self.idle.lock().expect("nobody panics while holding it").clear();
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().expect("nobody panics while holding it")
     }
 
     /// Its address as a `Host`.

@@ -37,8 +37,15 @@ struct Inner {
     roster: Roster,
     budget: Budget,
     backends: Vec<Arc<Backend>>,
-    waiting: HashMap<Ticket, oneshot::Sender<Place>>,
+    waiting: HashMap<Ticket, Waiting>,
     next_id: Id,
+}
+
+/// Who waits, and where it was tried in vain.
+#[derive(Debug)]
+struct Waiting {
+    call: oneshot::Sender<Place>,
+    tried: Vec<Id>,
 }
 
 /// A place at a backend; given back when dropped.
@@ -46,6 +53,8 @@ struct Inner {
 pub(crate) struct Place {
     desk: Arc<Desk>,
     pub(crate) backend: Arc<Backend>,
+    /// Whether somebody else was up who had not been tried.
+    pub(crate) has_another: bool,
     is_lasting: bool,
 }
 
@@ -105,20 +114,19 @@ impl Desk {
     }
 
     /// Takes a place, at once or after a wait.
-    pub(crate) async fn take(self: &Arc<Desk>, want: Want, until: Instant) -> Result<Place, Error> {
+    pub(crate) async fn take(self: &Arc<Desk>, want: &Want, until: Instant) -> Result<Place, Error> {
         let (ticket, called) = {
             let now = self.now();
             let mut inner = self.lock();
+            if want.tried.is_empty() {
+                inner.budget.request(now);
+            }
             match inner.roster.ask(want, now) {
-                Told::Go(id) => {
-                    let backend = inner.backend(id);
-                    drop(inner);
-                    return Ok(self.place(backend));
-                }
+                Told::Go(id) => return Ok(self.place(&inner, id, &want.tried)),
                 Told::Full => return Err(Error::Crowded),
                 Told::Wait(ticket) => {
                     let (call, called) = oneshot::channel();
-                    inner.waiting.insert(ticket, call);
+                    inner.waiting.insert(ticket, Waiting { call, tried: want.tried.clone() });
                     (ticket, called)
                 }
             }
@@ -155,21 +163,10 @@ impl Desk {
         self.lock().roster.slots.iter().find(|slot| slot.id == id).map(|slot| slot.health.state())
     }
 
-    /// Counts a request.
-    pub(crate) fn count(&self) {
-        let now = self.now();
-        self.lock().budget.request(now);
-    }
-
     /// Whether a request that failed is tried again.
     pub(crate) fn go_on(&self, tries: &mut Tries, failed: Failed) -> bool {
         let now = self.now();
         tries.go_on(failed, &mut self.lock().budget, now)
-    }
-
-    /// Whether somebody else than these is up.
-    pub(crate) fn has_another(&self, than: &[Id]) -> bool {
-        self.lock().roster.has_another(than)
     }
 
     /// The backend that a cookie stands for.
@@ -206,19 +203,21 @@ impl Desk {
             let now = self.now();
             let mut inner = self.lock();
             let Some((ticket, id)) = inner.roster.advance(now) else { return };
-            let (call, backend) = (inner.waiting.remove(&ticket), inner.backend(id));
+            let waiting = inner.waiting.remove(&ticket);
+            let tried = waiting.as_ref().map_or(&[][..], |waiting| &waiting.tried);
+            let place = self.place(&inner, id, tried);
             drop(inner);
-            let place = self.place(backend);
             // who has gone away meanwhile gives it back by not taking it
-            match call {
-                Some(call) => drop(call.send(place)),
+            match waiting {
+                Some(waiting) => drop(waiting.call.send(place)),
                 None => drop(place),
             }
         }
     }
 
-    fn place(self: &Arc<Desk>, backend: Arc<Backend>) -> Place {
-        Place { desk: self.clone(), backend, is_lasting: false }
+    fn place(self: &Arc<Desk>, inner: &Inner, id: Id, tried: &[Id]) -> Place {
+        let has_another = inner.roster.has_another(id, tried);
+        Place { desk: self.clone(), backend: inner.backend(id), has_another, is_lasting: false }
     }
 
     fn now(&self) -> Duration {
@@ -250,8 +249,13 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.desk.lock().roster.done(self.backend.id, self.is_lasting);
-        self.desk.call();
+        let mut inner = self.desk.lock();
+        inner.roster.done(self.backend.id, self.is_lasting);
+        let (waiting, _) = inner.roster.waiting();
+        drop(inner);
+        if waiting > 0 {
+            self.desk.call();
+        }
     }
 }
 

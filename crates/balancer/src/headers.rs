@@ -2,49 +2,33 @@
 //!
 //! Invariant: pure. Nothing that a client says of itself reaches a backend under a name by which we speak.
 
+use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use bytes::BytesMut;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
-use hyper::{Uri, Version};
+use hyper::{Request, Uri, Version};
 
 use crate::gate::{self, Way};
 
-/// Headers of one connection (RFC 9110, 7.6.1, and what is in use besides).
-const HOPS: [HeaderName; 10] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-];
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 /// Tells the application how often a request has been sent before; from the second time on.
 pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static("x-ondol-attempt");
-/// Orders to other balancers, which clients must neither give nor see.
-const ORDERS: [HeaderName; 3] = [
-    HeaderName::from_static("x-accel-redirect"),
-    HeaderName::from_static("x-reproxy-file"),
-    HeaderName::from_static("x-reproxy-url"),
-];
+/// Headers that we add to a request, at most; and bytes of what we say in them, as a rule.
+const OURS_MAX: usize = 9;
+const OURS_BYTES: usize = 256;
 
 /// What is known of a client and its request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Client<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
     /// Who is at the other end of the connection.
     pub(crate) peer: IpAddr,
     /// Whether that is a proxy whose word is taken.
@@ -52,30 +36,26 @@ pub(crate) struct Client<'a> {
     /// Whether its connection is encrypted.
     pub(crate) is_secure: bool,
     /// The request's id.
-    pub(crate) id: &'a str,
+    pub(crate) id: Option<HeaderValue>,
+    /// How the request goes on.
+    pub(crate) way: Way,
 }
 
 /// Makes of a request's head what a backend gets.
-pub(crate) fn to_backend(head: &mut Parts, way: Way, client: &Client<'_>) {
-    strip(&mut head.headers);
-    let headers = &mut head.headers;
-    for name in [header::EXPECT, REAL_IP, ATTEMPT].iter().chain(&ORDERS) {
-        headers.remove(name);
-    }
-    drop_odd_names(headers);
-    forwarded(headers, client);
-    trace(headers, client);
-    // no `Via` of ours: behind one nginx and others no longer compress
-    if way == Way::Tunnel {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    }
-    head.version = Version::HTTP_11;
-    if head.uri.authority().is_some() {
+pub(crate) fn to_backend<B>(head: &Parts, client: &Client, body: B) -> Request<B> {
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method.clone();
+    *request.version_mut() = Version::HTTP_11;
+    *request.uri_mut() = match head.uri.authority() {
+        None => head.uri.clone(),
         // the gate has seen that the host is the same
-        let path = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        head.uri = Uri::from(path);
-    }
+        Some(_) => {
+            let path = head.uri.path_and_query().cloned();
+            Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+        }
+    };
+    *request.headers_mut() = told(&head.headers, client);
+    request
 }
 
 /// Makes of an answer's headers what a client gets. Its framing is made anew.
@@ -83,77 +63,109 @@ pub(crate) fn to_client(headers: &mut HeaderMap) {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         headers.remove(header::CONTENT_LENGTH);
     }
-    strip(headers);
-    for name in &ORDERS {
+    let mut gone = gate::options(headers);
+    let is_gone = |name: &&HeaderName| is_of_connection(name.as_str()) || is_order(name.as_str());
+    gone.extend(headers.keys().filter(is_gone).cloned());
+    for name in &gone {
         headers.remove(name);
     }
 }
 
-fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        for name in gate::options(headers) {
-            headers.remove(name);
-        }
-    }
-    for name in &HOPS {
-        headers.remove(name);
-    }
+/// Headers of one connection (RFC 9110, 7.6.1, and what is in use besides).
+fn is_of_connection(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "close"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+    )
+}
+
+/// Orders to other balancers, which clients must neither give nor see.
+fn is_order(name: &str) -> bool {
+    matches!(name, "x-accel-redirect" | "x-reproxy-file" | "x-reproxy-url")
+}
+
+/// Names under which nobody but us speaks; those of proxies that we trust are continued.
+fn is_ours(name: &str) -> bool {
+    matches!(name, "x-forwarded-for" | "forwarded" | "x-real-ip" | "x-request-id" | "x-ondol-attempt")
 }
 
 /// Some servers read `_` and `.` as `-`: `Content_Length` would become a length. Such names are dropped.
-fn drop_odd_names(headers: &mut HeaderMap) {
-    let is_plain = |name: &HeaderName| name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if headers.keys().all(is_plain) {
-        return;
+fn is_odd(name: &str) -> bool {
+    !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// The headers that a backend gets: what the client sent of its own, then what we say.
+fn told(sent: &HeaderMap, client: &Client) -> HeaderMap {
+    let sent = Sent { headers: sent, options: gate::options(sent), is_trusted: client.is_trusted };
+    let has_trace = sent.has_trace();
+    let mut headers = HeaderMap::with_capacity(sent.headers.len() + OURS_MAX);
+    for (name, value) in sent.headers {
+        let is_kept = match name.as_str() {
+            "expect" => false,
+            "x-forwarded-proto" | "x-forwarded-host" => client.is_trusted,
+            "traceparent" | "tracestate" => has_trace,
+            name => !(is_ours(name) || is_of_connection(name) || is_order(name) || is_odd(name)),
+        };
+        if is_kept && !sent.options.contains(name) {
+            headers.append(name.clone(), value.clone());
+        }
     }
-    let odd: Vec<HeaderName> = headers.keys().filter(|name| !is_plain(name)).cloned().collect();
-    for name in odd {
-        headers.remove(name);
+    let mut words = Words(BytesMut::with_capacity(OURS_BYTES));
+    forwarded(&mut headers, &mut words, &sent, client);
+    headers.extend(client.id.clone().map(|id| (REQUEST_ID, id)));
+    if !has_trace {
+        words.set(&mut headers, TRACE_PARENT, trace);
     }
+    // no `Via` of ours: behind one nginx and others no longer compress
+    if client.way == Way::Tunnel {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    headers
 }
 
 /// Who asks, how, and for which host: our own word, after that of proxies whose word is taken.
-fn forwarded(headers: &mut HeaderMap, client: &Client<'_>) {
-    let proto = if client.is_secure { "https" } else { "http" };
+fn forwarded(headers: &mut HeaderMap, words: &mut Words, sent: &Sent<'_>, client: &Client) {
+    let (peer, proto) = (client.peer, if client.is_secure { "https" } else { "http" });
     let host = headers.get(header::HOST).cloned();
-    let before = match client.is_trusted {
-        true => joined(headers, &FORWARDED_FOR),
-        false => None,
-    };
-    let list = before.map_or_else(|| client.peer.to_string(), |before| format!("{before}, {}", client.peer));
-    set(headers, FORWARDED_FOR, &list);
-    let is_said = |headers: &HeaderMap, name: &HeaderName| client.is_trusted && headers.contains_key(name);
-    if !is_said(headers, &FORWARDED_PROTO) {
+    words.set(headers, FORWARDED_FOR, |text| {
+        sent.write_before(text, &FORWARDED_FOR)?;
+        write!(text, "{peer}")
+    });
+    words.set(headers, header::FORWARDED, |text| {
+        sent.write_before(text, &header::FORWARDED)?;
+        match peer {
+            IpAddr::V4(v4) => write!(text, "for={v4}")?,
+            IpAddr::V6(v6) => write!(text, "for=\"[{v6}]\"")?,
+        }
+        let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+        write!(text, ";host=\"{host}\";proto={proto}")
+    });
+    if !headers.contains_key(FORWARDED_PROTO) {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
     }
-    if !is_said(headers, &FORWARDED_HOST)
-        && let Some(host) = host.clone()
-    {
-        headers.insert(FORWARDED_HOST, host);
+    if !headers.contains_key(FORWARDED_HOST) {
+        headers.extend(host.map(|host| (FORWARDED_HOST, host)));
     }
-    let node = match client.peer {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => format!("\"[{v6}]\""),
-    };
-    let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let own = format!("for={node};host=\"{host}\";proto={proto}");
-    let before = if client.is_trusted { joined(headers, &header::FORWARDED) } else { None };
-    set(headers, header::FORWARDED, &before.map_or(own.clone(), |before| format!("{before}, {own}")));
 }
 
-/// The request's id, and a trace (W3C Trace Context) that begins here when none comes with it.
-fn trace(headers: &mut HeaderMap, client: &Client<'_>) {
+/// A trace (W3C Trace Context) that begins here.
+fn trace(text: &mut BytesMut) -> std::fmt::Result {
     static WORD: LazyLock<u128> = LazyLock::new(|| u128::from_be_bytes(base::chance::bytes()) | 1);
     static COUNT: AtomicU64 = AtomicU64::new(1);
-    set(headers, REQUEST_ID, client.id);
-    let mut sent = headers.get_all(&TRACE_PARENT).iter();
-    let is_one = sent.next().is_some_and(|parent| is_trace(parent.as_bytes())) && sent.next().is_none();
-    if !is_one {
-        headers.remove(&TRACE_STATE);
-        let count = COUNT.fetch_add(1, Relaxed);
-        let trace = WORD.wrapping_add(u128::from(count));
-        set(headers, TRACE_PARENT, &format!("00-{trace:032x}-{count:016x}-00"));
-    }
+    let count = COUNT.fetch_add(1, Relaxed);
+    let trace = WORD.wrapping_add(u128::from(count));
+    write!(text, "00-{trace:032x}-{count:016x}-00")
 }
 
 fn is_trace(parent: &[u8]) -> bool {
@@ -167,15 +179,55 @@ fn is_trace(parent: &[u8]) -> bool {
         && has_digit(caller)
 }
 
-fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
-    (!values.is_empty()).then(|| values.join(", "))
+/// What a client sent.
+struct Sent<'h> {
+    headers: &'h HeaderMap,
+    /// Headers that its `Connection` names.
+    options: Vec<HeaderName>,
+    is_trusted: bool,
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    match HeaderValue::try_from(value) {
-        Ok(value) => drop(headers.insert(name, value)),
-        Err(_) => drop(headers.remove(name)),
+impl<'h> Sent<'h> {
+    /// The values of a header that is not the connection's own.
+    fn values(&self, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
+        let is_own = self.options.contains(name);
+        let values = (!is_own).then(|| self.headers.get_all(name).iter());
+        values.into_iter().flatten().map(HeaderValue::as_bytes)
+    }
+
+    /// Whether it is a part of one trace.
+    fn has_trace(&self) -> bool {
+        let name = TRACE_PARENT;
+        let mut parents = self.values(&name);
+        parents.next().is_some_and(is_trace) && parents.next().is_none()
+    }
+
+    /// What proxies that we trust say of those before them, to be continued.
+    fn write_before(&self, text: &mut BytesMut, name: &HeaderName) -> std::fmt::Result {
+        if !self.is_trusted {
+            return Ok(());
+        }
+        let values = self.values(name).filter_map(|value| std::str::from_utf8(value).ok());
+        values.into_iter().try_for_each(|value| write!(text, "{value}, "))
+    }
+}
+
+/// What we say ourselves, all of it written into one piece of memory.
+struct Words(BytesMut);
+
+impl Words {
+    fn set(
+        &mut self,
+        headers: &mut HeaderMap,
+        name: HeaderName,
+        write: impl FnOnce(&mut BytesMut) -> std::fmt::Result,
+    ) {
+        // what can't be written is left out; memory is what it is written to
+        let written = write(&mut self.0);
+        let value = HeaderValue::from_maybe_shared(self.0.split().freeze());
+        if let (Ok(()), Ok(value)) = (written, value) {
+            headers.insert(name, value);
+        }
     }
 }
 
@@ -190,10 +242,10 @@ mod tests {
         for (name, value) in sent {
             request = request.header(*name, *value);
         }
-        let mut head = request.body(()).expect("a request").into_parts().0;
-        let client = Client { peer: [10, 0, 0, 9].into(), is_trusted, is_secure: false, id: "id-1" };
-        to_backend(&mut head, Way::Plain, &client);
-        head
+        let head = request.body(()).expect("a request").into_parts().0;
+        let id = Some(HeaderValue::from_static("id-1"));
+        let client = Client { peer: [10, 0, 0, 9].into(), is_trusted, is_secure: false, id, way: Way::Plain };
+        to_backend(&head, &client, ()).into_parts().0
     }
 
     fn value(head: &Parts, name: &str) -> String {

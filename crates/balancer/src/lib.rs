@@ -1,8 +1,8 @@
 //! The balancer: one address in front of several web servers.
 //!
 //! Map, in reading order: `config` (every limit, with its default), `core` (what decides: health, pick, retry, queue, roster),
-//! `gate` (what may not be passed on), `headers` (whose are whose), `sticky` (the cookie), `backend` (one web server and
-//! its connections), `desk` (places at backends, and the wait for one), `parcel` (a request that may be sent again),
+//! `gate` (what may not be passed on), `headers` (whose are whose), `sticky` (the cookie), `line` (one connection
+//! to a web server), `backend` (one web server and its connections), `desk` (places at backends, and the wait for one), `parcel` (a request that may be sent again),
 //! `answer` (a body on its way back), `tunnel` (websockets), `proxy` (a request's whole way), `probe` (asks backends how they
 //! are), `service` (all of it, for the house), `certificates` (what a service shows that it is itself), `error`.
 //!
@@ -21,6 +21,7 @@ mod desk;
 mod error;
 mod gate;
 mod headers;
+mod line;
 mod parcel;
 mod probe;
 mod proxy;

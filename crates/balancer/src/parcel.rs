@@ -14,26 +14,44 @@ use hyper::{Method, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use web::Problem;
 
-use crate::headers::ATTEMPT;
+use crate::headers::{self, ATTEMPT, Client};
 
 /// A request.
 pub(crate) struct Parcel {
+    /// As the client sent it.
+    head: Parts,
+    client: Client,
+    content: Content,
+    /// What was packed and not sent.
     ready: Option<Request<Body>>,
-    /// What it is made of again.
-    spare: Option<(Parts, Bytes)>,
-    bytes: u64,
+    was_packed: bool,
     _room: Option<OwnedSemaphorePermit>,
+}
+
+enum Content {
+    AtHand(Bytes),
+    /// Comes in while it goes out; `None` when it is gone.
+    Coming(Option<Body>),
+}
+
+/// Where a request's body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// Here, whole.
+    AtHand,
+    /// Still coming in.
+    Coming,
 }
 
 impl Parcel {
     /// Takes a small body in; `room` is what there is for all of them.
     pub(crate) async fn pack(
-        mut head: Parts,
+        head: Parts,
         body: Body,
+        client: Client,
         most: u64,
         room: &Arc<Semaphore>,
     ) -> Result<Parcel, Problem> {
-        head.extensions.clear();
         let length = body.size_hint().exact();
         let permit =
             match length.filter(|length| *length <= most).and_then(|length| u32::try_from(length).ok()) {
@@ -41,40 +59,61 @@ impl Parcel {
                 Some(length) => room.clone().try_acquire_many_owned(length).ok(),
                 None => None,
             };
-        if length != Some(0) && permit.is_none() {
-            if length.is_none() {
-                // said aloud, or hyper would leave out the body of a GET
-                head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-            }
-            let ready = Some(Request::from_parts(head, body));
-            return Ok(Parcel { ready, spare: None, bytes: 0, _room: None });
-        }
-        let bytes = web::body::read(body, most).await?;
-        let spare = may_be_repeated(&head.method).then(|| (head.clone(), bytes.clone()));
-        let length = bytes.len() as u64;
-        let ready = Some(Request::from_parts(head, Body::from(bytes)));
-        Ok(Parcel { ready, spare, bytes: length, _room: permit })
+        let content = match length {
+            Some(0) => Content::AtHand(Bytes::new()),
+            _ if permit.is_some() => Content::AtHand(web::body::read(body, most).await?),
+            _ => Content::Coming(Some(body)),
+        };
+        Ok(Parcel { head, client, content, ready: None, was_packed: false, _room: permit })
     }
 
     /// Whether twice is as good as once, and everything for it is at hand.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.spare.is_some()
+        self.load() == Load::AtHand && may_be_repeated(&self.head.method)
+    }
+
+    /// Where its body is.
+    pub(crate) fn load(&self) -> Load {
+        match self.content {
+            Content::AtHand(_) => Load::AtHand,
+            Content::Coming(_) => Load::Coming,
+        }
     }
 
     /// Bytes of its body that are kept here.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        match &self.content {
+            Content::AtHand(bytes) => bytes.len() as u64,
+            Content::Coming(_) => 0,
+        }
     }
 
     /// The request, to be sent after it was sent so often; `None` when it is gone for good.
     pub(crate) fn take(&mut self, sent_before: u32) -> Option<Request<Body>> {
-        let again = || {
-            let (head, bytes) = self.spare.clone()?;
-            Some(Request::from_parts(head, Body::from(bytes)))
+        let mut request = match self.ready.take() {
+            Some(ready) => ready,
+            None => self.packed()?,
         };
-        let mut request = self.ready.take().or_else(again)?;
         if sent_before > 0 {
             request.headers_mut().insert(ATTEMPT, HeaderValue::from(sent_before + 1));
+        }
+        Some(request)
+    }
+
+    fn packed(&mut self) -> Option<Request<Body>> {
+        let may_be_packed = !self.was_packed || self.is_repeatable();
+        self.was_packed = true;
+        let body = match &mut self.content {
+            Content::AtHand(_) if !may_be_packed => None,
+            Content::AtHand(bytes) if bytes.is_empty() => Some(Body::empty()),
+            Content::AtHand(bytes) => Some(Body::from(bytes.clone())),
+            Content::Coming(body) => body.take(),
+        }?;
+        let is_measured = body.size_hint().exact().is_some();
+        let mut request = headers::to_backend(&self.head, &self.client, body);
+        if !is_measured {
+            // said aloud, or hyper would leave out the body of a GET
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         Some(request)
     }
@@ -92,11 +131,21 @@ fn may_be_repeated(method: &Method) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::gate::Way;
 
     async fn pack(method: Method, body: Body, most: u64, room: usize) -> Parcel {
         let head = Request::builder().method(method).body(()).expect("a request").into_parts().0;
-        let packed = Parcel::pack(head, body, most, &Arc::new(Semaphore::new(room))).await;
+        let client = Client {
+            peer: Ipv4Addr::LOCALHOST.into(),
+            is_trusted: false,
+            is_secure: false,
+            id: None,
+            way: Way::Plain,
+        };
+        let packed = Parcel::pack(head, body, client, most, &Arc::new(Semaphore::new(room))).await;
         packed.expect("packed")
     }
 

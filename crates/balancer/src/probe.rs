@@ -1,19 +1,20 @@
 //! Asks a backend again and again how it is, each time on a new connection; good ones are kept as spares.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
-use http_body_util::BodyExt;
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, Uri};
 use tokio::time::timeout;
 
-use crate::backend::{Backend, Lent};
+use crate::backend::Backend;
 use crate::config::Config;
 use crate::core::health::{Event, State};
 use crate::desk::Desk;
+use crate::line::Line;
 
 /// Who asks.
 const AGENT: HeaderValue = HeaderValue::from_static("ondol-balancer");
@@ -46,9 +47,9 @@ fn spread(every: Duration, id: u64) -> Duration {
 async fn look(desk: &Arc<Desk>, backend: &Backend, settings: &Config) {
     let asked = timeout(settings.probe_time_max.0, ask(backend, settings)).await;
     let event = match asked {
-        Ok(Ok(lent)) => {
+        Ok(Ok(line)) => {
             if backend.tidy(settings.idle_time_max.0) < settings.spare_connections {
-                backend.keep(lent, settings.idle_connections_max);
+                backend.keep(line, settings.idle_connections_max);
             }
             Event::ProbeWell
         }
@@ -62,26 +63,26 @@ async fn look(desk: &Arc<Desk>, backend: &Backend, settings: &Config) {
 }
 
 /// One question; the connection on which it was answered well.
-async fn ask(backend: &Backend, settings: &Config) -> Result<Lent, (Event, String)> {
+async fn ask(backend: &Backend, settings: &Config) -> Result<Line, (Event, String)> {
     let connected = backend.connect(settings.connect_time_max.0).await;
-    let lent = connected.map_err(|why| (Event::ConnectFailed, why))?;
-    answered(lent, backend, settings).await.map_err(|why| (Event::ProbeFailed, why))
+    let line = connected.map_err(|why| (Event::ConnectFailed, why))?;
+    answered(line, backend, settings).await.map_err(|why| (Event::ProbeFailed, why))
 }
 
-async fn answered(mut lent: Lent, backend: &Backend, settings: &Config) -> Result<Lent, String> {
+async fn answered(mut line: Line, backend: &Backend, settings: &Config) -> Result<Line, String> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = Uri::try_from(&settings.probe_path).map_err(|error| error.to_string())?;
     request.headers_mut().insert(header::USER_AGENT, AGENT);
     request.headers_mut().extend(backend.host().map(|host| (header::HOST, host)));
-    let answer = lent.line.send_request(request).await.map_err(|error| base::error::chain(&error))?;
+    let sent = line.send(request).await;
+    let answer = sent.map_err(|error| base::error::chain(&error.into_error()))?;
     if answer.status().is_server_error() {
         return Err(format!("it answers {}", answer.status()));
     }
     let mut body = answer.into_body();
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = poll_fn(|cx| line.poll_frame(cx, &mut body)).await {
         frame.map_err(|error| base::error::chain(&error))?;
     }
     // a server that closes after each answer is well all the same; such a line is not kept
-    let _ = lent.line.ready().await;
-    Ok(lent)
+    Ok(line)
 }

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -21,15 +20,16 @@ use web::limiter::Limiter;
 use web::{Pass, Passing, Problem, Trace};
 
 use crate::answer::{Answer, Held};
-use crate::backend::{Lent, Times, Trouble, Why};
+use crate::backend::{Times, Trouble, Why};
 use crate::config::Config;
 use crate::core::queue::Priority;
 use crate::core::retry::{Failed, Tries};
-use crate::core::roster::{Id, Want};
+use crate::core::roster::Want;
 use crate::desk::{Desk, Place};
 use crate::error::Error;
 use crate::gate::{self, Way};
 use crate::headers::{self, Client};
+use crate::line::Line;
 use crate::parcel::Parcel;
 use crate::{sticky, tunnel};
 
@@ -68,7 +68,7 @@ impl Proxy {
     async fn relay(&self, mut request: Request<Body>) -> Result<Response, Problem> {
         let config = self.config.load_full();
         let tunnel = hyper::upgrade::on(&mut request);
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let way = match gate::way(&head, !body.is_end_stream()) {
             Ok(way) => way,
             Err(reason) => return Ok(closing(Error::Ambiguous(reason).into())),
@@ -76,10 +76,9 @@ impl Proxy {
         let address = web::request::address(&head.extensions);
         self.limiter.check(&[RATE_LABEL], address)?;
         let mut errand = self.errand(&head, way, tunnel, &config)?;
-        self.address(&mut head, way);
-        let mut parcel = Parcel::pack(head, body, config.spool_bytes_max.0, &self.spools).await?;
+        let client = self.client(&head, way);
+        let mut parcel = Parcel::pack(head, body, client, config.spool_bytes_max.0, &self.spools).await?;
         errand.want.bytes = parcel.bytes();
-        self.desk.count();
         self.deliver(&mut parcel, errand, &config).await
     }
 
@@ -107,18 +106,13 @@ impl Proxy {
         Ok(Errand { want, is_sticky: config.sticky, tunnel })
     }
 
-    /// Makes of the head what a backend gets.
-    fn address(&self, head: &mut Parts, way: Way) {
+    /// Who asks, as a backend is told.
+    fn client(&self, head: &Parts, way: Way) -> Client {
         let peer = web::request::peer(&head.extensions).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let mut id = String::new();
-        Trace::show(|trace| trace.id().clone_into(&mut id));
-        let client = Client {
-            peer,
-            is_trusted: self.trusted.contains(&peer),
-            is_secure: web::request::is_secure(&head.extensions),
-            id: &id,
-        };
-        headers::to_backend(head, way, &client);
+        let mut id = None;
+        Trace::show(|trace| id = Some(trace.value()));
+        let is_secure = web::request::is_secure(&head.extensions);
+        Client { peer, is_trusted: self.trusted.contains(&peer), is_secure, id, way }
     }
 
     /// Tries until there is an answer or nothing more to be tried.
@@ -131,19 +125,21 @@ impl Proxy {
         let until = Instant::now() + config.hold_time_max.0;
         let mut tries = Tries { is_repeatable: parcel.is_repeatable(), ..Tries::default() };
         loop {
-            let place = self.desk.take(errand.want.clone(), until).await?;
-            let backend = place.backend.clone();
+            let place = self.desk.take(&errand.want, until).await?;
             let Some(request) = parcel.take(tries.sent) else { return Err(Error::Held.into()) };
-            errand.want.tried.push(backend.id);
+            // a try has a limit only while somebody else could do it as well
+            let is_limited = tries.may_be_sent_again() && place.has_another;
             let times = Times {
                 connect_max: config.connect_time_max.0,
-                answer_max: self.try_time(&tries, &errand.want.tried, config),
+                answer_max: is_limited.then_some(config.try_time_max.0),
                 idle_max: config.idle_time_max.0,
             };
-            let trouble = match backend.send(request, times).await {
-                Ok((answer, lent)) => return Ok(self.hand_over(answer, lent, place, errand, config)?),
+            let trouble = match place.backend.send(request, parcel.load(), times).await {
+                Ok((answer, line)) => return Ok(self.hand_over(answer, line, place, errand, config)?),
                 Err(trouble) => trouble,
             };
+            let backend = place.backend.clone();
+            errand.want.tried.push(backend.id);
             if let Some(event) = trouble.event {
                 self.desk.note(&backend, event);
             }
@@ -163,17 +159,11 @@ impl Proxy {
         }
     }
 
-    /// A try has a limit only while somebody else could do it as well.
-    fn try_time(&self, tries: &Tries, tried: &[Id], config: &Config) -> Option<Duration> {
-        let is_another = tries.may_be_sent_again() && self.desk.has_another(tried);
-        is_another.then_some(config.try_time_max.0)
-    }
-
     /// Gives the answer to the client.
     fn hand_over(
         &self,
         answer: hyper::Response<Incoming>,
-        lent: Lent,
+        mut line: Line,
         mut place: Place,
         errand: Errand,
         config: &Config,
@@ -181,6 +171,7 @@ impl Proxy {
         let backend = place.backend.clone();
         backend.tally.answer(answer.status());
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            line.part(&self.tasks);
             return self.open_tunnel(answer, place, errand, config);
         }
         let (mut head, body) = answer.into_parts();
@@ -196,7 +187,7 @@ impl Proxy {
         if is_stream {
             place.lasts();
         }
-        let held = Held { backend, lent, place, idle_max: config.idle_connections_max };
+        let held = Held { backend, line, place, idle_max: config.idle_connections_max };
         let body = match is_stream {
             true => {
                 Answer::new(body, held, config.stream_idle_max.0).until(self.stop.clone().cancelled_owned())

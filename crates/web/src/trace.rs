@@ -60,7 +60,7 @@ impl Trace {
     }
 
     /// The id as the value of a header.
-    pub(crate) fn value(&self) -> HeaderValue {
+    pub fn value(&self) -> HeaderValue {
         self.id.clone()
     }
 

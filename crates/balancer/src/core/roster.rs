@@ -67,20 +67,22 @@ pub(crate) struct Roster {
     pub(crate) most: Most,
     queue: Queue<Want>,
     turn: usize,
+    /// Memory that is used again for each request.
+    candidates: Vec<Candidate>,
 }
 
 impl Roster {
     pub(crate) fn new(rules: Rules, most: Most) -> Roster {
-        Roster { slots: Vec::new(), rules, most, queue: Queue::default(), turn: 0 }
+        Roster { slots: Vec::new(), rules, most, queue: Queue::default(), turn: 0, candidates: Vec::new() }
     }
 
     /// Asks for a place: one is taken, or one in the queue is.
-    pub(crate) fn ask(&mut self, want: Want, now: Duration) -> Told {
-        if let Some(id) = self.take(&want, now) {
+    pub(crate) fn ask(&mut self, want: &Want, now: Duration) -> Told {
+        if let Some(id) = self.take(want, now) {
             return Told::Go(id);
         }
         let most = (self.most.waiting, self.most.waiting_bytes);
-        let joined = self.queue.join(want.priority, want.bytes, want, most);
+        let joined = self.queue.join(want.priority, want.bytes, want.clone(), most);
         joined.map_or(Told::Full, Told::Wait)
     }
 
@@ -120,9 +122,10 @@ impl Roster {
         slot.health.note(event, now, &rules).then(|| (slot.health.state(), slot.health.why()))
     }
 
-    /// Whether a request that is at a backend could be answered by another that is up.
-    pub(crate) fn has_another(&self, than: &[Id]) -> bool {
-        self.slots.iter().any(|slot| slot.health.state() == State::Up && !than.contains(&slot.id))
+    /// Whether a request that is at a backend, and was at others, could be answered by yet another that is up.
+    pub(crate) fn has_another(&self, than: Id, tried: &[Id]) -> bool {
+        let is_other = |slot: &Slot| slot.id != than && !tried.contains(&slot.id);
+        self.slots.iter().any(|slot| is_other(slot) && slot.health.state() == State::Up)
     }
 
     /// How many wait, and with how many bytes.
@@ -131,20 +134,17 @@ impl Roster {
     }
 
     fn take(&mut self, want: &Want, now: Duration) -> Option<Id> {
-        let candidates: Vec<Candidate> = self
-            .slots
-            .iter()
-            .map(|slot| Candidate {
-                state: slot.health.state(),
-                load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
-                weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
-                has_room: slot.requests < self.most.requests,
-                was_tried: want.tried.contains(&slot.id),
-                is_preferred: want.preferred == Some(slot.id),
-            })
-            .collect();
+        self.candidates.clear();
+        self.candidates.extend(self.slots.iter().map(|slot| Candidate {
+            state: slot.health.state(),
+            load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
+            weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
+            has_room: slot.requests < self.most.requests,
+            was_tried: want.tried.contains(&slot.id),
+            is_preferred: want.preferred == Some(slot.id),
+        }));
         self.turn = self.turn.wrapping_add(1);
-        let Picked::One(place) = pick(&candidates, self.turn) else { return None };
+        let Picked::One(place) = pick(&self.candidates, self.turn) else { return None };
         let slot = &mut self.slots[place];
         slot.requests += 1;
         Some(slot.id)
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_backend_works_on_so_many_and_the_rest_wait_their_turn() {
         let mut roster = roster(1, 2);
-        let told: Vec<Told> = (0..3).map(|_| roster.ask(want(), NOW)).collect();
+        let told: Vec<Told> = (0..3).map(|_| roster.ask(&want(), NOW)).collect();
         assert_eq!(told, [Told::Go(0), Told::Go(0), Told::Wait(1)]);
         assert_eq!(roster.advance(NOW), None);
         roster.done(0, false);
@@ -192,7 +192,7 @@ mod tests {
         let mut roster = roster(2, 9);
         roster.note(0, Event::ConnectFailed, NOW);
         roster.note(1, Event::ConnectFailed, NOW);
-        let told = roster.ask(Want { tried: vec![0, 1], ..want() }, NOW);
+        let told = roster.ask(&Want { tried: vec![0, 1], ..want() }, NOW);
         assert_eq!((told, roster.advance(NOW)), (Told::Wait(1), None));
         let later = NOW + Duration::from_secs(2);
         roster.note(1, Event::ProbeWell, later);
@@ -204,19 +204,19 @@ mod tests {
     fn streams_are_spread_by_streams_and_leave_room_for_requests() {
         let mut roster = roster(2, 1);
         for _ in 0..10 {
-            let Told::Go(id) = roster.ask(Want { is_lasting: true, ..want() }, NOW) else { panic!() };
+            let Told::Go(id) = roster.ask(&Want { is_lasting: true, ..want() }, NOW) else { panic!() };
             roster.lasts(id);
         }
         assert_eq!((roster.slots[0].lasting, roster.slots[1].lasting), (5, 5));
-        assert!(matches!(roster.ask(want(), NOW), Told::Go(_)));
+        assert!(matches!(roster.ask(&want(), NOW), Told::Go(_)));
     }
 
     #[test]
     fn more_than_may_wait_are_turned_away() {
         let mut roster = roster(1, 0);
-        let told: Vec<Told> = (0..6).map(|_| roster.ask(want(), NOW)).collect();
+        let told: Vec<Told> = (0..6).map(|_| roster.ask(&want(), NOW)).collect();
         assert_eq!((told[4], told[5]), (Told::Wait(5), Told::Full));
-        assert_eq!(roster.ask(Want { bytes: 2000, ..want() }, NOW), Told::Full);
+        assert_eq!(roster.ask(&Want { bytes: 2000, ..want() }, NOW), Told::Full);
     }
 
     proptest! {
@@ -226,7 +226,7 @@ mod tests {
             let (mut held, mut waits) = (Vec::new(), Vec::new());
             for step in steps {
                 match step {
-                    0 | 1 => match roster.ask(want(), NOW) {
+                    0 | 1 => match roster.ask(&want(), NOW) {
                         Told::Go(id) => held.push(id),
                         Told::Wait(ticket) => waits.push(ticket),
                         Told::Full => {}
