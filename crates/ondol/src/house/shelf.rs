@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use balancer::certificates::{self, Fault, Kept};
-use base::error::{Kind, chain};
+use base::error::{Fault as _, Kind, chain};
 use records::core::change::CERTIFICATES;
 use records::core::collection::{Collection, SUPERUSERS};
 use records::{Draft, Error, Principal, Records, Request, Shape};
