@@ -19,3 +19,7 @@ mod hostile_answers;
 mod hostile_requests;
 #[path = "proxy/issuer.rs"]
 mod issuer;
+#[path = "proxy/routes.rs"]
+mod routes;
+#[path = "proxy/stead.rs"]
+mod stead;

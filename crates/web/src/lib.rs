@@ -6,7 +6,8 @@
 //! pace), `multipart` (parts, streamed), `form` (JSON, form or multipart as one thing), `limiter` (how often), `gate`
 //! (ambiguous requests are refused), `folder` (the team's own
 //! pages), `trace` (a request's id), `metrics` (what is counted, and who may read it), `visit` (a request from its head to the
-//! last byte of its answer), `front` (what every request goes through), `crowd` (how many
+//! last byte of its answer), `front` (what every request goes through), `within` (rooms
+//! behind a balancer's front), `crowd` (how many
 //! connections an address has), `wire` (a connection that can't be held open by silence), `tls` (certificates and the handshake),
 //! `proxied` (what a proxy says before a connection's first byte), `redirect` (plain http beside https), `listener` (what is spoken on a socket), `streams` (those of HTTP/2), `connection` (one,
 //! from its first byte to its last), `serve` (the accepting loops and the stop).
@@ -19,7 +20,7 @@ pub mod body;
 mod config;
 mod connection;
 pub mod cookie;
-mod crowd;
+pub mod crowd;
 mod folder;
 pub mod form;
 mod front;
@@ -41,6 +42,7 @@ pub mod tls;
 mod trace;
 mod visit;
 mod wire;
+mod within;
 
 pub use config::{AccessLog, Config};
 pub use front::{Caller, Front, Pass, Passing};
@@ -49,3 +51,4 @@ pub use problem::Problem;
 pub use redirect::{Challenges, Redirect};
 pub use serve::{Stop, serve};
 pub use trace::Trace;
+pub use visit::{Course, Visit};
