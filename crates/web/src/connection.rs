@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::config::Config;
-use crate::front::{Caller, Door, Front};
+use crate::door::Door;
+use crate::front::{Caller, Front};
 use crate::listener::Speaks;
 use crate::proxied::{self, Origin};
 use crate::serve::Serving;

@@ -17,11 +17,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::service::Service;
-use hyper::{Method, Request, StatusCode, Uri, Version};
+use hyper::{Method, Request, Uri, Version};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::body::{Progress, Watched};
 use crate::config::Config;
@@ -31,10 +28,7 @@ use crate::metrics::{self, Meter, Metrics};
 use crate::problem::Problem;
 use crate::reply::Framed;
 use crate::request::{Address, behind};
-use crate::serve::{Serving, Stop};
-use crate::streams;
 use crate::visit::{Noting, Stay};
-use crate::wire::{Open, Turns, Watch};
 
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
 #[derive(Clone)]
@@ -281,7 +275,7 @@ impl Front {
     }
 
     /// Whether a write is given up when its client goes away.
-    fn goes_with_its_client(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+    pub(crate) fn goes_with_its_client(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         match &self.behind {
             Behind::Rooms(_) => false,
             Behind::Others(others) => !others.ends_alone(uri, headers),
@@ -332,7 +326,7 @@ async fn missing() -> Problem {
 }
 
 /// After a refusal at the gate nothing that follows on the connection can be trusted.
-fn closing(mut response: Response) -> Response {
+pub(crate) fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
@@ -344,64 +338,6 @@ fn is_scrape(head: &Parts) -> bool {
 #[derive(Debug, thiserror::Error)]
 #[error("the program panicked: {0}")]
 struct Panicked(String);
-
-/// One connection's face of the front, as hyper calls it.
-pub(crate) struct Door {
-    pub(crate) front: Front,
-    pub(crate) caller: Caller,
-    pub(crate) watch: Arc<Watch>,
-    turns: Turns,
-    /// Where requests that write run, apart from their connection.
-    tasks: TaskTracker,
-    stop: Stop,
-}
-
-impl Door {
-    pub(crate) fn new(front: Front, caller: Caller, turns: Turns, serving: &Serving) -> Door {
-        let (tasks, stop) = (serving.tasks.clone(), serving.stop.clone());
-        Door { front, caller, watch: Arc::new(Watch::new(turns)), turns, tasks, stop }
-    }
-}
-
-impl Service<Request<hyper::body::Incoming>> for Door {
-    type Response = Response;
-    type Error = std::convert::Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
-
-    fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
-        let (front, caller, watch, turns) = (self.front.clone(), self.caller, self.watch.clone(), self.turns);
-        let (soft, hard) = (self.stop.soft.clone(), self.stop.hard.clone());
-        if request.method().is_safe() || front.goes_with_its_client(request.uri(), request.headers()) {
-            return Box::pin(async move {
-                let open = watch.open();
-                Ok(handed(front.answer(request, caller).await, turns, open, &soft))
-            });
-        }
-        // a write that has begun ends, though its client may go away: what it does in several steps is not left half done
-        let writing = self.tasks.spawn(async move {
-            let open = watch.open();
-            let answer = hard.run_until_cancelled(front.answer(request, caller)).await;
-            answer.map(|answer| handed(answer, turns, open, &soft))
-        });
-        Box::pin(async move {
-            match writing.await {
-                Ok(Some(response)) => Ok(response),
-                Ok(None) | Err(_) => Ok(Problem::unavailable("The service is stopping.").into_response()),
-            }
-        })
-    }
-}
-
-/// An answer as its connection takes it. In HTTP/1.1 each answer of a service that stops is the last one of its connection;
-/// HTTP/2 has words of its own for that, and no `Connection`.
-fn handed(mut response: Response, turns: Turns, open: Open, stop: &CancellationToken) -> Response {
-    if turns == Turns::Many {
-        response.headers_mut().remove(header::CONNECTION);
-        return streams::lasting(response, open);
-    }
-    let is_handed_over = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if stop.is_cancelled() && !is_handed_over { closing(response) } else { response }
-}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,8 @@
 //! last byte of its answer), `front` (what every request goes through), `within` (rooms
 //! behind a balancer's front), `crowd` (how many
 //! connections an address has), `wire` (a connection that can't be held open by silence), `tls` (certificates and the handshake),
-//! `proxied` (what a proxy says before a connection's first byte), `redirect` (plain http beside https), `listener` (what is spoken on a socket), `streams` (those of HTTP/2), `connection` (one,
+//! `proxied` (what a proxy says before a connection's first byte), `redirect` (plain http beside https), `listener` (what is spoken on a socket), `streams` (those of HTTP/2), `door` (the front as a
+//! connection has it), `connection` (one,
 //! from its first byte to its last), `serve` (the accepting loops and the stop).
 //!
 //! To add a limit: give it a name and a default in `config`, use it where it bites, and add its row to `docs/api.md`.
@@ -21,6 +22,7 @@ mod config;
 mod connection;
 pub mod cookie;
 pub mod crowd;
+mod door;
 mod folder;
 pub mod form;
 mod front;
