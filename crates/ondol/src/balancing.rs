@@ -15,6 +15,7 @@ use web::{Front, Stop};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::outside::{self, Outside};
+use crate::swap::Sockets;
 
 /// The folder of ordered certificates, in the folder of the data: a balancer opens no database.
 pub(crate) const CERTIFICATES: &str = "certificates";
@@ -30,8 +31,12 @@ pub(crate) struct Balancing {
 
 impl Balancing {
     /// Binds the socket, and begins to look after the backends.
-    pub(crate) async fn open(config: Config, settings: balancer::Config) -> Result<Balancing, Failure> {
-        let outside = Outside::open(&config).await?;
+    pub(crate) async fn open(
+        config: Config,
+        settings: balancer::Config,
+        sockets: &Sockets,
+    ) -> Result<Balancing, Failure> {
+        let outside = Outside::open(&config, sockets).await?;
         let kept = config.store.dir.join(CERTIFICATES);
         let shelf = || -> Result<Arc<dyn Shelf>, Failure> {
             let folder =
@@ -47,7 +52,9 @@ impl Balancing {
         };
         let (cap, backends) = (settings.connections_per_address_max, names(&settings));
         let service = Service::new(settings, means);
-        let metrics = Metrics::new(Operators::new(config.metrics.secret), vec![Box::new(service.clone())]);
+        let status = service.clone();
+        let metrics = Metrics::new(Operators::new(config.metrics.secret), vec![Box::new(service.clone())])
+            .with_status(move || status.status());
         let front = Front::of_others(service.pass(), Arc::new(config.web))
             .with_metrics(metrics)
             .with_connections_per_address(cap);
@@ -65,6 +72,16 @@ impl Balancing {
         &self.backends
     }
 
+    /// Waits until each backend has been asked how it is once, and connections are ready to those that are well.
+    pub(crate) async fn warm(&self) {
+        self.service.warm().await;
+    }
+
+    /// The balancer itself, for whoever asks how it is.
+    pub(crate) fn service(&self) -> Service {
+        self.service.clone()
+    }
+
     /// What ends it.
     pub(crate) fn stop(&self) -> Stop {
         self.stop.clone()
@@ -78,7 +95,7 @@ impl Balancing {
     ) {
         let Balancing { outside, front, service, stop, .. } = self;
         let certificates = outside.certificates();
-        let looking = outside::look_after(certificates.clone(), stop.soft.clone());
+        let looking = outside::look_after(certificates.clone(), stop.leave.clone());
         let serving = web::serve(outside.listeners(), front, stop.clone());
         let serving = async { tokio::join!(serving, looking) };
         let reloading = async {
@@ -98,6 +115,11 @@ impl Balancing {
         tokio::select! {
             ((), ()) = serving => {}
             () = reloading => {}
+        }
+        // websockets have left their connections: where another process has taken over they have their time
+        tokio::select! {
+            () = service.tunnels_ended() => stop.soft.cancel(),
+            () = stop.soft.cancelled() => {}
         }
         service.run(stop.soft).await;
     }

@@ -12,7 +12,7 @@ use web::{Front, Listener, Redirect};
 
 use crate::config::{self, Config};
 use crate::failure::Failure;
-use crate::house;
+use crate::swap::Sockets;
 
 /// Sockets that are bound, and the certificates that are shown there.
 pub(crate) struct Outside {
@@ -29,13 +29,13 @@ struct Secure {
 
 impl Outside {
     /// Binds what the settings name, and reads the certificates.
-    pub(crate) async fn open(config: &Config) -> Result<Outside, Failure> {
-        let (main, address) = house::bind(&config.listen).await?;
+    pub(crate) async fn open(config: &Config, sockets: &Sockets) -> Result<Outside, Failure> {
+        let (main, address) = sockets.bind(&config.listen).await?;
         let Some(settings) = &config.tls else { return Ok(Outside { main, address, secure: None }) };
         let certificates = certificates::Service::new(settings.certificates.clone(), Clock::System)
             .map_err(|fault| Failure::usage(format!("[tls]: {fault}")))?;
         let plain = match &settings.plain_listen {
-            Some(listen) => Some(house::bind(listen).await.map_err(beside)?.0),
+            Some(listen) => Some(sockets.bind(listen).await.map_err(beside)?.0),
             None => None,
         };
         let secure = Some(Secure { settings: settings.clone(), plain, certificates });

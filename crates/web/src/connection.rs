@@ -13,16 +13,20 @@ use crate::door::Door;
 use crate::front::{Caller, Front};
 use crate::listener::Speaks;
 use crate::proxied::{self, Origin};
-use crate::serve::Serving;
+use crate::serve::{Serving, Stop};
 use crate::streams::Streams;
 use crate::tls::Inside;
-use crate::wire::{Turns, Verdict, Wire};
+use crate::wire::{Turns, Verdict, Watch, Wire};
 
 /// Longest time between two looks at a connection's marks.
 const LOOK_EVERY_MAX: Duration = Duration::from_secs(5);
 /// How long a proxy's idle connections stay open in a stop. It may be sending a request on one at this moment, which only
 /// we could answer; with its next try to connect it learns that nobody listens any more.
 const PROXY_GRACE: Duration = Duration::from_secs(2);
+/// How long idle connections stay open once another process has our sockets: a client that is busy gets its last answer in
+/// this time and leaves by itself, and who has just connected gets its first. Closed at once, some of them would lose a
+/// request that is on its way.
+const LEAVING_GRACE: Duration = Duration::from_secs(2);
 /// Bytes of bodies that an HTTP/2 client may send ahead, for one stream and for all.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
@@ -127,19 +131,27 @@ where
         false => Duration::ZERO,
     };
     let mut looks = looks(&config);
-    let mut is_stopping = false;
-    let soft = async {
-        serving.stop.soft.cancelled().await;
-        tokio::time::sleep(grace).await;
+    let stop = &serving.stop;
+    let parting = async {
+        stop.leave.cancelled().await;
+        tokio::time::sleep(if stop.soft.is_cancelled() { grace } else { LEAVING_GRACE }).await;
     };
-    tokio::pin!(soft);
+    let late = async { tokio::time::sleep(config.drain_time_max.0).await };
+    tokio::pin!(parting, late);
+    let (mut is_stopping, mut is_late) = (false, false);
     loop {
         tokio::select! {
             ended = served.as_mut() => return note(caller, ended),
-            () = serving.stop.hard.cancelled() => return,
-            () = soft.as_mut(), if !is_stopping => {
+            () = stop.hard.cancelled() => return,
+            () = parting.as_mut(), if !is_stopping => {
                 is_stopping = true;
                 served.as_mut().graceful_shutdown();
+            }
+            () = late.as_mut(), if is_stopping && !is_late => {
+                is_late = true;
+                if is_cut_off(caller, &watch, stop) {
+                    return;
+                }
             }
             _ = looks.tick() => match watch.verdict(&config) {
                 Verdict::Fine => {}
@@ -148,6 +160,15 @@ where
             }
         }
     }
+}
+
+/// Whether a connection ends with the time that is given to plain requests once another process has our sockets.
+fn is_cut_off(caller: Caller, watch: &Watch, stop: &Stop) -> bool {
+    let is_over = !stop.soft.is_cancelled() && !watch.lasts();
+    if is_over {
+        tracing::warn!(peer = %caller.peer, "connection cut off: its request took longer than drain_time_max");
+    }
+    is_over
 }
 
 /// HTTP/2: many requests at once. A stop tells the client so, and lets what has come end.
@@ -175,12 +196,26 @@ where
         .serve_connection(Wire::new(socket, watch.clone()), door);
     tokio::pin!(served);
     let mut looks = looks(&config);
-    let mut is_ending = false;
+    let stop = &serving.stop;
+    let late = async {
+        stop.leave.cancelled().await;
+        tokio::time::sleep(LEAVING_GRACE + config.drain_time_max.0).await;
+    };
+    tokio::pin!(late);
+    let (mut is_ending, mut is_late) = (false, false);
     loop {
         let is_over = tokio::select! {
             ended = served.as_mut() => return note(caller, ended),
-            () = serving.stop.hard.cancelled() => return,
-            () = serving.stop.soft.cancelled(), if !is_ending => true,
+            () = stop.hard.cancelled() => return,
+            // at once: this loses no request that is on its way
+            () = stop.leave.cancelled(), if !is_ending => true,
+            () = late.as_mut(), if !is_late => {
+                is_late = true;
+                if is_cut_off(caller, &watch, stop) {
+                    return;
+                }
+                false
+            }
             _ = looks.tick() => match watch.verdict(&config) {
                 Verdict::Fine => watch.age() > config.connection_age_max.0,
                 Verdict::Idle => true,

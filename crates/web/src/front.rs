@@ -24,7 +24,7 @@ use crate::body::{Progress, Watched};
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::gate;
-use crate::metrics::{self, Meter, Metrics};
+use crate::metrics::{Meter, Metrics};
 use crate::problem::Problem;
 use crate::reply::Framed;
 use crate::request::{Address, behind};
@@ -214,13 +214,14 @@ impl Front {
                 Body::new(body)
             }
         };
-        let response = match &self.metrics {
-            Some(metrics) if is_scrape(&head) && metrics.operators.admit(&head.extensions, &head.headers) => {
-                stay.visit.enter(metrics::PATH);
-                metrics.answer(&self.meter).await
-            }
-            _ => self.route(Request::from_parts(head, body), stay.progress.clone()).await,
-        };
+        let response =
+            match self.metrics.as_ref().and_then(|metrics| Some((metrics, scraped(&head, metrics)?))) {
+                Some((metrics, page)) if metrics.operators.admit(&head.extensions, &head.headers) => {
+                    stay.visit.enter(page);
+                    metrics.answer(page, &self.meter).await
+                }
+                _ => self.route(Request::from_parts(head, body), stay.progress.clone()).await,
+            };
         self.finish(response, origin.as_ref())
     }
 
@@ -331,8 +332,9 @@ pub(crate) fn closing(mut response: Response) -> Response {
     response
 }
 
-fn is_scrape(head: &Parts) -> bool {
-    head.uri.path() == metrics::PATH && matches!(head.method, Method::GET | Method::HEAD)
+/// The page of numbers that a request asks for.
+fn scraped(head: &Parts, metrics: &Metrics) -> Option<&'static str> {
+    metrics.page(head.uri.path()).filter(|_| matches!(head.method, Method::GET | Method::HEAD))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -345,6 +347,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::metrics;
 
     async fn panics() -> Response {
         panic!("on purpose")

@@ -16,13 +16,23 @@ use crate::crowd::{Crowd, Member};
 use crate::front::{Caller, Front};
 use crate::listener::{Listener, Speaks};
 
-/// The two words that end a service: finish what you do; let go of it.
-#[derive(Clone, Debug, Default)]
+/// The words that end a service: another process has your sockets; finish what you do; let go of it.
+#[derive(Clone, Debug)]
 pub struct Stop {
+    /// Another process accepts on the same sockets from now on. Each answer is the last of its connection, so that clients
+    /// leave by themselves; idle connections are closed after a while; what lasts goes on until `soft`, which says this too.
+    pub leave: CancellationToken,
     /// No new work; what is in flight ends well.
     pub soft: CancellationToken,
     /// Now.
     pub(crate) hard: CancellationToken,
+}
+
+impl Default for Stop {
+    fn default() -> Stop {
+        let soft = CancellationToken::new();
+        Stop { leave: soft.child_token(), soft, hard: CancellationToken::new() }
+    }
 }
 
 impl Stop {
@@ -58,6 +68,9 @@ type Place = (OwnedSemaphorePermit, Option<Member>);
 
 /// Serves on all listeners until `stop.soft` is cancelled; then takes no more connections, closes those that are idle, and
 /// gives those in flight `drain_time_max` to end. Long answers (realtime) must end by themselves on the same token.
+///
+/// At `stop.leave` it takes no more connections either, and answers on in those that are open: see [`Stop::leave`]. Plain
+/// requests then have `drain_time_max` after the grace; event streams and websockets until `stop.soft`.
 pub async fn serve(listeners: Vec<Listener>, front: Front, stop: Stop) {
     let places = front.config().connections_max.min(Semaphore::MAX_PERMITS);
     let serving = Serving {
@@ -71,9 +84,14 @@ pub async fn serve(listeners: Vec<Listener>, front: Front, stop: Stop) {
         accepting.spawn(accept(listener, front.clone(), serving.clone()));
     }
     accepting.close();
-    serving.stop.soft.cancelled().await;
     accepting.wait().await;
     serving.tasks.close();
+    if !serving.stop.soft.is_cancelled() {
+        tokio::select! {
+            () = serving.tasks.wait() => return,
+            () = serving.stop.soft.cancelled() => {}
+        }
+    }
     if timeout(front.config().drain_time_max.0, serving.tasks.wait()).await.is_err() {
         tracing::warn!(
             connections = serving.tasks.len(),
@@ -90,7 +108,7 @@ async fn accept(listener: Listener, front: Front, serving: Serving) {
     loop {
         let accepted = tokio::select! {
             biased;
-            () = serving.stop.soft.cancelled() => return,
+            () = serving.stop.leave.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
