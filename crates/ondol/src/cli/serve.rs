@@ -1,4 +1,4 @@
-//! `ondol serve`: everything on this box.
+//! `ondol serve`: everything on this box, or a balancer; by itself, or in the place of the process before.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -166,6 +166,12 @@ impl Birth {
         swapper: Swapper,
         answers: Arc<dyn Answers>,
     ) -> Result<Option<impl Future<Output = ()> + use<>>, Failure> {
+        // a copy that stayed open would take connections that nobody answers
+        let (sockets, leave) = (self.sockets.clone(), stop.leave.clone());
+        tokio::spawn(async move {
+            leave.cancelled().await;
+            sockets.close();
+        });
         let upgrades = Upgrades::new().map_err(unheard)?;
         match &self.heir {
             Some(heir) if heir.ready().await? == Turn::End => return Ok(None),
