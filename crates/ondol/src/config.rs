@@ -187,9 +187,7 @@ impl Config {
         config.topology = sites::settle(&mut reader, sites, top.confirm, top.without);
         let mut listen = top.listen;
         config.tls = tls::read(&mut reader, &mut listen, &config.url);
-        if !listen.is_empty() {
-            config.listen = listen;
-        }
+        config.listen = Some(listen).filter(|listen| !listen.is_empty()).unwrap_or(config.listen);
         if !top.public.is_empty() {
             config.public = top.public.into();
         }
