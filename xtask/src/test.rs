@@ -20,20 +20,38 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 20] = [
+const NEEDS: [Need; 24] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
         package: "sqlite3",
         why: "reads a store's file from outside",
     },
-    Need { name: "curl", probe: "command -v curl", package: "curl", why: "follows the README" },
+    Need {
+        name: "nghttp2's clients",
+        probe: "command -v h2load",
+        package: "nghttp2-client",
+        why: "speak HTTP/2 to us",
+    },
+    Need {
+        name: "HAProxy",
+        probe: "test -x /usr/sbin/haproxy",
+        package: "haproxy",
+        why: "says by the PROXY protocol who its clients are; tests start their own",
+    },
+    Need {
+        name: "Pebble",
+        probe: "command -v pebble",
+        package: "pebble",
+        why: "issues certificates by ACME; tests start their own",
+    },
     Need {
         name: "openssl",
         probe: "command -v openssl",
         package: "openssl",
-        why: "makes the papers of somebody who is no host",
+        why: "makes certificates, shakes hands",
     },
+    Need { name: "curl", probe: "command -v curl", package: "curl", why: "follows the README" },
     Need {
         name: "chromium",
         probe: "command -v chromium",

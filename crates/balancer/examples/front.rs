@@ -27,6 +27,7 @@ async fn main() -> Result<()> {
         stop: stop.soft.clone(),
     };
     let service = Service::new(config, means);
-    web::serve(TcpListener::bind(listen).await?, Front::of_others(service.pass(), web), stop).await;
+    web::serve(vec![TcpListener::bind(listen).await?.into()], Front::of_others(service.pass(), web), stop)
+        .await;
     Ok(())
 }

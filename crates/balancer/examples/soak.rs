@@ -72,7 +72,8 @@ async fn front(listen: &str, root: &str, servers: &[&str]) -> Result<()> {
     let limiter = Arc::new(Limiter::new(&web, Clock::System));
     let means = Means { limiter, trusted_proxies: Vec::new(), stop: stop.soft.clone() };
     let service = Service::new(config, means);
-    web::serve(TcpListener::bind(listen).await?, Front::of_others(service.pass(), web), stop).await;
+    web::serve(vec![TcpListener::bind(listen).await?.into()], Front::of_others(service.pass(), web), stop)
+        .await;
     Ok(())
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Client {
     pub(crate) peer: IpAddr,
     /// Whether that is a proxy whose word is taken.
     pub(crate) is_trusted: bool,
+    /// Whether its connection is encrypted.
+    pub(crate) is_secure: bool,
     /// The request's id.
     pub(crate) id: Option<HeaderValue>,
     /// How the request goes on.
@@ -126,7 +128,7 @@ fn told(sent: &HeaderMap, client: &Client) -> HeaderMap {
         }
     }
     let mut words = Words(BytesMut::with_capacity(OURS_BYTES));
-    forwarded(&mut headers, &mut words, &sent, client.peer);
+    forwarded(&mut headers, &mut words, &sent, client);
     headers.extend(client.id.clone().map(|id| (REQUEST_ID, id)));
     if !has_trace {
         words.set(&mut headers, TRACE_PARENT, trace);
@@ -140,7 +142,8 @@ fn told(sent: &HeaderMap, client: &Client) -> HeaderMap {
 }
 
 /// Who asks, how, and for which host: our own word, after that of proxies whose word is taken.
-fn forwarded(headers: &mut HeaderMap, words: &mut Words, sent: &Sent<'_>, peer: IpAddr) {
+fn forwarded(headers: &mut HeaderMap, words: &mut Words, sent: &Sent<'_>, client: &Client) {
+    let (peer, proto) = (client.peer, if client.is_secure { "https" } else { "http" });
     let host = headers.get(header::HOST).cloned();
     words.set(headers, FORWARDED_FOR, |text| {
         sent.write_before(text, &FORWARDED_FOR)?;
@@ -153,10 +156,10 @@ fn forwarded(headers: &mut HeaderMap, words: &mut Words, sent: &Sent<'_>, peer: 
             IpAddr::V6(v6) => write!(text, "for=\"[{v6}]\"")?,
         }
         let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-        write!(text, ";host=\"{host}\";proto=http")
+        write!(text, ";host=\"{host}\";proto={proto}")
     });
     if !headers.contains_key(FORWARDED_PROTO) {
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
     }
     if !headers.contains_key(FORWARDED_HOST) {
         headers.extend(host.map(|host| (FORWARDED_HOST, host)));
@@ -248,7 +251,7 @@ mod tests {
         }
         let head = request.body(()).expect("a request").into_parts().0;
         let id = Some(HeaderValue::from_static("id-1"));
-        let client = Client { peer: [10, 0, 0, 9].into(), is_trusted, id, way: Way::Plain };
+        let client = Client { peer: [10, 0, 0, 9].into(), is_trusted, is_secure: false, id, way: Way::Plain };
         to_backend(&head, &client, ()).into_parts().0
     }
 

@@ -8,7 +8,7 @@
 //! `reading` and `files` (files of roots), `redirect`, `reproxy` (what an answer orders to be sent in its stead), `squeeze`
 //! (compression), `proxy` (to a backend and back), `obey` (does what an answer orders), `relay` (a request's whole way),
 //! `probe` (asks backends how they are), `service` (all of it, for the house), `recent` (how long answers took of late), `status` (how it is, for those
-//! who run it), `error`.
+//! who run it), `certificates` (what a service shows that it is itself), `error`.
 //!
 //! To add a limit: a field of `Config` with its default, its use where it bites, and its line in `docs/balancer.md`. To add a
 //! rule about a header: a line in `headers` and one in its tests.
@@ -19,6 +19,7 @@
 mod ahead;
 mod answer;
 mod backend;
+pub mod certificates;
 mod coding;
 mod condition;
 mod config;

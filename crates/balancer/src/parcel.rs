@@ -138,8 +138,13 @@ mod tests {
 
     async fn pack(method: Method, body: Body, most: u64, room: usize) -> Parcel {
         let head = Request::builder().method(method).body(()).expect("a request").into_parts().0;
-        let client =
-            Client { peer: Ipv4Addr::LOCALHOST.into(), is_trusted: false, id: None, way: Way::Plain };
+        let client = Client {
+            peer: Ipv4Addr::LOCALHOST.into(),
+            is_trusted: false,
+            is_secure: false,
+            id: None,
+            way: Way::Plain,
+        };
         let packed = Parcel::pack(head, body, client, most, &Arc::new(Semaphore::new(room))).await;
         packed.expect("packed")
     }

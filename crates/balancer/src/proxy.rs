@@ -99,7 +99,8 @@ impl Proxy {
         let peer = web::request::peer(&head.extensions).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let mut id = None;
         Trace::show(|trace| id = Some(trace.value()));
-        Client { peer, is_trusted: self.trusted.contains(&peer), id, way }
+        let is_secure = web::request::is_secure(&head.extensions);
+        Client { peer, is_trusted: self.trusted.contains(&peer), is_secure, id, way }
     }
 
     /// Tries until there is an answer or nothing more to be tried.

@@ -17,6 +17,8 @@ mod foreign;
 mod hostile_answers;
 #[path = "proxy/hostile_requests.rs"]
 mod hostile_requests;
+#[path = "proxy/issuer.rs"]
+mod issuer;
 #[path = "proxy/routes.rs"]
 mod routes;
 #[path = "proxy/stead.rs"]

@@ -56,7 +56,8 @@ impl Visitor {
     fn of(parts: &Parts) -> Visitor {
         let path = parts.uri.path_and_query().map_or("/_/", |p| p.as_str());
         let header = |name: &str| parts.headers.get(name).and_then(|h| h.to_str().ok());
-        let is_https = header("x-forwarded-proto") == Some("https")
+        let is_https = web::request::is_secure(&parts.extensions)
+            || header("x-forwarded-proto") == Some("https")
             || header("origin").is_some_and(|origin| origin.starts_with("https://"));
         let scheme = if is_https { "https" } else { "http" };
         Visitor {

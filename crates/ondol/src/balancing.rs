@@ -3,24 +3,26 @@
 //! SIGHUP reads the file again: backends come and go, connections that are open stay. A file with a mistake in it changes
 //! nothing.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+use balancer::certificates::{Folder, Shelf};
 use balancer::{Means, Service};
 use base::time::Clock;
-use tokio::net::TcpListener;
 use web::limiter::Limiter;
 use web::metrics::{Metrics, Operators};
 use web::{Front, Stop};
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::outside::{self, Outside};
 use crate::swap::Sockets;
+
+/// The folder of ordered certificates, in the folder of the data: a balancer opens no database.
+pub(crate) const CERTIFICATES: &str = "certificates";
 
 /// A balancer that is ready to run.
 pub(crate) struct Balancing {
-    listener: TcpListener,
-    address: SocketAddr,
+    outside: Outside,
     front: Front,
     service: Service,
     stop: Stop,
@@ -35,7 +37,14 @@ impl Balancing {
         sockets: &Sockets,
         stop: Stop,
     ) -> Result<Balancing, Failure> {
-        let (listener, address) = sockets.bind(&config.listen).await?;
+        let outside = Outside::open(&config, sockets).await?;
+        let kept = config.store.dir.join(CERTIFICATES);
+        let shelf = || -> Result<Arc<dyn Shelf>, Failure> {
+            let folder =
+                Folder::open(kept, Clock::System).map_err(|fault| Failure::failed(fault.to_string()))?;
+            Ok(Arc::new(folder))
+        };
+        outside.keep_on(shelf).await?;
         let means = Means {
             limiter: Arc::new(Limiter::new(&config.web, Clock::System)),
             trusted_proxies: config.web.trusted_proxies.clone(),
@@ -49,12 +58,13 @@ impl Balancing {
         let front = Front::of_others(service.pass(), Arc::new(config.web))
             .with_metrics(metrics)
             .with_connections_per_address(cap);
-        Ok(Balancing { listener, address, front, service, stop, backends })
+        let front = outside.before(front);
+        Ok(Balancing { outside, front, service, stop, backends })
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// Its address on this machine.
+    pub(crate) fn origin(&self) -> String {
+        self.outside.origin()
     }
 
     /// The backends' addresses.
@@ -83,8 +93,11 @@ impl Balancing {
         mut reloads: Reloads,
         read: impl Fn() -> Result<Config, Failure> + Clone + Send + 'static,
     ) {
-        let Balancing { listener, front, service, stop, .. } = self;
-        let serving = web::serve(listener, front, stop.clone());
+        let Balancing { outside, front, service, stop, .. } = self;
+        let certificates = outside.certificates();
+        let looking = outside::look_after(certificates.clone(), stop.leave.clone());
+        let serving = web::serve(outside.listeners(), front, stop.clone());
+        let serving = async { tokio::join!(serving, looking) };
         let reloading = async {
             loop {
                 reloads.next().await;
@@ -94,10 +107,13 @@ impl Balancing {
                     .await
                     .map_err(|error| Failure::failed(error.to_string()));
                 reload(&service, settings.and_then(|settings| settings));
+                if let Some(certificates) = &certificates {
+                    certificates.reload();
+                }
             }
         };
         tokio::select! {
-            () = serving => {}
+            ((), ()) = serving => {}
             () = reloading => {}
         }
         // websockets have left their connections: where another process has taken over they have their time
@@ -140,7 +156,7 @@ impl Reloads {
         Ok(Reloads(signal(SignalKind::hangup())?))
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         if self.0.recv().await.is_none() {
             std::future::pending::<()>().await;
         }
@@ -157,7 +173,7 @@ impl Reloads {
         Ok(Reloads)
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         std::future::pending::<()>().await;
     }
 }

@@ -14,6 +14,7 @@ mod read;
 mod secret;
 mod sign_in;
 mod sites;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,7 @@ use crate::failure::Failure;
 use crate::topology::core::{Confirm, Role, Topology, Without};
 pub(crate) use database::Kept;
 use read::Reader;
+pub use tls::Tls;
 
 /// The name under which the service file is looked for when none is given.
 pub const FILE: &str = "ondol.toml";
@@ -37,7 +39,7 @@ pub const DIR: &str = "data";
 pub const PUBLIC: &str = "public";
 
 /// The rooms that have a table of their own.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "log",
     "metrics",
     "web",
@@ -51,6 +53,7 @@ const ROOMS: [&str; 13] = [
     client::ROOM,
     "mail",
     balancer::ROOM,
+    tls::ROOM,
 ];
 
 /// Everything that one process needs to know.
@@ -91,6 +94,8 @@ pub struct Config {
     pub(crate) clients: Vec<String>,
     /// The web servers that this process stands in front of; with them it opens no database.
     pub balancer: Option<::balancer::Config>,
+    /// How it is reached by https; `None` when it is not.
+    pub tls: Option<Tls>,
     /// What could be better in the service file though nothing is wrong in it, with lines.
     pub advice: Vec<String>,
 }
@@ -154,6 +159,7 @@ impl Config {
             topology: None,
             clients: Vec::new(),
             balancer: None,
+            tls: None,
             advice: Vec::new(),
         }
     }
@@ -182,9 +188,9 @@ impl Config {
         config.url = public::url(&mut reader, &top.url, &top.service);
         config.service = top.service;
         config.topology = sites::settle(&mut reader, sites, top.confirm, top.without);
-        if !top.listen.is_empty() {
-            config.listen = top.listen;
-        }
+        let mut listen = top.listen;
+        config.tls = tls::read(&mut reader, &mut listen, &config.url);
+        config.listen = Some(listen).filter(|listen| !listen.is_empty()).unwrap_or(config.listen);
         if !top.public.is_empty() {
             config.public = top.public.into();
         }

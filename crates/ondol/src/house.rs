@@ -5,6 +5,7 @@
 mod fronts;
 mod lately;
 mod process;
+mod shelf;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use balancer::certificates;
 use base::chance;
 use base::secret::Secret;
 use base::time::Clock;
@@ -28,17 +30,18 @@ use web::{Front, Stop};
 
 use crate::config::{Config, MetricsConfig};
 use crate::failure::Failure;
+use crate::outside::{self, Outside};
 use crate::swap::Sockets;
 use fronts::Fronts;
 use lately::Lately;
 use process::Process;
+use shelf::Shelf;
 
 const HEALTH: &str = "/api/health";
 
 /// A service that is open and ready to run.
 pub struct House {
-    listener: TcpListener,
-    address: SocketAddr,
+    outside: Outside,
     store: Store,
     records: Records,
     front: Front,
@@ -70,7 +73,8 @@ impl House {
         coming: Coming,
         watch: Option<Arc<dyn console::continuity::Watch>>,
     ) -> Result<House, Failure> {
-        let (listener, address) = sockets.bind(&config.listen).await?;
+        let outside = Outside::open(&config, sockets).await?;
+        let address = outside.address();
         let clock = Clock::System;
         let process = Process { began: clock.now(), dir: config.store.dir.clone() };
         let MetricsConfig { secret, balancers } = config.metrics;
@@ -83,6 +87,7 @@ impl House {
         }
         let records =
             Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
+        outside.keep_on(|| Ok(Arc::new(Shelf::of(records.clone())))).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
         let relying_party = RelyingParty::of(&config.url, &config.service, address);
         let identity = identity::Config { url: config.url.clone(), relying_party, ..config.identity };
@@ -123,12 +128,23 @@ impl House {
         );
         let front =
             Front::new(router, Arc::new(config.web)).with_folder(&config.public).with_metrics(metrics);
-        Ok(House { listener, address, store, records, front, identity, api, first_run_key, coming })
+        let front = outside.before(front);
+        Ok(House { outside, store, records, front, identity, api, first_run_key, coming })
     }
 
     /// Where it listens, with the port that it really has.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.outside.address()
+    }
+
+    /// Its address on this machine: `http://127.0.0.1:8090`.
+    pub fn origin(&self) -> String {
+        self.outside.origin()
+    }
+
+    /// The certificates that it shows; `None` where it doesn't speak https.
+    pub(crate) fn certificates(&self) -> Option<certificates::Service> {
+        self.outside.certificates()
     }
 
     /// The key of the page that makes the first superuser; `None` when there is one.
@@ -144,7 +160,7 @@ impl House {
     /// Serves until `stop`: requests in flight end, what waits is committed, the store is closed.
     pub async fn run(self, stop: Stop) {
         let tasks = TaskTracker::new();
-        let House { listener, store, records, front, identity, api, coming, .. } = self;
+        let House { outside, store, records, front, identity, api, coming, .. } = self;
         // who leaves sends no more mails, and ends event streams: their clients come back, to the next process
         let (until, now) = (stop.leave.clone(), stop.clone());
         let mails = tasks.spawn(async move { identity.run(until).await });
@@ -155,7 +171,8 @@ impl House {
         if coming == Coming::AfterAnother {
             tasks.spawn(claim(store.clone(), known, stop.leave.clone()));
         }
-        web::serve(listener, front, stop).await;
+        tasks.spawn(outside::look_after(outside.certificates(), stop.leave.clone()));
+        web::serve(outside.listeners(), front, stop).await;
         // a mail that was given away is written down as sent, or it would be sent again
         tokio::select! {
             _ = mails => {}
@@ -236,7 +253,14 @@ pub(crate) fn addresses(listen: &str) -> Result<Vec<SocketAddr>, Failure> {
 }
 
 pub(crate) async fn bind(listen: &str) -> Result<(TcpListener, SocketAddr), Failure> {
-    let addresses = addresses(listen)?;
+    let mut addresses = addresses(listen)?;
+    // a machine without IPv6 has all of its addresses in IPv4
+    let any = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
+    if let [address] = addresses[..]
+        && any(&address)
+    {
+        addresses.push((std::net::Ipv4Addr::UNSPECIFIED, address.port()).into());
+    }
     let listener = TcpListener::bind(addresses.as_slice()).await.map_err(|error| unbound(listen, &error))?;
     let address = listener.local_addr().map_err(|error| unbound(listen, &error))?;
     Ok((listener, address))

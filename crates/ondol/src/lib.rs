@@ -18,6 +18,7 @@ mod failure;
 mod house;
 mod lifecycle;
 mod log;
+mod outside;
 mod part;
 mod swap;
 mod topology;

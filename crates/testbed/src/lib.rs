@@ -1,9 +1,9 @@
-//! True servers for tests and benches: PostgreSQL, MariaDB, memcached, nginx and etcd from Debian's packages, each on a loopback
+//! True servers for tests and benches: PostgreSQL, MariaDB, memcached, nginx, HAProxy, Pebble and etcd from Debian's packages, each on a loopback
 //! port and in a temporary folder of its own, and a proxy that breaks connections at a chosen moment.
 //!
 //! Map, in reading order: `program` (where a program lies, as whom it runs), `port` (free ones), `folder` (where
 //! data lies), `server` (one server
-//! process: started, waited for, stopped, killed, frozen, ended with the test), `postgres`, `mariadb`, `memcached`, `nginx`, `etcd`
+//! process: started, waited for, stopped, killed, frozen, ended with the test), `postgres`, `mariadb`, `memcached`, `nginx`, `haproxy`, `pebble`, `etcd`
 //! (what each of them wants to be told), `database` (a fresh one, dropped at the end), `chosen` (the engine
 //! of this run), `cutter` (the proxy), `peer` (those who play the other side of a sign-in) and `http` (asking them).
 //! To add a server: a file beside `memcached`, its programs' packages in it, and a line in xtask's list of needs.
@@ -20,11 +20,13 @@ mod cutter;
 mod database;
 mod etcd;
 mod folder;
+mod haproxy;
 pub mod http;
 mod mariadb;
 mod memcached;
 mod nginx;
 mod options;
+mod pebble;
 mod peer;
 mod port;
 mod postgres;
@@ -37,10 +39,12 @@ pub use chosen::{VARIABLE, chosen};
 pub use cutter::{Cut, Cutter, Direction};
 pub use database::Database;
 pub use etcd::Etcd;
+pub use haproxy::Haproxy;
 pub use mariadb::MariaDb;
 pub use memcached::Memcached;
 pub use nginx::Nginx;
 pub use options::{Options, Sync};
+pub use pebble::Pebble;
 pub use peer::{SignInPeer, sign_in_peer, sign_in_python, sign_in_script};
 pub use port::free as free_port;
 pub use postgres::Postgres;

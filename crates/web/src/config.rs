@@ -33,8 +33,14 @@ pub struct Config {
     pub headers_max: usize,
     /// Longest time from a request's first byte to the end of its headers.
     pub head_time_max: Span,
+    /// Longest time from a connection's beginning to the end of its TLS handshake.
+    pub handshake_time_max: Span,
     /// Longest silence on a connection between two requests.
     pub idle_time_max: Span,
+    /// Requests at once on one HTTP/2 connection.
+    pub streams_max: u32,
+    /// Age at which the client of an HTTP/2 connection is asked to make a new one; what is under way there ends.
+    pub connection_age_max: Span,
     /// Bytes of any body; rooms have smaller limits of their own.
     pub body_bytes_max: Bytes,
     /// A body may dawdle that long; after it, it must have come at `body_pace_min` on average.
@@ -57,6 +63,9 @@ pub struct Config {
     pub access_log: AccessLog,
     /// Addresses of proxies in front of us: of those, and only those, `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Whether those proxies begin each connection with a PROXY header (versions 1 and 2), which says who their client is. Others
+    /// must not, and are served as they are.
+    pub proxy_protocol: bool,
     /// Origins that browsers may call from; `*` for any. Credentials (cookies) are never allowed across origins.
     pub origins: Vec<String>,
     /// How often one address may do what, by label.
@@ -73,7 +82,10 @@ impl Default for Config {
             head_bytes_max: Bytes(32 << 10),
             headers_max: 100,
             head_time_max: seconds(10),
+            handshake_time_max: seconds(10),
             idle_time_max: seconds(75),
+            streams_max: 100,
+            connection_age_max: seconds(3600),
             body_bytes_max: Bytes(512 << 20),
             body_grace: seconds(10),
             body_pace_min: Bytes(1000),
@@ -85,6 +97,7 @@ impl Default for Config {
             linger_time_max: seconds(600),
             access_log: AccessLog::default(),
             trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             origins: vec!["*".into()],
             rates: vec![Allowance { label: "*:auth".into(), requests: 10, per: seconds(10) }],
             rate_entries_max: 100_000,

@@ -8,6 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -16,10 +17,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::service::Service;
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, Uri, Version};
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 
 use crate::body::{Progress, Watched};
 use crate::config::Config;
@@ -29,9 +28,7 @@ use crate::metrics::{Meter, Metrics};
 use crate::problem::Problem;
 use crate::reply::Framed;
 use crate::request::{Address, behind};
-use crate::serve::Stop;
 use crate::visit::{Noting, Stay};
-use crate::wire::Watch;
 
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
 #[derive(Clone)]
@@ -41,6 +38,23 @@ pub struct Front {
     meter: Arc<Meter>,
     metrics: Option<Metrics>,
     connections_per_address_max: usize,
+    /// What browsers are told of coming by https only.
+    hsts: Option<HeaderValue>,
+}
+
+/// Who is at the other end of a connection, and how it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Its address: the client's, or a proxy's.
+    pub peer: IpAddr,
+    /// Whether what goes between us is encrypted.
+    pub is_secure: bool,
+}
+
+impl From<IpAddr> for Caller {
+    fn from(peer: IpAddr) -> Caller {
+        Caller { peer, is_secure: false }
+    }
 }
 
 /// Who answers.
@@ -84,7 +98,27 @@ impl Front {
 
     fn before(behind: Behind, config: Arc<Config>) -> Front {
         let connections_per_address_max = usize::MAX;
-        Front { behind, config, meter: Arc::default(), metrics: None, connections_per_address_max }
+        Front {
+            behind,
+            config,
+            meter: Arc::default(),
+            metrics: None,
+            connections_per_address_max,
+            hsts: None,
+        }
+    }
+
+    /// The same front, limits and counters, with others who answer.
+    pub(crate) fn beside(&self, others: Arc<dyn Pass>) -> Front {
+        Front { behind: Behind::Others(others), metrics: None, ..self.clone() }
+    }
+
+    /// The same, and browsers that came by https are told to come by nothing else for so long; not at all when it is zero.
+    #[must_use]
+    pub fn with_hsts(self, time: Duration) -> Front {
+        let hsts =
+            HeaderValue::try_from(format!("max-age={}", time.as_secs())).expect("digits make a header");
+        Front { hsts: (time >= Duration::from_secs(1)).then_some(hsts), ..self }
     }
 
     /// The same, with so many connections at once from one address at most; a trusted proxy's are not counted.
@@ -126,17 +160,23 @@ impl Front {
         self.config.clone()
     }
 
-    /// Answers one request that came from `peer`.
-    pub async fn answer<B>(&self, request: Request<B>, peer: IpAddr) -> Response
+    /// Answers one request of `caller`.
+    pub async fn answer<B>(&self, request: Request<B>, caller: impl Into<Caller>) -> Response
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        let caller = caller.into();
         let (head, body) = request.into_parts();
-        let address = behind(peer, &head.headers, &self.config.trusted_proxies);
-        let mut stay = Stay::begin(&head, peer, address, &self.config, &self.meter);
+        let address = behind(caller.peer, &head.headers, &self.config.trusted_proxies);
+        let mut stay = Stay::begin(&head, caller, address, &self.config, &self.meter);
         let trace = stay.visit.trace().clone();
-        let response = trace.follow(self.respond(head, body, &mut stay)).await;
+        let mut response = trace.follow(self.respond(head, body, &mut stay)).await;
+        if caller.is_secure
+            && let Some(hsts) = &self.hsts
+        {
+            response.headers_mut().entry(header::STRICT_TRANSPORT_SECURITY).or_insert(hsts.clone());
+        }
         stay.answered(response)
     }
 
@@ -148,6 +188,9 @@ impl Front {
     {
         if let Some(reason) = gate::refuse(&head) {
             return closing(Problem::invalid(reason).into_response());
+        }
+        if head.version == Version::HTTP_2 {
+            gate::settle(&mut head);
         }
         let origin = head.headers.get(header::ORIGIN).cloned();
         if !self.is_of_others()
@@ -233,7 +276,7 @@ impl Front {
     }
 
     /// Whether a write is given up when its client goes away.
-    fn goes_with_its_client(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+    pub(crate) fn goes_with_its_client(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         match &self.behind {
             Behind::Rooms(_) => false,
             Behind::Others(others) => !others.ends_alone(uri, headers),
@@ -284,7 +327,7 @@ async fn missing() -> Problem {
 }
 
 /// After a refusal at the gate nothing that follows on the connection can be trusted.
-fn closing(mut response: Response) -> Response {
+pub(crate) fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
@@ -297,68 +340,6 @@ fn scraped(head: &Parts, metrics: &Metrics) -> Option<&'static str> {
 #[derive(Debug, thiserror::Error)]
 #[error("the program panicked: {0}")]
 struct Panicked(String);
-
-/// One connection's face of the front, as hyper calls it.
-pub(crate) struct Door {
-    pub(crate) front: Front,
-    pub(crate) peer: IpAddr,
-    pub(crate) watch: Arc<Watch>,
-    /// Where requests that write run, apart from their connection.
-    tasks: TaskTracker,
-    stop: Stop,
-}
-
-impl Door {
-    pub(crate) fn new(front: Front, peer: IpAddr, tasks: &TaskTracker, stop: &Stop) -> Door {
-        Door { front, peer, watch: Arc::new(Watch::new()), tasks: tasks.clone(), stop: stop.clone() }
-    }
-}
-
-impl Service<Request<hyper::body::Incoming>> for Door {
-    type Response = Response;
-    type Error = std::convert::Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
-
-    fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
-        let (front, peer, watch) = (self.front.clone(), self.peer, self.watch.clone());
-        let stop = self.stop.clone();
-        if request.method().is_safe() || front.goes_with_its_client(request.uri(), request.headers()) {
-            return Box::pin(async move {
-                let _open = watch.open();
-                let response = front.answer(request, peer).await;
-                if lasts(&response) {
-                    watch.last();
-                }
-                Ok(last(response, &stop))
-            });
-        }
-        let hard = stop.hard.clone();
-        // a write that has begun ends, though its client may go away: what it does in several steps is not left half done
-        let writing = self.tasks.spawn(async move {
-            let _open = watch.open();
-            hard.run_until_cancelled(front.answer(request, peer)).await
-        });
-        Box::pin(async move {
-            match writing.await {
-                Ok(Some(response)) => Ok(last(response, &stop)),
-                Ok(None) | Err(_) => Ok(Problem::unavailable("The service is stopping.").into_response()),
-            }
-        })
-    }
-}
-
-/// While the service stops, each answer is the last one of its connection.
-fn last(response: Response, stop: &Stop) -> Response {
-    let is_handed_over = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if stop.leave.is_cancelled() && !is_handed_over { closing(response) } else { response }
-}
-
-/// Whether an answer has no end of its own.
-fn lasts(response: &Response) -> bool {
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    response.status() == StatusCode::SWITCHING_PROTOCOLS
-        || kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-}
 
 #[cfg(test)]
 mod tests {

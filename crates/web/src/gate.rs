@@ -5,8 +5,9 @@
 //!
 //! Invariant: pure; the sentence is what the client reads.
 
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
+use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Uri, Version};
 
 /// Why a request is refused, or `None` when it may pass.
@@ -15,9 +16,18 @@ pub(crate) fn refuse(head: &Parts) -> Option<&'static str> {
     if head.method == Method::CONNECT || head.method == Method::TRACE {
         return Some("This method is not served here.");
     }
+    if head.version == Version::HTTP_2 && is_of_connections(headers) {
+        return Some("The request has a header that HTTP/2 has no use for.");
+    }
     length(headers)
         .or_else(|| encoding(headers, head.version))
         .or_else(|| host(headers, &head.uri, head.version))
+}
+
+/// What speaks of one connection: in HTTP/2 nothing may, and passed on it would (RFC 9113, 8.2.2).
+fn is_of_connections(headers: &HeaderMap) -> bool {
+    let names = ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"];
+    names.iter().any(|name| headers.contains_key(*name))
 }
 
 fn length(headers: &HeaderMap) -> Option<&'static str> {
@@ -40,6 +50,26 @@ fn encoding(headers: &HeaderMap, version: Version) -> Option<&'static str> {
     (!is_fine).then_some("The request's transfer encoding is not served here.")
 }
 
+/// Makes of a request of HTTP/2 that may pass one as others know it: it names its host in a header, and its cookies in one
+/// (RFC 9113, 8.2.3 and 8.3.1).
+pub(crate) fn settle(head: &mut Parts) {
+    if let Some(named) = head.uri.authority()
+        && !head.headers.contains_key(header::HOST)
+        && let Ok(host) = HeaderValue::try_from(named.as_str())
+    {
+        head.headers.insert(header::HOST, host);
+    }
+    let path = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    head.uri = Uri::from(path);
+    let cookies: Vec<&[u8]> =
+        head.headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() > 1
+        && let Ok(cookie) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        head.headers.insert(header::COOKIE, cookie);
+    }
+}
+
 fn host(headers: &HeaderMap, uri: &Uri, version: Version) -> Option<&'static str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (first, second) = (hosts.next(), hosts.next());
@@ -48,8 +78,14 @@ fn host(headers: &HeaderMap, uri: &Uri, version: Version) -> Option<&'static str
         !host.is_empty()
             && host.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(b))
     };
+    let is_two = version == Version::HTTP_2;
     match named {
         _ if second.is_some() => Some("The request names two hosts."),
+        None if is_two => match uri.authority() {
+            None => Some("The request names no host."),
+            Some(named) if !is_named(named.as_str().as_bytes()) => Some("The request's host is no name."),
+            Some(_) => None,
+        },
         None if version == Version::HTTP_11 => Some("The request names no host."),
         None => None,
         Some(host) if !is_named(host) => Some("The request's host is no name."),
@@ -85,6 +121,40 @@ mod tests {
         }
         assert_eq!(verdict("http://A.example/", Version::HTTP_11, &[("host", "a.example")]), None);
         assert_eq!(verdict("/", Version::HTTP_10, &[]), None);
+    }
+
+    #[test]
+    fn a_request_of_http_2_names_one_host_and_nothing_of_its_connection() {
+        let two = |uri: &str, headers: &[(&str, &str)]| verdict(uri, Version::HTTP_2, headers);
+        assert_eq!(two("https://a.example/", &[]), None);
+        assert_eq!(two("https://a.example/", &[("host", "A.example")]), None);
+        assert_eq!(two("/", &[("host", "a.example")]), None);
+        for (uri, headers) in [
+            ("/", &[][..]),
+            ("https://user@a.example/", &[]),
+            ("https://a.example/", &[("host", "b.example")]),
+            ("https://a/", &[("host", "a"), ("host", "a")]),
+            ("https://a/", &[("connection", "close")]),
+            ("https://a/", &[("transfer-encoding", "chunked")]),
+            ("https://a/", &[("upgrade", "websocket")]),
+            ("https://a/", &[("content-length", "3"), ("content-length", "4")]),
+        ] {
+            assert!(two(uri, headers).is_some(), "{uri} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_of_http_2_becomes_one_as_others_know_it() {
+        let request = Request::builder().uri("https://a.example/x?y").version(Version::HTTP_2);
+        let request = request.header("cookie", "a=1").header("cookie", "b=2").body(()).expect("a request");
+        let mut head = request.into_parts().0;
+        settle(&mut head);
+        assert_eq!(
+            (head.uri.to_string().as_str(), &head.headers["host"]),
+            ("/x?y", &HeaderValue::from_static("a.example"))
+        );
+        let cookies: Vec<_> = head.headers.get_all("cookie").iter().collect();
+        assert_eq!(cookies, ["a=1; b=2"]);
     }
 
     #[test]

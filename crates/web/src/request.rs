@@ -29,6 +29,11 @@ pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<Arc<Visit>>().map(|visit| visit.peer().to_canonical())
 }
 
+/// Whether a request came to us encrypted. What a proxy in front of us says of its own client is in `X-Forwarded-Proto`.
+pub fn is_secure(extensions: &Extensions) -> bool {
+    extensions.get::<Arc<Visit>>().is_some_and(|visit| visit.is_secure())
+}
+
 /// The parameters of a path, decoded. What can't be decoded names nothing: 404.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);

@@ -25,6 +25,7 @@ use tower_service::Service;
 
 use crate::body::Progress;
 use crate::config::{AccessLog, Config};
+use crate::front::Caller;
 use crate::metrics::{Going, Meter};
 use crate::problem::Cause;
 use crate::trace::{REQUEST_ID, Trace};
@@ -36,7 +37,7 @@ const PATH_SHOWN_MAX: usize = 500;
 #[derive(Debug)]
 pub struct Visit {
     trace: Trace,
-    peer: IpAddr,
+    caller: Caller,
     route: OnceLock<Route>,
     course: OnceLock<Course>,
     coding: OnceLock<&'static str>,
@@ -67,9 +68,16 @@ enum Route {
 }
 
 impl Visit {
-    fn begin(trace: Trace, peer: IpAddr, config: &Config) -> Visit {
+    fn begin(trace: Trace, caller: Caller, config: &Config) -> Visit {
         let told = (config.access_log, config.slow_time.0);
-        Visit { trace, peer, route: OnceLock::new(), course: OnceLock::new(), coding: OnceLock::new(), told }
+        Visit {
+            trace,
+            caller,
+            route: OnceLock::new(),
+            course: OnceLock::new(),
+            coding: OnceLock::new(),
+            told,
+        }
     }
 
     /// The request's id and trace.
@@ -79,7 +87,12 @@ impl Visit {
 
     /// Who is at the other end of the connection: a proxy, maybe.
     pub(crate) fn peer(&self) -> IpAddr {
-        self.peer
+        self.caller.peer
+    }
+
+    /// Whether the request came encrypted.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.caller.is_secure
     }
 
     /// Notes that no room answers but the front itself.
@@ -129,7 +142,7 @@ impl Visit {
 #[cfg(test)]
 impl Visit {
     pub(crate) fn from(peer: IpAddr) -> Arc<Visit> {
-        Arc::new(Visit::begin(Trace::of(&hyper::HeaderMap::new()), peer, &Config::default()))
+        Arc::new(Visit::begin(Trace::of(&hyper::HeaderMap::new()), peer.into(), &Config::default()))
     }
 }
 
@@ -156,13 +169,13 @@ impl Stay {
     /// Begins with a request's head.
     pub(crate) fn begin(
         head: &Parts,
-        peer: IpAddr,
+        caller: Caller,
         address: IpAddr,
         config: &Arc<Config>,
         meter: &Arc<Meter>,
     ) -> Stay {
         Stay {
-            visit: Arc::new(Visit::begin(Trace::of(&head.headers), peer, config)),
+            visit: Arc::new(Visit::begin(Trace::of(&head.headers), caller, config)),
             host: (config.access_log != AccessLog::Off).then(|| head.headers.get(HOST).cloned()).flatten(),
             progress: None,
             address,

@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use crate::config::Config;
 
 /// The marks of one connection; times in milliseconds since it began.
 pub(crate) struct Watch {
+    turns: Turns,
     began: Instant,
     requests_open: AtomicU32,
     /// Last time that any byte went through.
@@ -27,12 +28,23 @@ pub(crate) struct Watch {
     head: AtomicU64,
     /// Since when a write waits for the client; 0 for none.
     stall: AtomicU64,
+    /// Since when the client has been told to send no more requests; 0 for not yet.
+    ending: AtomicU64,
     /// An answer on it is an event stream, or it has become a websocket.
     lasts: AtomicBool,
 }
 
+/// How requests share a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// One after the other: whatever comes belongs to a request.
+    One,
+    /// Many at once: what comes may belong to none, and keeps no connection open by itself.
+    Many,
+}
+
 /// A request that is being answered.
-pub(crate) struct Open<'a>(&'a Watch);
+pub(crate) struct Open(Arc<Watch>);
 
 /// What a look at the marks says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,14 +58,16 @@ pub(crate) enum Verdict {
 }
 
 impl Watch {
-    pub(crate) fn new() -> Watch {
+    pub(crate) fn new(turns: Turns) -> Watch {
         let zero = || AtomicU64::new(0);
         Watch {
+            turns,
             began: Instant::now(),
             requests_open: AtomicU32::new(0),
             active: zero(),
             head: zero(),
             stall: zero(),
+            ending: zero(),
             lasts: AtomicBool::new(false),
         }
     }
@@ -69,10 +83,20 @@ impl Watch {
     }
 
     /// Notes that a request's head is complete and it is being answered, until the guard is dropped.
-    pub(crate) fn open(&self) -> Open<'_> {
+    pub(crate) fn open(self: &Arc<Watch>) -> Open {
         self.requests_open.fetch_add(1, Ordering::Relaxed);
         self.head.store(0, Ordering::Relaxed);
-        Open(self)
+        Open(self.clone())
+    }
+
+    /// Notes that the client has been told to send no more requests.
+    pub(crate) fn end(&self) {
+        self.ending.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// How long the connection has been there.
+    pub(crate) fn age(&self) -> Duration {
+        self.began.elapsed()
     }
 
     fn now(&self) -> u64 {
@@ -80,6 +104,9 @@ impl Watch {
     }
 
     fn read(&self) {
+        if self.turns == Turns::Many {
+            return;
+        }
         let now = self.now();
         self.active.store(now, Ordering::Relaxed);
         if self.requests_open.load(Ordering::Relaxed) == 0 {
@@ -88,7 +115,9 @@ impl Watch {
     }
 
     fn wrote(&self) {
-        self.active.store(self.now(), Ordering::Relaxed);
+        if self.turns == Turns::One {
+            self.active.store(self.now(), Ordering::Relaxed);
+        }
         self.stall.store(0, Ordering::Relaxed);
     }
 
@@ -107,6 +136,9 @@ impl Watch {
             return Verdict::Stuck;
         }
         let is_open = self.requests_open.load(Ordering::Relaxed) > 0;
+        if !is_open && older(self.ending.load(Ordering::Relaxed), config.write_stall_max.0) {
+            return Verdict::Stuck;
+        }
         match !is_open && older(self.active.load(Ordering::Relaxed).max(1), config.idle_time_max.0) {
             true => Verdict::Idle,
             false => Verdict::Fine,
@@ -114,7 +146,7 @@ impl Watch {
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.requests_open.fetch_sub(1, Ordering::Relaxed);
         self.0.active.store(self.0.now(), Ordering::Relaxed);
@@ -122,13 +154,13 @@ impl Drop for Open<'_> {
 }
 
 /// A socket that leaves marks.
-pub(crate) struct Wire {
-    io: TokioIo<TcpStream>,
+pub(crate) struct Wire<S> {
+    io: TokioIo<S>,
     watch: Arc<Watch>,
 }
 
-impl Wire {
-    pub(crate) fn new(socket: TcpStream, watch: Arc<Watch>) -> Wire {
+impl<S> Wire<S> {
+    pub(crate) fn new(socket: S, watch: Arc<Watch>) -> Wire<S> {
         Wire { io: TokioIo::new(socket), watch }
     }
 
@@ -141,7 +173,7 @@ impl Wire {
     }
 }
 
-impl Read for Wire {
+impl<S: AsyncRead + Unpin> Read for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -153,7 +185,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl<S: AsyncWrite + Unpin> Write for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.io).poll_write(cx, bytes);
         self.mark(poll)

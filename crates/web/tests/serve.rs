@@ -1,5 +1,10 @@
 //! The server on a true socket: what hostile and slow clients get, and what a stop leaves undone.
 
+#[path = "serve/behind.rs"]
+mod behind;
+#[path = "serve/secure.rs"]
+mod secure;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +35,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, stop) = (listener.local_addr().expect("an address"), Stop::new());
         let (front, until, mut tasks) = (Front::new(router, Arc::new(config)), stop.clone(), JoinSet::new());
-        tasks.spawn(serve(listener, front, until));
+        tasks.spawn(serve(vec![listener.into()], front, until));
         Server { address, stop, tasks }
     }
 

@@ -68,7 +68,7 @@ impl Bench {
         let service = Service::over(config, means, local);
         let front = Front::of_others(service.pass(), Arc::new(web)).with_connections_per_address(cap);
         #[expect(clippy::disallowed_methods, reason = "it is waited for at the end")]
-        let serving = tokio::spawn(web::serve(listener, front, stop.clone()));
+        let serving = tokio::spawn(web::serve(vec![listener.into()], front, stop.clone()));
         Bench { address, service, stop, serving }
     }
 

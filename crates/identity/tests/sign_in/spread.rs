@@ -24,7 +24,7 @@ const START: Timestamp = Timestamp(1_800_000_000_000);
 const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
 fn place() -> Place {
-    Place { address: [127, 0, 0, 1].into(), browser: "Firefox".into() }
+    Place { address: std::net::IpAddr::from([127, 0, 0, 1]), browser: "Firefox".into() }
 }
 
 /// One web server.
@@ -90,7 +90,7 @@ impl Server {
             .header("content-type", "application/json")
             .body(axum::body::Body::from("{}"));
         let front = Front::new(self.identity.router(), Arc::new(web::Config::default()));
-        let answer = front.answer(request.expect("a request"), [127, 0, 0, 1].into()).await;
+        let answer = front.answer(request.expect("a request"), std::net::IpAddr::from([127, 0, 0, 1])).await;
         answer.status().as_u16()
     }
 

@@ -1,10 +1,10 @@
-//! `ondol serve`: everything on this box.
+//! `ondol serve`: everything on this box, or a balancer; by itself, or in the place of the process before.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use balancer::Service;
+use balancer::{Service, certificates};
 use serde_json::Value;
 use web::Stop;
 
@@ -94,8 +94,28 @@ async fn serve(config: Config, birth: Birth) -> Result<(), Failure> {
     let Some(swaps) = birth.start(&dir, &stop, swapper, Arc::new(Web)).await? else { return Ok(()) };
     greet(&house, &dir.display().to_string())?;
     swap::heir::serves(birth.heir.as_deref());
+    let (certificates, reloads) = (house.certificates(), Reloads::new().map_err(unheard)?);
     let run = house.run(stop.clone());
+    let run = async {
+        tokio::select! {
+            () = run => {}
+            () = reload(reloads, certificates) => {}
+        }
+    };
     until_the_end(run, swaps, signals, &stop).await
+}
+
+/// Reads the certificates again at each signal that asks for it.
+async fn reload(mut reloads: Reloads, certificates: Option<certificates::Service>) {
+    loop {
+        reloads.next().await;
+        match &certificates {
+            Some(certificates) => certificates.reload(),
+            None => tracing::info!(
+                "SIGHUP: there are no certificates to read again; settings are read at a start"
+            ),
+        }
+    }
 }
 
 /// Serves as a front of other web servers only.
@@ -118,7 +138,7 @@ async fn balance(
     let swapper = birth.swapper(&stop, &limits, || {}).with_keepsake(move || keepsake.keepsake());
     let answers = Arc::new(Front(service));
     let Some(swaps) = birth.start(&dir, &stop, swapper, answers).await? else { return Ok(()) };
-    say(&format!("Ondol serves http://{}", balancing.address()))?;
+    say(&format!("Ondol serves {}", balancing.origin()))?;
     say(&format!("  in front of      {}", balancing.backends().join(" ")))?;
     swap::heir::serves(birth.heir.as_deref());
     let run = balancing.run(reloads, move || place.config());
@@ -146,6 +166,12 @@ impl Birth {
         swapper: Swapper,
         answers: Arc<dyn Answers>,
     ) -> Result<Option<impl Future<Output = ()> + use<>>, Failure> {
+        // a copy that stayed open would take connections that nobody answers
+        let (sockets, leave) = (self.sockets.clone(), stop.leave.clone());
+        tokio::spawn(async move {
+            leave.cancelled().await;
+            sockets.close();
+        });
         let upgrades = Upgrades::new().map_err(unheard)?;
         match &self.heir {
             Some(heir) if heir.ready().await? == Turn::End => return Ok(None),
@@ -246,7 +272,7 @@ fn unheard(error: std::io::Error) -> Failure {
 
 /// The first line is read by programs: it says that the service is ready, and where.
 fn greet(house: &House, dir: &str) -> Result<(), Failure> {
-    let origin = format!("http://{}", house.address());
+    let origin = house.origin();
     say(&format!("Ondol serves {origin}"))?;
     say(&format!("  console          {origin}/_/"))?;
     if let Some(key) = house.first_run_key() {

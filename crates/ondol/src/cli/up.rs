@@ -84,8 +84,8 @@ async fn up(config: Config, part: Part, args: Args) -> Result<(), Failure> {
         }
     });
     let running = Running::start(config, part, &stop).await?;
-    if let Some((address, behind)) = running.fronts() {
-        say(&format!("Ondol balances http://{address} in front of {behind}"))?;
+    if let Some((origin, behind)) = running.fronts() {
+        say(&format!("Ondol balances {origin} in front of {behind}"))?;
     }
     notify::tell("READY=1");
     tokio::select! {
@@ -97,7 +97,7 @@ async fn up(config: Config, part: Part, args: Args) -> Result<(), Failure> {
 }
 
 fn greet(house: &House) {
-    let origin = format!("http://{}", house.address());
+    let origin = house.origin();
     // a closed stdout stops no service
     let _ = say(&format!("Ondol serves {origin}"));
     if let Some(key) = house.first_run_key() {

@@ -92,9 +92,9 @@ impl Running {
     }
 
     /// Where its balancer listens, and whom it stands in front of.
-    pub(crate) fn fronts(&self) -> Option<(SocketAddr, String)> {
+    pub(crate) fn fronts(&self) -> Option<(String, String)> {
         let balancing = self.balancing.as_ref()?;
-        Some((balancing.address(), balancing.backends().join(" ")))
+        Some((balancing.origin(), balancing.backends().join(" ")))
     }
 
     /// Runs until `stop`, or until the keeper ends by itself. `greet` is called when the web service is ready; `read` reads the

@@ -12,8 +12,8 @@ mod view;
 
 pub use defaults::first_collections;
 pub use own::{
-    AUDIT, AUTH_ORIGINS, CLIENTS, EXTERNAL_AUTHS, FAMILIES, FLOWS, GRANTS, INVITATIONS, KEYS, LOGOUTS, MAILS,
-    MFAS, OTPS, PASSKEYS, SESSIONS, TALLIES, TOTPS, own_collections, with_own_fields,
+    AUDIT, AUTH_ORIGINS, CERTIFICATES, CLIENTS, EXTERNAL_AUTHS, FAMILIES, FLOWS, GRANTS, INVITATIONS, KEYS,
+    LOGOUTS, MAILS, MFAS, OTPS, PASSKEYS, SESSIONS, TALLIES, TOTPS, own_collections, with_own_fields,
 };
 pub use plan::plan;
 pub use stored::{from_stored, to_stored, to_wire};

@@ -13,6 +13,7 @@ async fn a_new_house_has_superusers_users_and_what_the_house_keeps_for_itself() 
     for own in [
         "_externalAuths",
         "_flows",
+        "_certificates",
         "_mfas",
         "_otps",
         "_authOrigins",

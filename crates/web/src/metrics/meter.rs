@@ -33,6 +33,7 @@ pub(crate) struct Meter {
     in_flight: AtomicU64,
     connections: AtomicU64,
     connections_refused: AtomicU64,
+    handshakes_failed: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
 }
@@ -74,6 +75,11 @@ impl Meter {
     /// Counts a connection for which there was no place.
     pub(crate) fn refuse_connection(&self) {
         self.connections_refused.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a TLS handshake that came to nothing.
+    pub(crate) fn fail_handshake(&self) {
+        self.handshakes_failed.fetch_add(1, Relaxed);
     }
 
     /// Counts bytes of a request's body, and of an answer's.
@@ -129,6 +135,8 @@ impl Meter {
         page.gauge("ondol_http_connections", "Connections open", now(&self.connections));
         let help = "Connections refused because `connections_max` were open";
         page.counter("ondol_http_connections_refused_total", help, now(&self.connections_refused));
+        let help = "TLS handshakes that came to nothing";
+        page.counter("ondol_http_handshakes_failed_total", help, now(&self.handshakes_failed));
     }
 }
 

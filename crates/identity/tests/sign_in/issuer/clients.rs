@@ -26,7 +26,7 @@ fn line(
             let host = head.uri.authority().expect("a host").as_str().parse().expect("a value");
             head.headers.insert("host", host);
             let request = http::Request::from_parts(head, axum::body::Body::from(body));
-            let response = front.answer(request, [127, 0, 0, 1].into()).await;
+            let response = front.answer(request, std::net::IpAddr::from([127, 0, 0, 1])).await;
             let (head, body) = response.into_parts();
             let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body").to_vec();
             Ok(http::Response::from_parts(head, body))

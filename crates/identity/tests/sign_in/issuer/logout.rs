@@ -36,7 +36,7 @@ impl Tool {
         let router = Router::new().route("/told", post(Tool::hear)).with_state(tool.clone());
         let stop = Stop::new();
         let front = Front::new(router, Arc::new(web::Config::default()));
-        TaskTracker::new().spawn(web::serve(listener, front, stop.clone()));
+        TaskTracker::new().spawn(web::serve(vec![listener.into()], front, stop.clone()));
         (tool, url, stop.soft.drop_guard())
     }
 

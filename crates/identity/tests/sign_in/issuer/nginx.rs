@@ -26,7 +26,7 @@ async fn tool() -> (String, DropGuard) {
     };
     let stop = Stop::new();
     let front = Front::new(Router::new().route("/{*path}", any(told)), Arc::new(web::Config::default()));
-    TaskTracker::new().spawn(web::serve(listener, front, stop.clone()));
+    TaskTracker::new().spawn(web::serve(vec![listener.into()], front, stop.clone()));
     (address, stop.soft.drop_guard())
 }
 

@@ -105,7 +105,7 @@ impl Ground {
         let identity = Identity::new(config, self.beside().await, limiter);
         let front = Front::new(identity.router(), web);
         let (stop, tasks) = (Stop::new(), TaskTracker::new());
-        tasks.spawn(web::serve(listener, before(front.clone()), stop.clone()));
+        tasks.spawn(web::serve(vec![listener.into()], before(front.clone()), stop.clone()));
         let (running, until) = (identity.clone(), stop.soft.clone());
         tasks.spawn(async move { running.run(until).await });
         Service { identity, front, url, _stop: stop.soft.drop_guard() }

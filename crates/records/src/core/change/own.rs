@@ -43,6 +43,8 @@ pub const INVITATIONS: &str = "_invitations";
 pub const SESSIONS: &str = "_sessions";
 /// The keys that sign tokens, their private part sealed.
 pub const KEYS: &str = "_keys";
+/// Certificates that the service shows, the account at their issuer, and what became of orders.
+pub const CERTIFICATES: &str = "_certificates";
 /// What happened to accounts: who signed in, and what of that was changed by whom.
 pub const AUDIT: &str = "_audit";
 
@@ -74,7 +76,8 @@ pub fn own_collections(now: &str) -> Vec<Collection> {
     let otps = of_account(OTPS, &[text("sentTo").hidden(), number("tries").hidden()], now);
     let guards = [auth_origins(now), totps(now), external_auths(now), passkeys(now)];
     let known = [mfas, otps].into_iter().chain(guards).chain([sessions(now)]);
-    let own = [flows(now), mails(now), tallies(now), keys(now), audit(now), invitations(now)];
+    let own =
+        [flows(now), mails(now), tallies(now), keys(now), audit(now), invitations(now), certificates(now)];
     let all = known.chain(own).chain(issuer::collections(now));
     all.map(Collection::settled).collect()
 }
@@ -158,6 +161,15 @@ fn flows(now: &str) -> Collection {
     add_index(&mut flows, Repeats::No, &["kind", "key"]);
     add_index(&mut flows, Repeats::Yes, &["expires"]);
     flows
+}
+
+/// Texts by their names. A turn is a row that its holder deletes, or that ends.
+fn certificates(now: &str) -> Collection {
+    let text_of = TextOptions { max: DATA_MAX, ..TextOptions::default() };
+    let content = Field::new("text", FieldKind::Text(text_of)).system().hidden();
+    let mut certificates = make(CERTIFICATES, &[text("name").required(), content, number("expires")], now);
+    add_index(&mut certificates, Repeats::No, &["name"]);
+    certificates
 }
 
 /// Of one address there is one: who is invited anew, follows the newer link.

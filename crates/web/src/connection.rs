@@ -1,0 +1,244 @@
+//! One connection from its first byte to its last: a handshake, then HTTP/1.1 or HTTP/2 under the watch of its marks.
+
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::TokioTimer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::config::Config;
+use crate::door::Door;
+use crate::front::{Caller, Front};
+use crate::listener::Speaks;
+use crate::proxied::{self, Origin};
+use crate::serve::{Serving, Stop};
+use crate::streams::Streams;
+use crate::tls::Inside;
+use crate::wire::{Turns, Verdict, Watch, Wire};
+
+/// Longest time between two looks at a connection's marks.
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(5);
+/// How long a proxy's idle connections stay open in a stop. It may be sending a request on one at this moment, which only
+/// we could answer; with its next try to connect it learns that nobody listens any more.
+const PROXY_GRACE: Duration = Duration::from_secs(2);
+/// How long idle connections stay open once another process has our sockets: a client that is busy gets its last answer in
+/// this time and leaves by itself, and who has just connected gets its first. Closed at once, some of them would lose a
+/// request that is on its way.
+const LEAVING_GRACE: Duration = Duration::from_secs(2);
+/// Bytes of bodies that an HTTP/2 client may send ahead, for one stream and for all.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Bytes of one stream's answer that wait for its client.
+const SEND_BUFFER_BYTES_MAX: usize = 64 << 10;
+/// Streams that a client has reset and we have not yet seen; more of them end the connection (CVE-2023-44487).
+const RESETS_PENDING_MAX: usize = 20;
+/// Streams that we had to reset for a client's mistakes; more of them end the connection.
+const RESETS_BY_US_MAX: usize = 128;
+/// Silence after which an HTTP/2 client with open streams is asked whether it is still there, and the time it has to answer.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Serves a connection of `caller` until it ends.
+pub(crate) async fn serve(
+    mut socket: TcpStream,
+    speaks: Speaks,
+    caller: Caller,
+    front: Front,
+    serving: Serving,
+) {
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "connection lost at once");
+        return;
+    }
+    let mut caller = caller;
+    // the client's place among those of its address, once that is known
+    let mut _member = None;
+    if front.config().proxy_protocol && is_proxy(&front, &caller) {
+        let said = timeout(front.config().head_time_max.0, proxied::read(&mut socket));
+        match serving.stop.hard.run_until_cancelled(said).await {
+            Some(Ok(Ok(Origin::Client(client)))) => {
+                caller.peer = client;
+                let Some(place) = serving.member(client, &front) else {
+                    front.meter().refuse_connection();
+                    return;
+                };
+                _member = place;
+            }
+            Some(Ok(Ok(Origin::Proxy))) => {}
+            Some(Ok(Err(wrong))) => {
+                tracing::warn!(proxy = %caller.peer, %wrong, "a trusted proxy's connection is closed: it must begin with a PROXY header");
+                return;
+            }
+            Some(Err(_)) => {
+                tracing::warn!(proxy = %caller.peer, "a trusted proxy's connection is closed: its PROXY header took too long");
+                return;
+            }
+            None => return,
+        }
+    }
+    match speaks {
+        Speaks::Plain => one_by_one(socket, Door::new(front, caller, Turns::One, &serving), &serving).await,
+        Speaks::Aside(pass) => {
+            one_by_one(socket, Door::new(front.beside(pass), caller, Turns::One, &serving), &serving).await;
+        }
+        Speaks::Tls(tls) => {
+            let most = front.config().handshake_time_max.0;
+            let shaken = serving.stop.hard.run_until_cancelled(timeout(most, tls.accept(socket))).await;
+            let caller = Caller { is_secure: true, ..caller };
+            match shaken {
+                Some(Ok(Ok((stream, Inside::Http1)))) => {
+                    one_by_one(stream, Door::new(front, caller, Turns::One, &serving), &serving).await;
+                }
+                Some(Ok(Ok((stream, Inside::Http2)))) => {
+                    many_at_once(stream, Door::new(front, caller, Turns::Many, &serving), &serving).await;
+                }
+                Some(Ok(Err(error))) => {
+                    front.meter().fail_handshake();
+                    tracing::debug!(peer = %caller.peer, %error, "handshake failed");
+                }
+                Some(Err(_)) => {
+                    front.meter().fail_handshake();
+                    tracing::debug!(peer = %caller.peer, "handshake took too long");
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+fn is_proxy(front: &Front, caller: &Caller) -> bool {
+    front.config().trusted_proxies.contains(&caller.peer.to_canonical())
+}
+
+/// HTTP/1.1: one request after the other.
+async fn one_by_one<S>(socket: S, door: Door, serving: &Serving)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (caller, watch, config) = (door.caller, door.watch.clone(), door.front.shared_config());
+    // `pipeline_flush` stays off: with it hyper takes in an answer without bound when the client doesn't read
+    let served = http1::Builder::new()
+        .max_buf_size(usize::try_from(config.head_bytes_max.0).unwrap_or(usize::MAX).max(8 << 10))
+        .max_headers(config.headers_max)
+        .half_close(false)
+        .serve_connection(Wire::new(socket, watch.clone()), door)
+        .with_upgrades();
+    tokio::pin!(served);
+    let grace = match config.trusted_proxies.contains(&caller.peer.to_canonical()) {
+        true => PROXY_GRACE,
+        false => Duration::ZERO,
+    };
+    let mut looks = looks(&config);
+    let stop = &serving.stop;
+    let parting = async {
+        stop.leave.cancelled().await;
+        tokio::time::sleep(if stop.soft.is_cancelled() { grace } else { LEAVING_GRACE }).await;
+    };
+    let late = async { tokio::time::sleep(config.drain_time_max.0).await };
+    tokio::pin!(parting, late);
+    let (mut is_stopping, mut is_late) = (false, false);
+    loop {
+        tokio::select! {
+            ended = served.as_mut() => return note(caller, ended),
+            () = stop.hard.cancelled() => return,
+            () = parting.as_mut(), if !is_stopping => {
+                is_stopping = true;
+                served.as_mut().graceful_shutdown();
+            }
+            () = late.as_mut(), if is_stopping && !is_late => {
+                is_late = true;
+                if is_cut_off(caller, &watch, stop) {
+                    return;
+                }
+            }
+            _ = looks.tick() => match watch.verdict(&config) {
+                Verdict::Fine => {}
+                Verdict::Idle => served.as_mut().graceful_shutdown(),
+                Verdict::Stuck => return,
+            }
+        }
+    }
+}
+
+/// Whether a connection ends with the time that is given to plain requests once another process has our sockets.
+fn is_cut_off(caller: Caller, watch: &Watch, stop: &Stop) -> bool {
+    let is_over = !stop.soft.is_cancelled() && !watch.lasts();
+    if is_over {
+        tracing::warn!(peer = %caller.peer, "connection cut off: its request took longer than drain_time_max");
+    }
+    is_over
+}
+
+/// HTTP/2: many requests at once. A stop tells the client so, and lets what has come end.
+async fn many_at_once<S>(socket: S, door: Door, serving: &Serving)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (caller, watch, config) = (door.caller, door.watch.clone(), door.front.shared_config());
+    let streams = Streams {
+        tasks: serving.tasks.clone(),
+        hard: serving.stop.hard.clone(),
+        stall_max: config.write_stall_max.0,
+    };
+    let served = http2::Builder::new(streams)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(config.streams_max.max(1))
+        .max_header_list_size(u32::try_from(config.head_bytes_max.0).unwrap_or(u32::MAX).max(8 << 10))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
+        .max_pending_accept_reset_streams(RESETS_PENDING_MAX)
+        .max_local_error_reset_streams(RESETS_BY_US_MAX)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIME_MAX)
+        .serve_connection(Wire::new(socket, watch.clone()), door);
+    tokio::pin!(served);
+    let mut looks = looks(&config);
+    let stop = &serving.stop;
+    let late = async {
+        stop.leave.cancelled().await;
+        tokio::time::sleep(LEAVING_GRACE + config.drain_time_max.0).await;
+    };
+    tokio::pin!(late);
+    let (mut is_ending, mut is_late) = (false, false);
+    loop {
+        let is_over = tokio::select! {
+            ended = served.as_mut() => return note(caller, ended),
+            () = stop.hard.cancelled() => return,
+            // at once: this loses no request that is on its way
+            () = stop.leave.cancelled(), if !is_ending => true,
+            () = late.as_mut(), if !is_late => {
+                is_late = true;
+                if is_cut_off(caller, &watch, stop) {
+                    return;
+                }
+                false
+            }
+            _ = looks.tick() => match watch.verdict(&config) {
+                Verdict::Fine => watch.age() > config.connection_age_max.0,
+                Verdict::Idle => true,
+                Verdict::Stuck => return,
+            }
+        };
+        if is_over && !is_ending {
+            is_ending = true;
+            watch.end();
+            served.as_mut().graceful_shutdown();
+        }
+    }
+}
+
+/// When to look at the marks.
+fn looks(config: &Config) -> tokio::time::Interval {
+    let every = (config.head_time_max.0.min(config.write_stall_max.0).min(config.idle_time_max.0) / 2)
+        .clamp(Duration::from_millis(10), LOOK_EVERY_MAX);
+    tokio::time::interval(every)
+}
+
+fn note(caller: Caller, ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(peer = %caller.peer, %error, "connection ended");
+    }
+}

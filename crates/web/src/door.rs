@@ -1,0 +1,85 @@
+//! One connection's face of the front, as hyper calls it: whether a request ends with its client, and what of its answer is
+//! its connection's.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use hyper::header;
+use hyper::service::Service;
+use hyper::{Request, StatusCode};
+use tokio_util::task::TaskTracker;
+
+use crate::front::{Caller, Front, closing};
+use crate::problem::Problem;
+use crate::serve::{Serving, Stop};
+use crate::streams;
+use crate::wire::{Open, Turns, Watch};
+
+/// One connection's face of the front, as hyper calls it.
+pub(crate) struct Door {
+    pub(crate) front: Front,
+    pub(crate) caller: Caller,
+    pub(crate) watch: Arc<Watch>,
+    turns: Turns,
+    /// Where requests that write run, apart from their connection.
+    tasks: TaskTracker,
+    stop: Stop,
+}
+
+impl Door {
+    pub(crate) fn new(front: Front, caller: Caller, turns: Turns, serving: &Serving) -> Door {
+        let (tasks, stop) = (serving.tasks.clone(), serving.stop.clone());
+        Door { front, caller, watch: Arc::new(Watch::new(turns)), turns, tasks, stop }
+    }
+}
+
+impl Service<Request<hyper::body::Incoming>> for Door {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
+
+    fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
+        let (front, caller, watch, turns) = (self.front.clone(), self.caller, self.watch.clone(), self.turns);
+        let stop = self.stop.clone();
+        if request.method().is_safe() || front.goes_with_its_client(request.uri(), request.headers()) {
+            return Box::pin(async move {
+                let open = watch.open();
+                Ok(handed(front.answer(request, caller).await, turns, &watch, open, &stop))
+            });
+        }
+        // a write that has begun ends, though its client may go away: what it does in several steps is not left half done
+        let writing = self.tasks.spawn(async move {
+            let open = watch.open();
+            let answer = stop.hard.run_until_cancelled(front.answer(request, caller)).await;
+            answer.map(|answer| handed(answer, turns, &watch, open, &stop))
+        });
+        Box::pin(async move {
+            match writing.await {
+                Ok(Some(response)) => Ok(response),
+                Ok(None) | Err(_) => Ok(Problem::unavailable("The service is stopping.").into_response()),
+            }
+        })
+    }
+}
+
+/// An answer as its connection takes it. In HTTP/1.1 each answer of a service that stops is the last one of its connection;
+/// HTTP/2 has words of its own for that, and no `Connection`.
+fn handed(mut response: Response, turns: Turns, watch: &Watch, open: Open, stop: &Stop) -> Response {
+    if lasts(&response) {
+        watch.last();
+    }
+    if turns == Turns::Many {
+        response.headers_mut().remove(header::CONNECTION);
+        return streams::lasting(response, open);
+    }
+    let is_handed_over = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if stop.leave.is_cancelled() && !is_handed_over { closing(response) } else { response }
+}
+
+/// Whether an answer has no end of its own.
+fn lasts(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+        || kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
