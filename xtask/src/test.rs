@@ -20,7 +20,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 19] = [
+const NEEDS: [Need; 20] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
@@ -28,6 +28,12 @@ const NEEDS: [Need; 19] = [
         why: "reads a store's file from outside",
     },
     Need { name: "curl", probe: "command -v curl", package: "curl", why: "follows the README" },
+    Need {
+        name: "openssl",
+        probe: "command -v openssl",
+        package: "openssl",
+        why: "makes the papers of somebody who is no host",
+    },
     Need {
         name: "chromium",
         probe: "command -v chromium",

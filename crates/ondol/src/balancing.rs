@@ -1,4 +1,4 @@
-//! `ondol serve` where the service file names web servers to stand in front of: the balancer, and no database.
+//! The balancer: of `ondol serve` where the service file names web servers to stand in front of, and of a host of sites.
 //!
 //! SIGHUP reads the file again: backends come and go, connections that are open stay. A file with a mistake in it changes
 //! nothing.
@@ -33,9 +33,9 @@ impl Balancing {
         config: Config,
         settings: balancer::Config,
         sockets: &Sockets,
+        stop: Stop,
     ) -> Result<Balancing, Failure> {
         let (listener, address) = sockets.bind(&config.listen).await?;
-        let stop = Stop::new();
         let means = Means {
             limiter: Arc::new(Limiter::new(&config.web, Clock::System)),
             trusted_proxies: config.web.trusted_proxies.clone(),

@@ -257,11 +257,22 @@ pub(super) fn write(
 ) -> Result<(), Error> {
     let path = |name: &str| place.folder.join(name);
     if before.is_none() {
-        place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
+        write_papers(config, place)?;
         place.write(&path("pg_ident.conf"), &settings::ident(&place.account.name))?;
     }
     if before.is_none_or(|before| before.door != state.door) {
         place.write(&path("pg_hba.conf"), &settings::hba(config, state.door))?;
     }
     place.write(&path("postgresql.conf"), &settings::main(config, state))
+}
+
+/// Writes what this host signs in at others with, and what it shows.
+pub(super) fn write_papers(config: &crate::postgres::Config, place: &Place) -> Result<(), Error> {
+    place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
+    let Some(papers) = &config.papers else { return Ok(()) };
+    let texts = [&papers.authority, &papers.certificate, &papers.key];
+    settings::PAPERS
+        .iter()
+        .zip(texts)
+        .try_for_each(|(name, text)| place.write(&place.folder.join(name), text))
 }
