@@ -27,6 +27,7 @@ async fn main() -> Result<()> {
         stop: stop.soft.clone(),
     };
     let service = Service::new(config, means);
-    web::serve(TcpListener::bind(listen).await?, Front::of_others(service.pass(), web), stop).await;
-    Ok(())
+    let serving = web::serve(TcpListener::bind(listen).await?, Front::of_others(service.pass(), web), stop);
+    // on a worker, where its connections are too
+    tokio::spawn(serving).await.map_err(Error::other)
 }

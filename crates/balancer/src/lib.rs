@@ -1,7 +1,7 @@
 //! The balancer: one address in front of several web servers.
 //!
 //! Map, in reading order: `config` (every limit, with its default), `core` (what decides: health, pick, retry, queue, roster),
-//! `gate` (what may not be passed on), `headers` (whose are whose), `sticky` (the cookie), `line` (one connection
+//! `gate` (what may not be passed on), `headers` (whose are whose), `words` (what we say in them), `sticky` (the cookie), `line` (one connection
 //! to a web server), `backend` (one web server and its connections), `desk` (places at backends, and the wait for one), `parcel` (a request that may be sent again),
 //! `answer` (a body on its way back), `tunnel` (websockets), `proxy` (a request's whole way), `probe` (asks backends how they
 //! are), `service` (all of it, for the house), `error`.
@@ -27,6 +27,7 @@ mod proxy;
 mod service;
 mod sticky;
 mod tunnel;
+mod words;
 
 pub use config::{Config, Place};
 pub use error::Error;
