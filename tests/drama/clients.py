@@ -28,14 +28,15 @@ class Api:
 
 
 class Client(threading.Thread):
-    """Creates and updates in turn, until it is told to stop."""
+    """Creates, updates and reads in turn, until it is told to stop."""
 
-    def __init__(self, adapter, address, number, run, stop):
+    def __init__(self, adapter, address, number, run, stop, pause=.03):
         super().__init__(daemon=True)
-        self.adapter, self.number, self.name, self.stop = adapter, number, run, stop
+        self.adapter, self.number, self.name, self.stop, self.pause = adapter, number, run, stop, pause
         self.api = Api(address)
         self.made, self.counted, self.failed = [], 0, []
-        self.longest, self.spans = 0., []
+        self.longest, self.asked = 0., 0
+        self.told, self.stale = 0, 0
 
     def run(self):
         self.adapter.enter()
@@ -44,25 +45,36 @@ class Client(threading.Thread):
             turn += 1
             begun = now()
             try:
-                self.create(turn) if turn % 2 else self.count()
+                (self.create, self.count, self.look)[turn % 3](turn)
             except Exception as error:
                 self.failed.append((begun, repr(error)))
-            self.spans.append((begun, now()))
+            self.asked += 1
             self.longest = max(self.longest, now() - begun)
-            time.sleep(.03)
+            time.sleep(self.pause)
 
     def create(self, turn):
         key = f"{self.name} {self.number}-{turn}"
         status, body = self.api.ask("POST", "/api/collections/notes/records", {"key": key})
         self.made.append(key) if status == 200 else self.failed.append((now(), f"{status} {body}"))
 
-    def count(self):
+    def count(self, _):
         path = f"/api/collections/counters/records/{counter(self.number)}"
         status, body = self.api.ask("PATCH", path, {"count+": 1})
         if status != 200:
             self.failed.append((now(), f"{status} {body}"))
             return
         self.counted += 1
+        self.told = max(self.told, body["count"])
+
+    def look(self, _):
+        """What was answered once is not taken back: no later answer shows less."""
+        status, body = self.api.ask("GET", f"/api/collections/counters/records/{counter(self.number)}")
+        if status != 200:
+            self.failed.append((now(), f"{status} {body}"))
+        elif body["count"] < self.told:
+            self.stale += 1
+        else:
+            self.told = body["count"]
 
 
 def counter(number):
@@ -88,13 +100,22 @@ def prepare(adapter, address, count):
     return api
 
 
+def read(api, path):
+    """One answer to a question that may be asked twice: a connection that rested may be closed while it is used."""
+    try:
+        status, body = api.ask("GET", path)
+    except (http.client.HTTPException, OSError):
+        status, body = api.ask("GET", path)
+    assert status == 200, body
+    return body
+
+
 def judge(api, clients, base, counts):
     """What the service has, against what it said: (lost, doubled, miscounted)."""
     have = []
     page = 1
     while True:
-        status, body = api.ask("GET", f"/api/collections/notes/records?perPage=500&page={page}&fields=key&sort=id")
-        assert status == 200, body
+        body = read(api, f"/api/collections/notes/records?perPage=500&page={page}&fields=key&sort=id")
         have += [item["key"] for item in body["items"]]
         if page >= body["totalPages"]:
             break
@@ -104,8 +125,7 @@ def judge(api, clients, base, counts):
     doubled = len(have) - len(set(have))
     miscounted = 0
     for client in clients:
-        status, body = api.ask("GET", f"/api/collections/counters/records/{counter(client.number)}")
-        assert status == 200, body
+        body = read(api, f"/api/collections/counters/records/{counter(client.number)}")
         miscounted += abs(body["count"] - counts.get(client.number, 0) - client.counted)
         counts[client.number] = body["count"]
     return lost, doubled, miscounted, set(have)

@@ -4,13 +4,14 @@
 usage (as root):  FAULTS=…/peers/faults ONDOL=…/ondol python3 drive.py --faults crash,pgkill --runs 1 --lab NAME --out results.jsonl
 One JSON object per run. The driver, its writers and its check of the history are those of `FAULTS`; the clients are ours.
 """
-import argparse, json, os, subprocess, sys, threading, time
+import argparse, json, os, random, signal, subprocess, sys, threading, time
 
 sys.path[:0] = [os.environ["FAULTS"], os.path.dirname(os.path.abspath(__file__))]
 
-import hadrive
 from adapters.base import IP, NET
 from clients import Client, judge, prepare
+from faults import FAULTS
+from history import Watchers, check, known, perform, table
 from ondol import Ondol
 
 CLIENTS = 6
@@ -18,61 +19,98 @@ CLIENTS = 6
 SPREAD = 2
 
 
+
+
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--faults", required=True)
+    arguments.add_argument("--faults", default="all", help="names with commas between; all: each that there is")
+    arguments.add_argument("--without", default="", help="names to leave out")
     arguments.add_argument("--runs", type=int, default=1)
     arguments.add_argument("--confirm", default="abroad")
     arguments.add_argument("--out", required=True)
+    arguments.add_argument("--report", action="store_true", help="only the table of what was written")
     arguments.add_argument("--lab", default="1")
+    arguments.add_argument("--seed", type=int, default=int(time.time()))
     arguments = arguments.parse_args()
-    lab = {**os.environ, "LAB": arguments.lab}
+    if arguments.report:
+        with open(arguments.out) as file:
+            return print(table([json.loads(line) for line in file]))
+    faults = sorted(known()) if arguments.faults == "all" else arguments.faults.split(",")
+    faults = [name for name in faults if name not in arguments.without.split(",")]
+    unknown = set(faults) - known()
+    if unknown:
+        sys.exit(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known()))}")
+    random.seed(arguments.seed)
+    results = []
+    # one ground after the other: disks and clocks of their own cost time, which others need not pay
+    for ground in (None, "disks", "clocks"):
+        here = [name for name in faults if (FAULTS[name].ground if name in FAULTS else None) == ground]
+        if here:
+            results += act(here, (ground,) if ground else (), arguments)
+    print(table(results))
+    sys.exit(any(result["wrong"] for result in results))
+
+
+def act(faults, has, arguments):
+    # threads stay in the namespace of a lab's name: each ground has a name of its own
+    name = arguments.lab + "".join(word[0] for word in has)
+    lab = {**os.environ, "LAB": name}
     subprocess.run([NET, "down"], env=lab)
     subprocess.check_call([NET, "up"], env=lab)
-    adapter = Ondol(f"ondol-{arguments.lab}", arguments.lab, arguments.confirm)
+    adapter = Ondol(f"ondol-{name}", name, arguments.confirm, has)
+    results = []
     try:
         adapter.enter()
         adapter.setup()
         api = prepare(adapter, IP["w"], CLIENTS)
         kept, counts = set(), {}
-        for fault in arguments.faults.split(","):
-            for run in range(arguments.runs):
+        # round after round, so that a busy minute of the machine falls on all
+        for run in range(arguments.runs):
+            for fault in faults:
                 result, kept = drive(adapter, api, fault, f"{fault}-{run}-{int(time.time())}", kept, counts)
+                result["load"] = os.getloadavg()[0]
+                results.append(result)
                 with open(arguments.out, "a") as file:
                     file.write(json.dumps(result) + "\n")
                 print(json.dumps(shown(result)), flush=True)
     finally:
         adapter.teardown()
         subprocess.run([NET, "down"], env=lab)
+    return results
 
 
 def drive(adapter, api, fault, name, kept, counts):
     adapter.wait(lambda: adapter.healthy()[0], 180, "all is well before the fault")
     stop = threading.Event()
     clients = [Client(adapter, IP["w"], number, name, stop) for number in range(CLIENTS)]
+    watchers = Watchers(adapter, name)
     for client in clients:
         client.start()
     try:
-        result, _ = hadrive.one(adapter, fault, name, SPREAD, hadrive.Shared(1))
+        result, history = perform(adapter, fault, name, SPREAD)
     finally:
         stop.set()
+        watchers.end()
     for client in clients:
         client.join(100)
     lost, doubled, miscounted, kept = judge(api, clients, kept, counts)
     failed = [why for client in clients for _, why in client.failed]
     result["http"] = dict(
-        requests=sum(len(client.spans) for client in clients), failed=len(failed), why=failed[:3], lost=lost, doubled=doubled,
-        miscounted=miscounted, longest=max(client.longest for client in clients),
+        requests=sum(client.asked for client in clients), failed=len(failed), why=failed[:3], lost=lost, doubled=doubled,
+        miscounted=miscounted, longest=max(client.longest for client in clients), stale=sum(client.stale for client in clients),
     )
     result["status"] = adapter.command("status").split("\n")[0]
-    return result, kept
+    return check(adapter, result, history, watchers), kept
 
 
 def shown(result):
-    keys = ("run", "fault", "old", "final_primary", "took", "gap", "longest_gap", "acks", "lost", "splitacks", "dual_lost",
-            "old_last_ack_after_fault", "rejoin", "healthy", "http", "status")
+    keys = ("run", "fault", "old", "final_primary", "took", "gap", "longest_gap", "acks", "lost", "lost_warned", "splitacks",
+            "dual_lost", "late", "inside_acks", "inside_lost", "vanished", "unsure", "old_last_ack_after_fault", "rejoin", "healthy",
+            "said", "http", "status", "keys", "slots", "log_mib", "load", "wrong")
     return {key: round(result[key], 2) if isinstance(result.get(key), float) else result.get(key) for key in keys}
 
 
 if __name__ == "__main__":
+    # what was set up is taken down again
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     main()

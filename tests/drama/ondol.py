@@ -2,15 +2,17 @@
 
 `FAULTS` names the folder of the driver, `ONDOL` the program, `FAULTS_DIR` where data and logs go.
 """
-import json, os, pwd, shutil, signal, subprocess, time
+import base64, glob, json, os, pwd, shutil, signal, subprocess, time
 
 import psycopg2
 
 from adapters.base import IP, Adapter, children, spawn
+from ground import Ground
 
 SECRET = "warm floor"
 SERVICE = "drama"
 PORT = 5432
+NICE = -10
 WEB = 8090
 FILE = f"""service = "{SERVICE}"
 confirm = "%s"
@@ -28,18 +30,21 @@ clients = ["10.77.0.0/24"]
 
 
 class Session:
-    """One session of SQL, pinned to a node."""
+    """One session of SQL, pinned to a node. `reigns` learns on which line of history each write lies."""
 
-    def __init__(self, node, run):
-        self.node, self.run = node, run
-        self.connection = psycopg2.connect(**where(node))
+    def __init__(self, node, run, place, reigns):
+        self.node, self.run, self.reigns = node, run, reigns
+        self.connection = psycopg2.connect(**place)
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
         self.cursor.execute("select pg_is_in_recovery()")
 
     def write(self, worker, number):
         del self.connection.notices[:]
-        self.cursor.execute("insert into ha_w(run,node,wid,seq) values(%s,%s,%s,%s)", (self.run, self.node, worker, number))
+        self.cursor.execute("insert into ha_w(run,node,wid,seq) values(%s,%s,%s,%s) "
+                            "returning left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)",
+                            (self.run, self.node, worker, number))
+        self.reigns[self.run, self.node, worker, number] = int(self.cursor.fetchone()[0], 16)
         return any("synchronous" in notice or "replicated" in notice for notice in self.connection.notices)
 
     def close(self):
@@ -58,11 +63,13 @@ def where(node):
 class Ondol(Adapter):
     hosts = ["n1", "n2", "w"]
 
-    def __init__(self, name="ondol", lab="", confirm="abroad"):
-        self.name, self.lab, self.confirm = name, lab, confirm
+    def __init__(self, name="ondol", lab="", confirm="abroad", has=()):
+        """`has`: "disks" gives each host a disk of its own, "clocks" a time of day of its own."""
+        self.name, self.lab, self.confirm, self.has = name, lab, confirm, has
         self.program = os.environ["ONDOL"]
         self.dir = os.path.abspath(os.path.join(os.environ.get("FAULTS_DIR", ".lab"), name))
-        self.up = {}
+        self.ground = Ground(lab, self.dir)
+        self.up, self.seen_reigns = {}, {}
 
     # life cycle
 
@@ -72,15 +79,21 @@ class Ondol(Adapter):
         for folder in [self.dir, *(f"{self.dir}/{host}" for host in self.hosts)]:
             os.makedirs(folder)
             os.chown(folder, account.pw_uid, account.pw_gid)
-        with open(f"{self.dir}/ondol.toml", "w") as file:
-            file.write(FILE % self.confirm)
+        for node in self.nodes if "disks" in self.has else []:
+            self.ground.make_disk(node, account)
+        self.write_file()
         for host in self.hosts:
             self.start(host)
         self.wait(lambda: self.healthy()[0], 120, "all is well")
         self.ask(self.primary(), "create table if not exists ha_w(run text, node text, wid int, seq int, "
                  "at timestamptz default clock_timestamp(), primary key(run, node, wid, seq))")
 
+    def write_file(self):
+        with open(f"{self.dir}/ondol.toml", "w") as file:
+            file.write(FILE % self.confirm)
+
     def teardown(self):
+        self.ground.mend()
         for host in self.hosts:
             self.sig(host, "all", signal.SIGCONT)
         for up in self.up.values():
@@ -94,13 +107,19 @@ class Ondol(Adapter):
             self.sig(host, "all", signal.SIGKILL)
             self.sig(host, "etcd", signal.SIGKILL)
         self.up = {}
+        self.ground.clear()
 
     def start(self, host):
         up = self.up.get(host)
         if up and up.poll() is None:
             return
         command = [self.program, "up", "--file", f"{self.dir}/ondol.toml", "--dir", f"{self.dir}/{host}"]
+        if "clocks" in self.has and host in self.nodes:
+            # for the program alone, not for what starts it
+            command = ["env", *(f"{name}={value}" for name, value in self.ground.clock(host).items()), *command]
         self.up[host] = spawn(host, command, f"{self.dir}/{host}.log", lab=self.lab)
+        # as the unit that ships says
+        os.setpriority(os.PRIO_PROCESS, self.up[host].pid, NICE)
 
     def pids(self, host, what="all"):
         found = []
@@ -150,9 +169,25 @@ class Ondol(Adapter):
         told = subprocess.run(command, capture_output=True, text=True, env=environment)
         return json.loads(told.stdout) if told.returncode == 0 and told.stdout.strip() else None
 
-    def ask(self, node, sql, *values):
-        connection = psycopg2.connect(**where(node))
+    def connect(self, node, inside=False):
+        connection = psycopg2.connect(**self.place(node, inside))
         connection.autocommit = True
+        return connection
+
+    def place(self, node, inside):
+        """Where a database is reached: over the network, or through its own socket on its host, as a superuser."""
+        if not inside:
+            return where(node)
+        return dict(host=f"{self.dir}/{node}/postgres/run", port=PORT, user="postgres", dbname="ondol", connect_timeout=2,
+                    application_name="probe")
+
+    def ask(self, node, sql, *values):
+        return self.answer(self.connect(node), sql, values)
+
+    def ask_within(self, node, sql, *values):
+        return self.answer(self.connect(node, inside=True), sql, values)
+
+    def answer(self, connection, sql, values):
         try:
             cursor = connection.cursor()
             cursor.execute(sql, values or None)
@@ -181,8 +216,12 @@ class Ondol(Adapter):
         told = subprocess.run(command, capture_output=True, text=True, timeout=120, input=stdin)
         return told.stdout + told.stderr
 
-    def session(self, node, run):
-        return Session(node, run)
+    def session(self, node, run, inside=False):
+        return Session(node, run, self.place(node, inside), self.seen_reigns)
+
+    def reigns(self, run):
+        """On which line of history each write of a run lies, by node, writer and number."""
+        return {key[1:]: reign for key, reign in self.seen_reigns.items() if key[0] == run}
 
     def read_ids(self, node, run):
         return {tuple(row) for row in self.ask(node, "select node,wid,seq from ha_w where run=%s", run)}
@@ -190,6 +229,78 @@ class Ondol(Adapter):
     def prepare_site_loss(self, node):
         """The site that is to vanish has etcd's leader too, as far as the keeper leaves it there."""
         self.etcd_leads(node)
+
+    def lease(self):
+        """The lease that the leader key lies on."""
+        told = json.loads(self.etcdctl("n1", "get", f"/ondol/{SERVICE}/leader", "-w", "json"))
+        return told["kvs"][0]["lease"]
+
+    def epochs(self):
+        """Every reign that is written down: its epoch, host and line of history, in order."""
+        told = json.loads(self.etcdctl("w", "get", f"/ondol/{SERVICE}/history/", "--prefix", "-w", "json") or "{}")
+        reigns = []
+        for pair in told.get("kvs", []):
+            epoch = int(base64.b64decode(pair["key"]).decode().rsplit("/", 1)[1])
+            value = json.loads(base64.b64decode(pair["value"]))
+            reigns.append((epoch, value["host"], value["position"]["timeline"]))
+        return sorted(reigns)
+
+    def sizes(self):
+        """What must not grow without end: keys in etcd beside the history of reigns, slots, and the log."""
+        told = json.loads(self.etcdctl("w", "get", "/", "--prefix", "--keys-only", "-w", "json") or "{}")
+        keys = [base64.b64decode(pair["key"]).decode() for pair in told.get("kvs", [])]
+        slots, log = 0, 0
+        for node in self.nodes:
+            slots = max(slots, self.try_to(lambda: self.ask_within(node, "select count(*) from pg_replication_slots")[0][0]) or 0)
+            log = max(log, self.try_to(lambda: self.ask_within(node, "select sum(size) from pg_ls_waldir()")[0][0]) or 0)
+        return dict(keys=len([key for key in keys if "/history/" not in key]), slots=slots, log_mib=int(log) >> 20)
+
+    def try_to(self, do):
+        try:
+            return do()
+        except psycopg2.Error:
+            return None
+
+    # what a host's data may meet
+
+    def wipe(self, host, what=""):
+        """What the host has is gone: all of it, or one folder."""
+        folder = f"{self.dir}/{host}/{what}".rstrip("/")
+        for name in [folder] if what else [f"{folder}/{name}" for name in os.listdir(folder)]:
+            shutil.rmtree(name) if os.path.isdir(name) else os.unlink(name)
+
+    def replace_by_stranger(self, host):
+        data = f"{self.dir}/{host}/postgres/data"
+        shutil.rmtree(data)
+        initdb = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))[-1]
+        subprocess.run(["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups", initdb, "-D", data, "-k", "-U",
+                        "postgres"], check=True, capture_output=True, cwd="/")
+
+    def copy_of_data(self, host):
+        data = f"{self.dir}/{host}/postgres/data"
+        subprocess.run(["cp", "-a", data, f"{data}.old"], check=True)
+        return f"{data}.old", data
+
+    def kept_aside(self, host):
+        """What of the host's log was taken back, and lies there for whoever wants to know."""
+        return glob.glob(f"{self.dir}/{host}/postgres/audit/**/0*", recursive=True)
+
+    def impostor(self, host):
+        """A second program under the host's name, on the host of the clients."""
+        folder = f"{self.dir}/impostor"
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        account = pwd.getpwnam("postgres")
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        command = [self.program, "up", "--file", f"{self.dir}/ondol.toml", "--dir", folder, "--as", IP[host]]
+        return spawn("c", command, f"{self.dir}/impostor.log", lab=self.lab)
+
+    def dismiss(self, impostor):
+        impostor.terminate()
+        try:
+            impostor.wait(20)
+        except subprocess.TimeoutExpired:
+            impostor.kill()
 
     def etcd_leads(self, node):
         members = json.loads(self.etcdctl("w", "member", "list", "-w", "json"))["members"]

@@ -1,12 +1,19 @@
 //! The settings of the balancer, each with its default.
 
+mod check;
+mod route;
+
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base::unit::{Bytes, Span};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+
+pub use route::{Goal, Route, Uploads};
 
 /// One web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +28,14 @@ pub struct Place {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The web servers.
+    /// The web servers; with none of them, what no route takes is answered in this process.
     pub backends: Vec<Place>,
+    /// Other servers, by the name of their pool.
+    pub pools: BTreeMap<String, Vec<Place>>,
+    /// Folders of files, by their names.
+    pub roots: BTreeMap<String, PathBuf>,
+    /// Which requests go elsewhere than to `backends`, and what is done for them.
+    pub routes: Vec<Route>,
     /// The path that a well backend answers below 500.
     pub probe_path: String,
     /// Time between two probes of a backend; of one that is out, a quarter of it.
@@ -51,6 +64,20 @@ pub struct Config {
     pub spool_bytes_max: Bytes,
     /// Bytes of all such bodies together; further ones are passed on as they come.
     pub spools_bytes_max: Bytes,
+    /// Bytes on disk of one upload that a route takes in whole.
+    pub upload_bytes_max: Bytes,
+    /// Bytes on disk of all of them together.
+    pub uploads_bytes_max: Bytes,
+    /// The folder where they lie; empty for the system's own for temporary files.
+    pub uploads_dir: PathBuf,
+    /// Bytes of one answer that are taken in ahead of a client that is slower than its backend.
+    pub answer_ahead_max: Bytes,
+    /// Bytes of all such answers together; further ones come no faster than their clients take them.
+    pub answers_ahead_max: Bytes,
+    /// Bytes from which on an answer is compressed.
+    pub compress_bytes_min: Bytes,
+    /// Answers that are being compressed at once; further ones go as they are.
+    pub compressions_max: usize,
     /// Idle connections kept to one backend.
     pub idle_connections_max: usize,
     /// Longest time that one is kept idle.
@@ -76,37 +103,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// What is wrong in what fits together badly: the setting, and a sentence.
-    pub fn check(&self) -> Vec<(&'static str, String)> {
-        let mut faults = Vec::new();
-        if self.backends.is_empty() {
-            faults.push((
-                "backends",
-                "name the web servers, such as backends = [\"10.0.0.11:8090\"]".to_owned(),
-            ));
-        }
-        for (at, place) in self.backends.iter().enumerate() {
-            let address = &place.address;
-            let port = address.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then_some(port));
-            if port.and_then(|port| port.parse::<u16>().ok()).is_none_or(|port| port == 0) {
-                let what = format!(
-                    "`{address}` is no address of a web server; write host:port, such as 10.0.0.11:8090"
-                );
-                faults.push(("backends", what));
-            }
-            if self.backends[..at].iter().any(|other| other.address == *address) {
-                faults.push(("backends", format!("`{address}` is named twice; give it a weight instead")));
-            }
-            if place.weight == 0 {
-                let what =
-                    format!("`{address}` has no weight; take it out, and reload, to send nothing there");
-                faults.push(("backends", what));
-            }
-        }
-        if !self.probe_path.starts_with('/') {
-            faults.push(("probe_path", format!("`{}` is no path; it begins with /", self.probe_path)));
-        }
-        faults
+    /// Whether something in this process answers: then a database is opened beside.
+    pub fn has_local(&self) -> bool {
+        self.backends.is_empty() || self.routes.iter().any(|route| route.local)
     }
 }
 
@@ -153,6 +152,9 @@ impl Default for Config {
         let ms = |ms| Span(Duration::from_millis(ms));
         Config {
             backends: Vec::new(),
+            pools: BTreeMap::new(),
+            roots: BTreeMap::new(),
+            routes: Vec::new(),
             probe_path: "/api/health".into(),
             probe_every: ms(1_000),
             probe_time_max: ms(400),
@@ -167,6 +169,13 @@ impl Default for Config {
             hold_time_max: ms(20_000),
             spool_bytes_max: Bytes(64 << 10),
             spools_bytes_max: Bytes(64 << 20),
+            upload_bytes_max: Bytes(512 << 20),
+            uploads_bytes_max: Bytes(4 << 30),
+            uploads_dir: PathBuf::new(),
+            answer_ahead_max: Bytes(256 << 10),
+            answers_ahead_max: Bytes(64 << 20),
+            compress_bytes_min: Bytes(1 << 10),
+            compressions_max: 64,
             idle_connections_max: 256,
             idle_time_max: ms(30_000),
             spare_connections: 2,

@@ -2,8 +2,11 @@
 //!
 //! Time comes in as the span since the balancer began.
 
+pub(crate) mod coding;
+pub(crate) mod condition;
 pub(crate) mod health;
 pub(crate) mod pick;
 pub(crate) mod queue;
 pub(crate) mod retry;
 pub(crate) mod roster;
+pub(crate) mod routes;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::backend::Backend;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::core::health::{Event, Health, Rules, State};
 use crate::core::pick;
 use crate::core::queue::Ticket;
@@ -79,19 +79,25 @@ impl Desk {
     }
 
     /// Takes the settings' backends and limits; who stays keeps what it has. Those that are new are given back.
-    pub(crate) fn settle(&self, config: &Config, key: &Key, tasks: &TaskTracker) -> Vec<Arc<Backend>> {
+    pub(crate) fn settle(
+        &self,
+        places: &[config::Place],
+        config: &Config,
+        key: &Key,
+        tasks: &TaskTracker,
+    ) -> Vec<Arc<Backend>> {
         let mut inner = self.lock();
         (inner.roster.rules, inner.roster.most) = (rules(config), most(config));
         let is_first = inner.next_id == 0;
         let Inner { roster, backends, next_id, .. } = &mut *inner;
-        let stays = |address: &str| config.backends.iter().any(|place| place.address == address);
+        let stays = |address: &str| places.iter().any(|place| place.address == address);
         for left in backends.extract_if(.., |backend| !stays(&backend.address)) {
             roster.slots.retain(|slot| slot.id != left.id);
             left.gone.cancel();
             left.empty();
         }
         let mut added = Vec::new();
-        for place in &config.backends {
+        for place in places {
             let weight = place.weight.max(1);
             if let Some(known) = backends.iter().find(|backend| backend.address == place.address) {
                 roster
@@ -172,6 +178,16 @@ impl Desk {
     /// The backend that a cookie stands for.
     pub(crate) fn tagged(&self, tag: &str) -> Option<Id> {
         self.lock().backends.iter().find(|backend| backend.tag == tag).map(|backend| backend.id)
+    }
+
+    /// The backend at an address, as the settings have it.
+    pub(crate) fn id(&self, address: &str) -> Option<Id> {
+        self.lock().backends.iter().find(|backend| backend.address == address).map(|backend| backend.id)
+    }
+
+    /// All backends but one.
+    pub(crate) fn others(&self, than: Id) -> Vec<Id> {
+        self.lock().backends.iter().map(|backend| backend.id).filter(|id| *id != than).collect()
     }
 
     /// The backend where an address is at home, of those that are up.

@@ -29,6 +29,18 @@ pub enum Error {
         /// The backend's address.
         backend: String,
     },
+    /// One address has as many requests on a route as may be.
+    #[error("one address has as many requests on this route as may be")]
+    Many,
+    /// What an answer orders to be sent in its stead may not be, or could not be had.
+    #[error("send what an answer orders: {0}")]
+    Order(String),
+    /// There is no room on the disk for an upload.
+    #[error("there is no room on the disk for an upload (uploads_bytes_max)")]
+    Disk,
+    /// An upload could not be kept on the disk.
+    #[error("keep an upload on the disk: {0}")]
+    Kept(String),
     /// There are as many tunnels as may be.
     #[error("there are as many tunnels as may be")]
     Tunnels,
@@ -38,8 +50,11 @@ impl Error {
     fn status(&self) -> StatusCode {
         match self {
             Error::Ambiguous(_) => StatusCode::BAD_REQUEST,
-            Error::Crowded | Error::Held | Error::Tunnels => StatusCode::SERVICE_UNAVAILABLE,
-            Error::Broken { .. } => StatusCode::BAD_GATEWAY,
+            Error::Many => StatusCode::TOO_MANY_REQUESTS,
+            Error::Crowded | Error::Held | Error::Tunnels | Error::Disk | Error::Kept(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Error::Broken { .. } | Error::Order(_) => StatusCode::BAD_GATEWAY,
             Error::Late { .. } => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -48,7 +63,9 @@ impl Error {
     fn public(&self) -> &'static str {
         match self {
             Error::Ambiguous(reason) => reason,
-            Error::Crowded | Error::Held | Error::Tunnels => {
+            Error::Many => "Too many of your requests are being answered; please try again shortly.",
+            Error::Order(_) => "What was asked for could not be fetched.",
+            Error::Crowded | Error::Held | Error::Tunnels | Error::Disk | Error::Kept(_) => {
                 "The service is busy or starting again; please try again shortly."
             }
             Error::Broken { .. } => "The connection to the web server broke off.",

@@ -18,7 +18,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Tells the application how often a request has been sent before; from the second time on.
 pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static("x-ondol-attempt");
 /// Headers that we add to a request, at most.
@@ -87,7 +87,14 @@ fn is_of_connection(name: &str) -> bool {
 
 /// Orders to other balancers, which clients must neither give nor see.
 fn is_order(name: &str) -> bool {
-    matches!(name, "x-accel-redirect" | "x-reproxy-file" | "x-reproxy-url")
+    matches!(
+        name,
+        "x-accel-redirect"
+            | "x-reproxy-file"
+            | "x-reproxy-url"
+            | "x-reproxy-expected-size"
+            | "x-reproxy-cache-for"
+    )
 }
 
 /// Names under which nobody but us speaks; those of proxies that we trust are continued.

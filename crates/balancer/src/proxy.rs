@@ -1,4 +1,4 @@
-//! A request's whole way: through the gate, to a backend, once more if need be, and the answer back.
+//! A request on its way to a backend, once more if need be, and its answer back.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
@@ -17,97 +17,85 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::limiter::Limiter;
-use web::{Pass, Passing, Problem, Trace};
+use web::{Course, Pass, Problem, Trace, Visit};
 
+use crate::ahead::{self, Ahead};
 use crate::answer::{Answer, Held};
 use crate::backend::{Times, Trouble, Why};
 use crate::config::Config;
-use crate::core::queue::Priority;
 use crate::core::retry::{Failed, Tries};
-use crate::core::roster::Want;
+use crate::core::roster::{Id, Want};
 use crate::desk::{Desk, Place};
 use crate::error::Error;
-use crate::gate::{self, Way};
+use crate::gate::Way;
 use crate::headers::{self, Client};
 use crate::line::Line;
 use crate::parcel::Parcel;
+use crate::plan::Plan;
+use crate::reproxy::Order;
 use crate::{sticky, tunnel};
 
-/// Under this label `[[web.rates]]` limits how often one address may ask for anything.
-const RATE_LABEL: &str = "*:request";
-const EVENT_STREAM: &[u8] = b"text/event-stream";
+/// What a content type or an `Accept` begins with that means an event stream.
+pub(crate) const EVENT_STREAM: &[u8] = b"text/event-stream";
 
 /// Passes requests on.
 pub(crate) struct Proxy {
-    pub(crate) desk: Arc<Desk>,
-    pub(crate) config: Arc<ArcSwap<Config>>,
+    pub(crate) plan: Arc<ArcSwap<Plan>>,
+    /// Who answers in this process.
+    pub(crate) local: Option<Arc<dyn Pass>>,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) trusted: Vec<IpAddr>,
     /// Bytes that small bodies may take altogether.
     pub(crate) spools: Arc<Semaphore>,
+    /// Blocks of the disk that large ones may take altogether.
+    pub(crate) uploads: Arc<Semaphore>,
+    /// Bytes that answers may be ahead of their clients altogether.
+    pub(crate) ahead: Arc<Semaphore>,
+    /// Answers that may be compressed at once.
+    pub(crate) compressions: Arc<Semaphore>,
     pub(crate) tunnels: Arc<Semaphore>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
 
 /// What is known of a request that is not in its parcel.
-struct Errand {
-    want: Want,
+pub(crate) struct Errand {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) want: Want,
+    /// The only backend that will do.
+    pub(crate) only: Option<Id>,
     /// Set when the client is to come back to the same backend.
-    is_sticky: bool,
-    tunnel: Option<(OnUpgrade, OwnedSemaphorePermit)>,
+    pub(crate) is_sticky: bool,
+    /// Whether the answer may order something else in its stead.
+    pub(crate) takes_orders: bool,
+    pub(crate) tunnel: Option<(OnUpgrade, OwnedSemaphorePermit)>,
+    pub(crate) visit: Option<Arc<Visit>>,
 }
 
-impl Pass for Proxy {
-    fn pass(self: Arc<Self>, request: Request<Body>) -> Passing {
-        Box::pin(async move { self.relay(request).await.unwrap_or_else(IntoResponse::into_response) })
+impl Errand {
+    /// The trace as a backend is told of it, if that is logged.
+    fn trace(&self, request: &Request<Body>) -> Option<HeaderValue> {
+        let is_told = self.visit.as_ref().is_some_and(|visit| visit.is_told());
+        if is_told { request.headers().get(headers::TRACE_PARENT).cloned() } else { None }
     }
 }
 
 impl Proxy {
-    async fn relay(&self, mut request: Request<Body>) -> Result<Response, Problem> {
-        let config = self.config.load_full();
-        let tunnel = hyper::upgrade::on(&mut request);
-        let (head, body) = request.into_parts();
-        let way = match gate::way(&head, !body.is_end_stream()) {
-            Ok(way) => way,
-            Err(reason) => return Ok(closing(Error::Ambiguous(reason).into())),
-        };
-        let address = web::request::address(&head.extensions);
-        self.limiter.check(&[RATE_LABEL], address)?;
-        let mut errand = self.errand(&head, way, tunnel, &config)?;
-        let client = self.client(&head, way);
+    /// Takes a request with what is known of it to one of its desk's backends.
+    pub(crate) async fn forward(
+        &self,
+        head: Parts,
+        body: Body,
+        (mut errand, client): (Errand, Client),
+        config: &Config,
+    ) -> Result<Response, Problem> {
         let mut parcel = Parcel::pack(head, body, client, config.spool_bytes_max.0, &self.spools).await?;
         errand.want.bytes = parcel.bytes();
-        self.deliver(&mut parcel, errand, &config).await
-    }
-
-    /// Reads out of a head what is done with its request.
-    fn errand(&self, head: &Parts, way: Way, tunnel: OnUpgrade, config: &Config) -> Result<Errand, Error> {
-        let accepts = head.headers.get(header::ACCEPT);
-        let is_stream = accepts.is_some_and(|accept| accept.as_bytes().starts_with(EVENT_STREAM));
-        let tag = if config.sticky { sticky::cookie(&head.headers, sticky::COOKIE) } else { None };
-        let home = || {
-            let has_home = config.address_paths.iter().any(|path| head.uri.path().starts_with(path.as_str()));
-            has_home.then(|| self.desk.home(web::request::address(&head.extensions))).flatten()
-        };
-        let tunnel = match way {
-            Way::Plain => None,
-            Way::Tunnel => {
-                Some((tunnel, self.tunnels.clone().try_acquire_owned().map_err(|_| Error::Tunnels)?))
-            }
-        };
-        let want = Want {
-            priority: priority(head, config),
-            is_lasting: is_stream || way == Way::Tunnel,
-            preferred: tag.and_then(|tag| self.desk.tagged(tag)).or_else(home),
-            ..Want::default()
-        };
-        Ok(Errand { want, is_sticky: config.sticky, tunnel })
+        self.deliver(&mut parcel, errand, config).await
     }
 
     /// Who asks, as a backend is told.
-    fn client(&self, head: &Parts, way: Way) -> Client {
+    pub(crate) fn client(&self, head: &Parts, way: Way) -> Client {
         let peer = web::request::peer(&head.extensions).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let mut id = None;
         Trace::show(|trace| id = Some(trace.value()));
@@ -121,10 +109,17 @@ impl Proxy {
         mut errand: Errand,
         config: &Config,
     ) -> Result<Response, Problem> {
-        let until = Instant::now() + config.hold_time_max.0;
+        let begun = Instant::now();
+        // for what only one of them has it waits as long as for a try, and then looks elsewhere
+        let until =
+            begun + if errand.only.is_some() { config.try_time_max.0 } else { config.hold_time_max.0 };
         let mut tries = Tries { is_repeatable: parcel.is_repeatable(), ..Tries::default() };
         loop {
-            let place = self.desk.take(&errand.want, until).await?;
+            let place = errand.desk.take(&errand.want, until).await?;
+            if errand.only.is_some_and(|only| only != place.backend.id) {
+                return Err(Error::Held.into());
+            }
+            let waited = begun.elapsed();
             let Some(request) = parcel.take(tries.sent) else { return Err(Error::Held.into()) };
             // a try has a limit only while somebody else could do it as well
             let is_limited = tries.may_be_sent_again() && place.has_another;
@@ -133,14 +128,24 @@ impl Proxy {
                 answer_max: is_limited.then_some(config.try_time_max.0),
                 idle_max: config.idle_time_max.0,
             };
+            let trace = errand.trace(&request);
             let trouble = match place.backend.send(request, parcel.load(), times).await {
-                Ok((answer, line)) => return Ok(self.hand_over(answer, line, place, errand, config)?),
+                Ok((answer, line)) => {
+                    let answered = begun.elapsed();
+                    if let Some(visit) = &errand.visit
+                        && visit.is_told_of(answer.status(), answered)
+                    {
+                        let (backend, attempts) = (place.backend.address.clone(), tries.sent + 1);
+                        visit.note(Course { backend, attempts, waited, answered, trace });
+                    }
+                    return Ok(self.hand_over(answer, line, place, errand, config)?);
+                }
                 Err(trouble) => trouble,
             };
             let backend = place.backend.clone();
             errand.want.tried.push(backend.id);
             if let Some(event) = trouble.event {
-                self.desk.note(&backend, event);
+                errand.desk.note(&backend, event);
             }
             drop(place);
             let tally = &backend.tally;
@@ -151,7 +156,7 @@ impl Proxy {
                 Failed::ByClient => return Err(failure(trouble, &backend.address)),
             };
             count.fetch_add(1, Relaxed);
-            if !self.desk.go_on(&mut tries, trouble.failed) {
+            if !errand.desk.go_on(&mut tries, trouble.failed) {
                 return Err(failure(trouble, &backend.address));
             }
             parcel.put_back(trouble.request);
@@ -174,12 +179,22 @@ impl Proxy {
             return self.open_tunnel(answer, place, errand, config);
         }
         let (mut head, body) = answer.into_parts();
+        let order = if errand.takes_orders { Order::of(head.status, &head.headers) } else { None };
         headers::to_client(&mut head.headers);
         if errand.is_sticky
             && errand.want.preferred != Some(backend.id)
             && let Some(cookie) = sticky::set_cookie(&backend.tag)
         {
             head.headers.append(header::SET_COOKIE, cookie);
+        }
+        head.extensions.clear();
+        if let Some(order) = order {
+            // the backend has done its part
+            if body.is_end_stream() {
+                backend.keep(line, config.idle_connections_max);
+            }
+            head.extensions.insert(order);
+            return Ok(Response::from_parts(head, Body::empty()));
         }
         let kind = head.headers.get(header::CONTENT_TYPE);
         let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(EVENT_STREAM));
@@ -188,13 +203,23 @@ impl Proxy {
         }
         let held = Held { backend, line, place, idle_max: config.idle_connections_max };
         let body = match is_stream {
-            true => {
-                Answer::new(body, held, config.stream_idle_max.0).until(self.stop.clone().cancelled_owned())
-            }
-            false => Answer::new(body, held, config.answer_stall_max.0),
+            true => Body::new(
+                Answer::new(body, held, config.stream_idle_max.0).until(self.stop.clone().cancelled_owned()),
+            ),
+            false => self.ahead(Answer::new(body, held, config.answer_stall_max.0), config),
         };
-        head.extensions.clear();
-        Ok(Response::from_parts(head, Body::new(body)))
+        Ok(Response::from_parts(head, body))
+    }
+
+    /// Lets a long answer be taken in ahead of its client.
+    fn ahead(&self, answer: Answer, config: &Config) -> Body {
+        let is_short = answer.size_hint().exact().is_some_and(|length| length <= ahead::DIRECT);
+        let most = u32::try_from(config.answer_ahead_max.0).unwrap_or(u32::MAX);
+        if is_short || most == 0 {
+            return Body::new(answer);
+        }
+        let means = ahead::Means { tasks: self.tasks.clone(), most, all: self.ahead.clone() };
+        Body::new(Ahead::new(answer, means))
     }
 
     /// Joins a client and a backend that has agreed; nobody else's agreement counts.
@@ -229,14 +254,6 @@ impl Proxy {
     }
 }
 
-fn priority(head: &Parts, config: &Config) -> Priority {
-    let path = head.uri.path();
-    let is_first = config.priority_paths.iter().any(|first| path.starts_with(first.as_str()))
-        || !config.priority_cookie.is_empty()
-            && sticky::cookie(&head.headers, &config.priority_cookie).is_some();
-    if is_first { Priority::High } else { Priority::Normal }
-}
-
 fn failure(trouble: Trouble, address: &str) -> Problem {
     let backend = address.to_owned();
     match (trouble.failed, trouble.why) {
@@ -246,11 +263,4 @@ fn failure(trouble: Trouble, address: &str) -> Problem {
         (_, Why::Hyper(error)) => Error::Broken { backend, why: base::error::chain(&error) }.into(),
         (_, Why::Said(why)) => Error::Broken { backend, why }.into(),
     }
-}
-
-/// After a refusal at the gate nothing that follows on the connection can be trusted.
-fn closing(problem: Problem) -> Response {
-    let mut response = problem.into_response();
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
 }

@@ -17,3 +17,7 @@ mod foreign;
 mod hostile_answers;
 #[path = "proxy/hostile_requests.rs"]
 mod hostile_requests;
+#[path = "proxy/routes.rs"]
+mod routes;
+#[path = "proxy/stead.rs"]
+mod stead;

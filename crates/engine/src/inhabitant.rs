@@ -20,6 +20,22 @@ pub(crate) fn of(folder: &Path) -> Vec<u32> {
         .collect()
 }
 
+/// Whether a process is killed and only waits for a disk that hangs: it never runs a line of its program again, so that it
+/// answers nobody, and ends once the disk answers it.
+pub(crate) fn is_doomed(process: u32) -> bool {
+    fs::read_to_string(format!("/proc/{process}/status")).is_ok_and(|status| hangs_killed(&status))
+}
+
+/// It waits for something that no signal breaks off, and SIGKILL is in a mask of signals that are on their way (proc(5)).
+fn hangs_killed(status: &str) -> bool {
+    let lines = || status.lines().filter_map(|line| line.split_once(':'));
+    let hangs = lines().any(|(name, text)| name == "State" && text.trim_start().starts_with('D'));
+    let mut masks = lines()
+        .filter(|(name, _)| matches!(*name, "SigPnd" | "ShdPnd"))
+        .filter_map(|(_, mask)| u64::from_str_radix(mask.trim(), 16).ok());
+    hangs && masks.any(|mask| mask & (1 << (Signal::KILL.as_raw() - 1)) != 0)
+}
+
 /// Kills those who work in `folder`; how many there were.
 pub(crate) fn kill(folder: &Path) -> usize {
     let processes = of(folder);
@@ -42,4 +58,26 @@ fn works_in(process: u32, folder: &Path) -> bool {
         SERVERS.contains(&name.trim_end_matches(" (deleted)"))
     };
     link("cwd").is_ok_and(|cwd| cwd.starts_with(folder)) && link("exe").is_ok_and(is_server)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hangs_killed;
+
+    #[test]
+    fn only_what_is_killed_and_hangs_in_its_disk_is_doomed() {
+        let status = |state: &str, own: &str, shared: &str| {
+            format!(
+                "Name:\tpostgres\nState:\t{state}\nSigPnd:\t{own}\nShdPnd:\t{shared}\nSigBlk:\t0000000000000100\n"
+            )
+        };
+        let (none, kill, quit) = ("0000000000000000", "0000000000000100", "0000000000000004");
+        assert!(hangs_killed(&status("D (disk sleep)", kill, none)));
+        assert!(hangs_killed(&status("D (disk sleep)", none, "0000000000000104")));
+        assert!(
+            !hangs_killed(&status("D (disk sleep)", quit, none)),
+            "another signal may be held back for ever"
+        );
+        assert!(!hangs_killed(&status("R (running)", kill, none)), "it may be about to answer");
+    }
 }

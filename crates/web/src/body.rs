@@ -98,6 +98,11 @@ fn values(json: &[u8]) -> usize {
     count
 }
 
+/// The same body, cut off where it has brought more than `limit` bytes.
+pub fn limited(body: Body, limit: u64) -> Body {
+    Body::new(Limited { inner: body, left: limit, limit })
+}
+
 /// Why a body was cut off by us.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub(crate) enum Cut {
@@ -143,6 +148,41 @@ impl Progress {
         self.bytes.store(bytes, Ordering::Relaxed);
         let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_ms.store(ms, Ordering::Relaxed);
+    }
+}
+
+/// A body under a limit of its own.
+struct Limited {
+    inner: Body,
+    left: u64,
+    limit: u64,
+}
+
+impl hyper::body::Body for Limited {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            match this.left.checked_sub(frame.data_ref().map_or(0, Bytes::len) as u64) {
+                Some(left) => this.left = left,
+                None => return Poll::Ready(Some(Err(axum::Error::new(Cut::Large(this.limit))))),
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
     }
 }
 

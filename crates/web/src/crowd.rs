@@ -6,20 +6,20 @@ use std::sync::{Arc, Mutex};
 
 /// The addresses with open connections. One of IPv6 counts by its first 64 bits: whoever has one of those has them all.
 #[derive(Debug, Default)]
-pub(crate) struct Crowd {
+pub struct Crowd {
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// One connection's place; given back when dropped.
+/// One place of an address; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub struct Member {
     crowd: Arc<Crowd>,
     address: IpAddr,
 }
 
 impl Crowd {
-    /// Lets a connection in; `None` when its address has so many already.
-    pub(crate) fn join(self: &Arc<Crowd>, address: IpAddr, most: usize) -> Option<Member> {
+    /// Lets one more in, a connection or a request; `None` when its address has so many already.
+    pub fn join(self: &Arc<Crowd>, address: IpAddr, most: usize) -> Option<Member> {
         let address = network(address);
         let mut open = self.open.lock().expect("nobody panics while holding it");
         let count = open.entry(address).or_default();

@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::service::Service;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Uri};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,7 +37,7 @@ use crate::wire::Watch;
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Front {
-    behind: Behind,
+    pub(crate) behind: Behind,
     config: Arc<Config>,
     meter: Arc<Meter>,
     metrics: Option<Metrics>,
@@ -46,7 +46,7 @@ pub struct Front {
 
 /// Who answers.
 #[derive(Clone)]
-enum Behind {
+pub(crate) enum Behind {
     Rooms(Router),
     Others(Arc<dyn Pass>),
 }
@@ -59,6 +59,11 @@ pub type Passing = Pin<Box<dyn Future<Output = Response> + Send>>;
 pub trait Pass: Send + Sync {
     /// Has a request answered.
     fn pass(self: Arc<Self>, request: Request<Body>) -> Passing;
+
+    /// Whether a write of this address ends though its client goes away: what is done in this process does.
+    fn ends_alone(&self, _: &Uri, _: &HeaderMap) -> bool {
+        false
+    }
 }
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE");
@@ -216,7 +221,7 @@ impl Front {
     }
 
     /// The answer to a browser that asks whether it may ask.
-    fn preflight(&self, origin: Option<&HeaderValue>, asked: &HeaderMap) -> Response {
+    pub(crate) fn preflight(&self, origin: Option<&HeaderValue>, asked: &HeaderMap) -> Response {
         let mut response = crate::reply::no_content();
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
@@ -227,12 +232,20 @@ impl Front {
         self.finish(response, origin)
     }
 
+    /// Whether a write is given up when its client goes away.
+    fn goes_with_its_client(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        match &self.behind {
+            Behind::Rooms(_) => false,
+            Behind::Others(others) => !others.ends_alone(uri, headers),
+        }
+    }
+
     pub(crate) fn is_of_others(&self) -> bool {
         matches!(self.behind, Behind::Others(_))
     }
 
     /// The headers that every answer has.
-    fn finish(&self, mut response: Response, origin: Option<&HeaderValue>) -> Response {
+    pub(crate) fn finish(&self, mut response: Response, origin: Option<&HeaderValue>) -> Response {
         if self.is_of_others() {
             return response;
         }
@@ -308,7 +321,7 @@ impl Service<Request<hyper::body::Incoming>> for Door {
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
         let (front, peer, watch) = (self.front.clone(), self.peer, self.watch.clone());
         let (soft, hard) = (self.stop.soft.clone(), self.stop.hard.clone());
-        if request.method().is_safe() || front.is_of_others() {
+        if request.method().is_safe() || front.goes_with_its_client(request.uri(), request.headers()) {
             return Box::pin(async move {
                 let _open = watch.open();
                 Ok(last(front.answer(request, peer).await, &soft))

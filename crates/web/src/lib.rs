@@ -6,7 +6,8 @@
 //! pace), `multipart` (parts, streamed), `form` (JSON, form or multipart as one thing), `limiter` (how often), `gate`
 //! (ambiguous requests are refused), `folder` (the team's own
 //! pages), `trace` (a request's id), `metrics` (what is counted, and who may read it), `visit` (a request from its head to the
-//! last byte of its answer), `front` (what every request goes through), `crowd` (how many
+//! last byte of its answer), `front` (what every request goes through), `within` (rooms behind
+//! a balancer's front), `crowd` (how many
 //! connections an address has), `wire` (a connection that can't be held open by silence), `serve` (the accepting loop and the stop).
 //!
 //! To add a limit: give it a name and a default in `config`, use it where it bites, and add its row to `docs/api.md`.
@@ -16,7 +17,7 @@
 pub mod body;
 mod config;
 pub mod cookie;
-mod crowd;
+pub mod crowd;
 mod folder;
 pub mod form;
 mod front;
@@ -33,9 +34,11 @@ mod serve;
 mod trace;
 mod visit;
 mod wire;
+mod within;
 
 pub use config::{AccessLog, Config};
 pub use front::{Front, Pass, Passing};
 pub use problem::Problem;
 pub use serve::{Stop, serve};
 pub use trace::Trace;
+pub use visit::{Course, Visit};

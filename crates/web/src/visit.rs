@@ -16,7 +16,7 @@ use axum::extract::MatchedPath;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Body as _, Frame, SizeHint};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Uri};
 use tokio::time::Instant;
@@ -34,19 +34,44 @@ const PATH_SHOWN_MAX: usize = 500;
 
 /// What a request's extensions know of it, as an `Arc`.
 #[derive(Debug)]
-pub(crate) struct Visit {
+pub struct Visit {
     trace: Trace,
     peer: IpAddr,
     route: OnceLock<Route>,
+    course: OnceLock<Course>,
+    coding: OnceLock<&'static str>,
+    /// Which requests get a line, and from which time on one is slow.
+    told: (AccessLog, Duration),
+}
+
+/// How a request came to its answer at another server.
+#[derive(Clone, Debug)]
+pub struct Course {
+    /// The server that answered.
+    pub backend: String,
+    /// How often the request was sent.
+    pub attempts: u32,
+    /// Until the server that answered had a place for it.
+    pub waited: Duration,
+    /// Until the head of the server's answer was there; the wait counted in.
+    pub answered: Duration,
+    /// The trace as it was told the server.
+    pub trace: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
 enum Route {
     Matched(MatchedPath),
     Own(&'static str),
+    Named(Arc<str>),
 }
 
 impl Visit {
+    fn begin(trace: Trace, peer: IpAddr, config: &Config) -> Visit {
+        let told = (config.access_log, config.slow_time.0);
+        Visit { trace, peer, route: OnceLock::new(), course: OnceLock::new(), coding: OnceLock::new(), told }
+    }
+
     /// The request's id and trace.
     pub(crate) fn trace(&self) -> &Trace {
         &self.trace
@@ -63,10 +88,40 @@ impl Visit {
         let _ = self.route.set(Route::Own(route));
     }
 
+    /// Notes the name of the route that it takes, of a list that is bounded.
+    pub fn name(&self, route: &Arc<str>) {
+        let _ = self.route.set(Route::Named(route.clone()));
+    }
+
+    /// Whether every request gets a line in the log.
+    pub fn is_told(&self) -> bool {
+        self.told.0 == AccessLog::All
+    }
+
+    /// Whether one with this answer, after this time, does.
+    pub fn is_told_of(&self, status: StatusCode, took: Duration) -> bool {
+        match self.told {
+            (AccessLog::All, _) => true,
+            (AccessLog::Errors, slow) => status.is_server_error() || took > slow,
+            (AccessLog::Off, _) => false,
+        }
+    }
+
+    /// Notes how it came to its answer.
+    pub fn note(&self, course: Course) {
+        let _ = self.course.set(course);
+    }
+
+    /// Notes in which coding its answer goes out.
+    pub fn note_coding(&self, coding: &'static str) {
+        let _ = self.coding.set(coding);
+    }
+
     fn route(&self) -> Option<&str> {
         self.route.get().map(|route| match route {
             Route::Matched(path) => path.as_str(),
             Route::Own(path) => path,
+            Route::Named(name) => name,
         })
     }
 }
@@ -74,8 +129,7 @@ impl Visit {
 #[cfg(test)]
 impl Visit {
     pub(crate) fn from(peer: IpAddr) -> Arc<Visit> {
-        let trace = Trace::of(&hyper::HeaderMap::new());
-        Arc::new(Visit { trace, peer, route: OnceLock::new() })
+        Arc::new(Visit::begin(Trace::of(&hyper::HeaderMap::new()), peer, &Config::default()))
     }
 }
 
@@ -92,6 +146,7 @@ pub(crate) struct Stay {
     begun: Instant,
     method: Method,
     uri: Uri,
+    host: Option<HeaderValue>,
     head: Option<(StatusCode, Duration)>,
     cause: Option<Arc<str>>,
     sent: u64,
@@ -107,7 +162,8 @@ impl Stay {
         meter: &Arc<Meter>,
     ) -> Stay {
         Stay {
-            visit: Arc::new(Visit { trace: Trace::of(&head.headers), peer, route: OnceLock::new() }),
+            visit: Arc::new(Visit::begin(Trace::of(&head.headers), peer, config)),
+            host: (config.access_log != AccessLog::Off).then(|| head.headers.get(HOST).cloned()).flatten(),
             progress: None,
             address,
             config: config.clone(),
@@ -161,11 +217,23 @@ impl Stay {
         }
         let (method, address, cause) = (&self.method, self.address, self.cause.as_deref());
         let (status, bytes) = (status.map(|status| status.as_u16()), self.sent);
-        let ms = (self.begun.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        let ms = millis(self.begun.elapsed());
         let path = shown(self.uri.path());
+        let received = self.progress.as_ref().map(|progress| progress.bytes());
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok());
+        let (route, coding) = (self.visit.route(), self.visit.coding.get().copied());
+        let course = self.visit.course.get();
+        let (backend, attempts) = course.map(|course| (course.backend.as_str(), course.attempts)).unzip();
+        let (queue_ms, backend_ms) = course
+            .map(|course| (millis(course.waited), millis(course.answered.saturating_sub(course.waited))))
+            .unzip();
+        let traceparent = course.and_then(|course| course.trace.as_ref()?.to_str().ok());
         macro_rules! line {
             ($say:ident, $what:literal) => {
-                tracing::$say!(target: "access", %method, path, status, bytes, ms, %address, cause, $what)
+                tracing::$say!(
+                    target: "access", %method, host, route, path, status, received, bytes, ms, queue_ms, backend_ms,
+                    backend, attempts, coding, traceparent, %address, cause, $what
+                )
             };
         }
         match status {
@@ -186,6 +254,10 @@ impl Drop for Stay {
         self.meter.bytes(self.progress.as_ref().map_or(0, |progress| progress.bytes()), self.sent);
         self.visit.trace.cover(|| self.tell());
     }
+}
+
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// The beginning of a path that is too long to be shown.

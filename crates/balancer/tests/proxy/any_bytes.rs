@@ -1,11 +1,15 @@
 //! Whatever bytes come in: what goes out is read in one way only, and is as many requests as were answered.
 
+use std::sync::Arc;
+
+use balancer::{Config, Route, Uploads};
+use base::unit::Bytes;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config as Runs, TestRunner};
 
-use crate::bench::{Bench, statuses};
+use crate::bench::{Bench, config, statuses};
 use crate::strict::{self, Rest};
 use crate::witness::Witness;
 
@@ -83,10 +87,41 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// How requests go on.
+#[derive(Clone, Copy, Debug)]
+enum On {
+    /// As they come.
+    Plain,
+    /// With their bodies taken in whole, on disk.
+    Whole,
+    /// To an application that has something sent in its answer's stead.
+    Stead,
+}
+
 /// What is wrong about what became of these bytes; `None` when nothing is.
-async fn fault(bytes: Vec<u8>) -> Option<String> {
+async fn fault(bytes: Vec<u8>, on: On) -> Option<String> {
     let witness = Witness::echo().await;
-    let bench = Bench::hasty(&[witness.address]).await;
+    let application = Witness::new(Arc::new(|read| {
+        // no route takes `*`
+        let status = if read.path == "*" { "404 Not Found" } else { "200 OK" };
+        let order = format!("X-Reproxy-Url: http://store{}", read.path);
+        Some(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n{order}\r\n\r\n").into_bytes())
+    }));
+    let usual = config(&[witness.address]);
+    let bench = match on {
+        On::Plain => Bench::hasty(&[witness.address]).await,
+        On::Whole => {
+            let route = Route { uploads: Uploads::Whole, ..Route::default() };
+            // even what is small lies on disk
+            Bench::impatient(Config { routes: vec![route], spool_bytes_max: Bytes(1), ..usual }).await
+        }
+        On::Stead => {
+            let application = config(&[application.await.address]).backends;
+            let route = Route { reproxy_pools: vec!["store".into()], ..Route::default() };
+            let pools = [("store".to_owned(), usual.backends.clone())].into();
+            Bench::impatient(Config { backends: application, pools, routes: vec![route], ..usual }).await
+        }
+    };
     let heard = bench.say(&bytes).await;
     bench.end().await;
     let mut passed = Vec::new();
@@ -100,6 +135,14 @@ async fn fault(bytes: Vec<u8>) -> Option<String> {
     let answered = statuses(&heard).into_iter().filter(|status| *status == 200).count();
     if answered != passed.len() {
         return Some(format!("{answered} answers to {passed:?} of {:?}", text(&bytes)));
+    }
+    if matches!(on, On::Stead) {
+        let is_read =
+            |read: &strict::Read| matches!(read.method.as_str(), "GET" | "HEAD") && read.body.is_empty();
+        return passed
+            .iter()
+            .find(|read| !is_read(read))
+            .map(|read| format!("{read:?} of {:?}", text(&bytes)));
     }
     // what was plain in itself is passed on as what it was, or not at all
     if let (plain, Rest::Clean) = strict::read(&bytes)
@@ -126,9 +169,10 @@ async fn whatever_comes_in_goes_out_as_requests_that_are_read_in_one_way_and_eac
     let cases: Vec<Vec<u8>> =
         (0..CASES).map(|_| bytes().new_tree(&mut runner).expect("a case").current()).collect();
     let mut passed = 0;
-    for batch in cases.chunks(BATCH) {
-        let faults: Vec<String> =
-            join_all(batch.iter().cloned().map(fault)).await.into_iter().flatten().collect();
+    for (count, batch) in cases.chunks(BATCH).enumerate() {
+        let on = [On::Plain, On::Whole, On::Plain, On::Stead, On::Whole][count % 5];
+        let all = join_all(batch.iter().cloned().map(|bytes| fault(bytes, on))).await;
+        let faults: Vec<String> = all.into_iter().flatten().collect();
         assert!(faults.is_empty(), "{}", faults.join("\n"));
         passed += batch.len();
     }

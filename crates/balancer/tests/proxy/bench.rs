@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use web::limiter::Limiter;
 use web::metrics::{Page, Source};
-use web::{Front, Stop};
+use web::{Front, Pass, Stop};
 
 /// A balancer that runs.
 pub(crate) struct Bench {
@@ -33,6 +33,11 @@ impl Bench {
 
     /// In front of these, without patience: what does not come at once does not come.
     pub(crate) async fn hasty(backends: &[SocketAddr]) -> Bench {
+        Bench::impatient(config(backends)).await
+    }
+
+    /// The same with settings of its own.
+    pub(crate) async fn impatient(config: Config) -> Bench {
         let span = |ms| Span(Duration::from_millis(ms));
         let web = web::Config {
             head_time_max: span(400),
@@ -40,10 +45,15 @@ impl Bench {
             body_grace: span(400),
             ..web::Config::default()
         };
-        Bench::with(config(backends), web).await
+        Bench::with(config, web).await
     }
 
     pub(crate) async fn with(config: Config, web: web::Config) -> Bench {
+        Bench::over(config, web, None).await
+    }
+
+    /// The same, with somebody who answers in this process.
+    pub(crate) async fn over(config: Config, web: web::Config, local: Option<Arc<dyn Pass>>) -> Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = Stop::new();
@@ -52,8 +62,10 @@ impl Bench {
             trusted_proxies: web.trusted_proxies.clone(),
             stop: stop.soft.clone(),
         };
+        let faults = (config.check(), config.check_routes());
+        assert!(faults.0.is_empty() && faults.1.is_empty(), "{faults:?}");
         let cap = config.connections_per_address_max;
-        let service = Service::new(config, means);
+        let service = Service::over(config, means, local);
         let front = Front::of_others(service.pass(), Arc::new(web)).with_connections_per_address(cap);
         #[expect(clippy::disallowed_methods, reason = "it is waited for at the end")]
         let serving = tokio::spawn(web::serve(listener, front, stop.clone()));
@@ -94,6 +106,25 @@ impl Bench {
 pub(crate) fn config(backends: &[SocketAddr]) -> Config {
     let place = |address: &SocketAddr| Place { address: address.to_string(), weight: 1 };
     Config { backends: backends.iter().map(place).collect(), ..Config::default() }
+}
+
+/// One answer: its status, its head in lower case, and its body, out of chunks if it came in them.
+pub(crate) fn read(heard: &[u8]) -> (u16, String, Vec<u8>) {
+    let end = heard.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+    let head = String::from_utf8_lossy(&heard[..end]).to_lowercase();
+    let mut rest = &heard[end + 4..];
+    let status = head[9..12].parse().expect("a status");
+    if !head.contains("transfer-encoding: chunked") {
+        return (status, head, rest.to_vec());
+    }
+    let mut body = Vec::new();
+    while let Some(end) = rest.windows(2).position(|w| w == b"\r\n") {
+        let size =
+            usize::from_str_radix(std::str::from_utf8(&rest[..end]).expect("digits"), 16).expect("a size");
+        body.extend_from_slice(&rest[end + 2..end + 2 + size]);
+        rest = &rest[end + 4 + size..];
+    }
+    (status, head, body)
 }
 
 /// The statuses of all answers, heads that only announce (1xx) left out.

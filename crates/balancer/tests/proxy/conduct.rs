@@ -315,7 +315,7 @@ async fn small_bodies_have_room_of_their_own_and_go_on_as_they_come_when_it_is_u
 }
 
 /// Waits until the balancer's page has a line.
-async fn until(bench: &Bench, line: &str) {
+pub(crate) async fn until(bench: &Bench, line: &str) {
     let is_there = async {
         while !bench.page().await.lines().any(|there| there == line) {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::bench::{Bench, config, statuses};
+use crate::bench::{self, Bench, config, statuses};
 
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// More than any buffer on the way.
@@ -110,22 +110,9 @@ impl Drop for Foreign {
     }
 }
 
-/// Status and body of one answer, out of chunks if it came in them.
+/// Status and body of one answer.
 fn read(heard: &[u8]) -> (u16, Vec<u8>) {
-    let end = heard.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
-    let head = String::from_utf8_lossy(&heard[..end]).to_lowercase();
-    let mut rest = &heard[end + 4..];
-    let status = head[9..12].parse().expect("a status");
-    if !head.contains("transfer-encoding: chunked") {
-        return (status, rest.to_vec());
-    }
-    let mut body = Vec::new();
-    while let Some(end) = rest.windows(2).position(|w| w == b"\r\n") {
-        let size =
-            usize::from_str_radix(std::str::from_utf8(&rest[..end]).expect("digits"), 16).expect("a size");
-        body.extend_from_slice(&rest[end + 2..end + 2 + size]);
-        rest = &rest[end + 4 + size..];
-    }
+    let (status, _, body) = bench::read(heard);
     (status, body)
 }
 

@@ -23,10 +23,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a port may take to refuse.
 const REFUSAL_TIME_MAX: Duration = Duration::from_millis(200);
 
+/// Who is killed and still hangs in the disk so long after that is not about to come back from it.
+const HANG_PROVEN_AFTER: Duration = Duration::from_secs(1);
+
 /// How a fence went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fenced {
-    /// When the last process was gone, and the port refused.
+    /// When the last process could go on no more, and the port refused.
     pub at: Moment,
     /// Whether that was before the deadline.
     pub is_in_time: bool,
@@ -214,7 +217,8 @@ impl Postgres {
     }
 
     /// Makes certain that it acknowledges nothing more: SIGQUIT, and what is still there soon after is killed, whoever
-    /// started it. Goes on trying for a while after the deadline. Touches no disk.
+    /// started it. Goes on trying for a while after the deadline. Touches no disk, and waits for none: what is killed and
+    /// hangs in its disk answers nobody any more, though it is still there (and its port with it).
     ///
     /// # Errors
     /// [`Error::Alive`] when something can't be killed.
@@ -229,9 +233,15 @@ impl Postgres {
             process.signal(Signal::QUIT);
         }
         loop {
-            let is_dead = process.as_ref().is_none_or(|process| !process.is_alive());
-            let others = inhabitant::of(&self.place.data());
-            if is_dead && others.is_empty() && self.port_refuses().await {
+            let is_late = Moment::now() >= quit_until.after(HANG_PROVEN_AFTER);
+            let is_doomed = |process: u32| is_late && inhabitant::is_doomed(process);
+            let hangs = process.as_ref().is_some_and(|process| is_doomed(process.id));
+            let is_dead = hangs || process.as_ref().is_none_or(|process| !process.is_alive());
+            let others: Vec<u32> = inhabitant::of(&self.place.data())
+                .into_iter()
+                .filter(|process| !is_doomed(*process))
+                .collect();
+            if is_dead && others.is_empty() && (hangs || self.port_refuses().await) {
                 let at = Moment::now();
                 return Ok(Fenced { at, is_in_time: at <= deadline });
             }

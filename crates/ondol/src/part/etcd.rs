@@ -212,8 +212,21 @@ async fn come_in(part: &Part, dir: &Path) -> Result<Initial, Failure> {
         ))),
         Entry::Start(initial) => Ok(initial),
         Entry::Add => join(part, None).await,
+        Entry::Replace { .. } if is_taken(part).await => Err(Failure::failed(format!(
+            "etcd of {host} runs already, and not out of {}: stop what else runs as {host}, here or on another machine, or say by \
+             --as which host this is",
+            dir.display(),
+            host = part.host
+        ))),
         Entry::Replace { id } => join(part, Some(id)).await,
     }
+}
+
+/// Whether somebody listens already where this host's member, which does not run yet, will.
+async fn is_taken(part: &Part) -> bool {
+    let own = core::at(&part.host, core::CLIENT_PORT);
+    let reached = timeout(ASK_TIME_MAX, tokio::net::TcpStream::connect(own)).await;
+    matches!(reached, Ok(Ok(_)))
 }
 
 /// Lets the others know of a new member on this host, and forget the one whose data are gone. It takes a majority of them.

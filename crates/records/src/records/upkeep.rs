@@ -17,6 +17,9 @@ use crate::core::collection::Collection;
 use crate::error::Error;
 use crate::records::collections::{COLLECTIONS, prepare};
 use crate::records::{Moment, Records};
+
+/// How many times a request asks again what was committed, where the server has answered and gone again in between.
+const HEAR_TRIES_MAX: u32 = 5;
 impl Records {
     /// Makes what a new database begins with, and reads the collections.
     pub(super) async fn prepare(&self) -> Result<(), Error> {
@@ -49,12 +52,15 @@ impl Records {
     /// does.
     pub async fn keep_up(&self) -> Result<Moment, Error> {
         let reads = &self.inner.reads;
-        let moment = match reads.hear().await {
-            Some(moment) => moment,
-            None => {
-                self.store().newest().await?;
-                reads.hear().await.ok_or(Error::Store(store::Error::Busy))?
-            }
+        let mut tries_left = HEAR_TRIES_MAX;
+        let moment = loop {
+            match reads.hear().await {
+                Some(moment) => break moment,
+                None if tries_left == 0 => return Err(Error::Store(store::Error::Busy)),
+                // a server that has come back may go again before it is heard
+                None => self.store().newest().await?,
+            };
+            tries_left -= 1;
         };
         let read_at = *self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
         if self.store().is_shared() && read_at < Some(reads.told().times()) {

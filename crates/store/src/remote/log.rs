@@ -64,7 +64,8 @@ impl Remote {
                 if !ends.has_fresh {
                     return Ok(ends.newest);
                 }
-                self.number().await?;
+                // a server that goes away meanwhile has numbered them or not: the next one says
+                self.patiently(|| self.number()).await?;
             }
         };
         // asked before anything else of a request: it is to tell that the data are elsewhere

@@ -45,6 +45,7 @@ fn a_member_of_etcd_is_told_all_it_needs() {
         --initial-cluster-state=new
         --heartbeat-interval=100
         --election-timeout=1000
+        --pre-vote=true
         --auto-compaction-mode=periodic
         --auto-compaction-retention=1
         --quota-backend-bytes=268435456
