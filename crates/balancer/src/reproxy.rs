@@ -209,7 +209,8 @@ mod tests {
     fn comes_to(name: &'static str, value: &str) -> String {
         let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]);
         let order = Order::of(StatusCode::OK, &headers).expect("an order");
-        let told = order.sources(&orders()).into_iter().map(|source| match source {
+        let orders = orders();
+        let told = order.sources(&orders).into_iter().map(|source| match source {
             Source::File(root, path) => format!("{} {path}", root.name),
             Source::Pool { address, host, path, .. } => format!("{host} {path} {address:?}"),
         });
