@@ -120,17 +120,20 @@ def table(path):
         for line in file:
             result = json.loads(line)
             rows[result["fault"], result["cfg"]].append(result)
-    print("| fault | system (ttl/loop/retry) | runs | to the first write elsewhere s, median (worst) | longest silence of all "
-          "writers s, median (worst) | lost | requests failed |\n|---|---|---|---|---|---|---|")
+    print("| fault | system (ttl/loop/retry) | runs | to the first write elsewhere s, median (worst) | the writers' pause s, median "
+          "(worst) | lost | requests failed |\n|---|---|---|---|---|---|---|")
     span = lambda values: f"{statistics.median(values):.1f} ({max(values):.1f})" if values else "-"
-    for (fault, system), results in rows.items():
-        took = [r["gap"] if fault == "switchover" else r["took"] for r in results]
-        stayed = sum(1 for t in took if t is None)
-        words = span([t for t in took if t is not None]) + (f", {stayed} in place" if stayed else "")
-        silence = [r["longest_gap"] for r in results if r["longest_gap"]]
+    order = lambda key: (list(dict.fromkeys(fault for fault, _ in rows)).index(key[0]), list(NAMES).index(key[1].split("-")[0]))
+    for fault, system in sorted(rows, key=order):
+        results = rows[fault, system]
+        took = [r["took"] for r in results if r["took"] is not None]
+        stayed = len(results) - len(took)
+        words = span(took) + (f", {stayed} in place" if stayed else "")
+        # one that comes back in place has no first write elsewhere
+        pause = [r["gap"] if r["gap"] is not None else r["longest_gap"] for r in results]
         failed = sum(r["http"]["failed"] for r in results) if results[0]["http"] else "-"
-        print(f"| {fault} | {NAMES.get(system.split('-')[0], system)} | {len(results)} | {words} | {span(silence)} | "
-              f"{sum(r['lost'] for r in results)} | {failed} |")
+        print(f"| {fault} | {NAMES.get(system.split('-')[0], system)} | {len(results)} | {words} | "
+              f"{span([p for p in pause if p is not None])} | {sum(r['lost'] for r in results)} | {failed} |")
 
 
 def main():

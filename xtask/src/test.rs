@@ -59,6 +59,12 @@ const NEEDS: [Need; 19] = [
         why: "keeps records; tests start their own",
     },
     Need {
+        name: "mariadb-backup",
+        probe: "test -x /usr/bin/mariadb-backup",
+        package: "mariadb-backup",
+        why: "copies a primary of MariaDB to a host that comes new",
+    },
+    Need {
         name: "memcached",
         probe: "test -x /usr/bin/memcached",
         package: "memcached",

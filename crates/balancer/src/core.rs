@@ -2,8 +2,6 @@
 //!
 //! Time comes in as the span since the balancer began.
 
-pub(crate) mod coding;
-pub(crate) mod condition;
 pub(crate) mod health;
 pub(crate) mod pick;
 pub(crate) mod queue;

@@ -16,8 +16,8 @@ use hyper::{Method, StatusCode};
 use tokio::task::spawn_blocking;
 use web::Problem;
 
-use crate::core::coding::{self, Coding};
-use crate::core::condition::{Facts, Verdict, judge};
+use crate::coding::{self, Coding};
+use crate::condition::{Facts, Verdict, judge};
 use crate::core::routes::decode;
 use crate::reading::{PIECE, Reading, read};
 

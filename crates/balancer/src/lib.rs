@@ -1,9 +1,10 @@
 //! The balancer: one address in front of several web servers.
 //!
 //! Map, in reading order: `config` (every limit, with its default), `core` (what decides: routes, health, pick, retry, queue,
-//! roster, what of a file is sent, in which coding), `plan` (what the settings come to), `gate` (what may not be passed on),
-//! `headers` (whose are whose), `words` (what we say in them), `sticky` (the cookie), `line` (one connection to a web server),
-//! `backend` (one web server and its connections), `desk` (places at backends, and the wait for one), `parcel` (a request that may be sent again), `spool`
+//! roster), `condition` (what of a file is sent), `coding` (and how), `plan` (what the settings come to), `gate` (what may not be passed on),
+//! `headers` (whose are whose), `words` (what we say in
+//! them), `sticky` (the cookie), `line` (one connection to a web server), `backend` (one web server and
+//! its connections), `desk` (places at backends, and the wait for one), `parcel` (a request that may be sent again), `spool`
 //! (a large upload on disk), `answer` (a body on its way back), `ahead` (the same for a slow client), `tunnel` (websockets),
 //! `reading` and `files` (files of roots), `redirect`, `reproxy` (what an answer orders to be sent in its stead), `squeeze`
 //! (compression), `proxy` (to a backend and back), `obey` (does what an answer orders), `relay` (a request's whole way),
@@ -18,6 +19,8 @@
 mod ahead;
 mod answer;
 mod backend;
+mod coding;
+mod condition;
 mod config;
 mod core;
 mod desk;

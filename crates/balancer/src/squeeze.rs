@@ -18,7 +18,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::core::coding::{self, Coding};
+use crate::coding::{self, Coding};
 
 /// Bytes from which on a piece is compressed elsewhere.
 const ELSEWHERE_MIN: usize = 32 << 10;

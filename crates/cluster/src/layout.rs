@@ -158,9 +158,12 @@ pub struct Member {
     /// How far what it received can be read.
     #[serde(default)]
     pub replayed: Position,
-    /// Whether it may be promoted, as far as it knows itself.
+    /// Whether its database answers, and its disk takes writes.
     pub is_healthy: bool,
-    /// Why not, or what a person should know, in sentences.
+    /// Why it must not become primary though it is well.
+    #[serde(default)]
+    pub unfit: Option<String>,
+    /// What a person should know, in sentences.
     #[serde(default)]
     pub troubles: Vec<String>,
     /// The server's version, such as `15.18`.

@@ -2,7 +2,7 @@
 //!
 //! Linux kills the first process of a server when its parent dies, but not its backends; and a parent that is merely stopped
 //! (or starved, or in a debugger) fences nothing while its lease runs out. The guard knows no lease and no network: only a
-//! folder, a pipe, and the last moment that was written into it.
+//! folder, a pipe, the last moment that was written into it, and a word that it does not understand, to be given back at the end.
 //!
 //! Invariant: the guard does nothing but wait and kill; it touches no disk.
 
@@ -27,6 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const REST: Duration = Duration::from_secs(3600);
 /// The word for "no deadline".
 const NONE: &str = "rest";
+/// The word before what is bequeathed.
+const WILL: &str = "bequeath";
 
 /// A guard that runs. It kills what works in its folder when this is dropped: put the server to rest before.
 #[derive(Debug)]
@@ -60,6 +62,14 @@ impl Guard {
         self.order(&until.since_start().as_nanos().to_string())
     }
 
+    /// What is to be given back by [`watch_over`] when we end without a word, after everything was killed.
+    ///
+    /// # Errors
+    /// When the guard is gone.
+    pub fn bequeath(&mut self, word: &str) -> Result<(), Error> {
+        self.order(&format!("{WILL} {word}"))
+    }
+
     /// Nothing is killed before the next [`Guard::hold`], or our death.
     ///
     /// # Errors
@@ -90,32 +100,42 @@ impl Drop for Guard {
 enum Order {
     Hold(Moment),
     Rest,
+    Bequeath(String),
 }
 
-/// Kills what works in `folder` at the last deadline that `orders` told, and once they end; gives back after that.
-pub fn watch_over(folder: PathBuf, orders: impl Read + Send + 'static) {
+/// Kills what works in `folder` at the last deadline that `orders` told, and once they end; gives back after that, with the
+/// last word that was bequeathed.
+pub fn watch_over(folder: PathBuf, orders: impl Read + Send + 'static) -> Option<String> {
     let (sender, orders_read) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(orders).lines().map_while(Result::ok) {
             // what is not understood is no reason to go on for longer
-            let order = if line == NONE { Some(Order::Rest) } else { hold(&line) };
+            let order = match line.split_once(' ') {
+                Some((WILL, word)) => Some(Order::Bequeath(word.to_owned())),
+                _ if line == NONE => Some(Order::Rest),
+                _ => hold(&line),
+            };
             if order.is_some_and(|order| sender.send(order).is_err()) {
                 return;
             }
         }
     });
-    let mut until = None;
+    let (mut until, mut will) = (None, None);
     loop {
         let left = until.map_or(REST, Moment::left);
         match orders_read.recv_timeout(left) {
             Ok(Order::Hold(moment)) => until = Some(moment),
             Ok(Order::Rest) => until = None,
+            Ok(Order::Bequeath(word)) => will = Some(word),
             Err(RecvTimeoutError::Timeout) if until.is_some_and(|until| until.left().is_zero()) => {
                 kill(&folder);
                 until = None;
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return kill(&folder),
+            Err(RecvTimeoutError::Disconnected) => {
+                kill(&folder);
+                return will;
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// The programs that are servers.
-const SERVERS: [&str; 1] = ["postgres"];
+const SERVERS: [&str; 2] = ["postgres", "mariadbd"];
 
 /// The processes that work in `folder` or below it. Only /proc is read, never a disk.
 pub(crate) fn of(folder: &Path) -> Vec<u32> {

@@ -2,7 +2,8 @@
 //!
 //! What is told here was so at one moment of the past; a server that does not answer in time is told to be silent, never guessed at.
 //!
-//! Offsets: PostgreSQL's LSN in bytes; MariaDB's sequence number of the only domain's GTID, with timeline 0.
+//! Offsets: PostgreSQL's LSN in bytes; MariaDB's sequence number of the only domain's GTID. Timelines: PostgreSQL's own;
+//! MariaDB's is the number of the newest reign that is written in its data.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -103,6 +104,8 @@ pub struct Running {
     pub followers: Vec<Follower>,
     /// What is kept for hosts that are away.
     pub slots: Vec<Slot>,
+    /// Replica: why it must not become primary, as far as it can be seen here.
+    pub unfit: Option<String>,
     /// Settings that take away what is promised (a role with `synchronous_commit = off`), in sentences.
     pub troubles: Vec<String>,
 }

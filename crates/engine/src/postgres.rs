@@ -15,7 +15,6 @@ mod life;
 mod link;
 mod look;
 mod lsn;
-mod place;
 mod reign;
 mod rewind;
 mod settings;
@@ -28,31 +27,18 @@ use tokio_util::task::TaskTracker;
 use crate::account::Account;
 use crate::error::Error;
 use crate::observation::Bound;
+use crate::place::{Kind, Place};
 use crate::program::{Process, Program};
 
-pub use clone::Progress;
-pub use config::{Config, Limits};
-pub use life::Fenced;
-pub use rewind::Fit;
-pub use settings::Door;
+pub use crate::order::{Door, Fenced, Fit, Limits, Progress, Upstream};
+pub use config::Config;
 
 use link::Link;
 use look::Heard;
-pub(crate) use place::Turn;
-
-use place::Place;
 use settings::State;
 
-/// Another host's server, as this one is to reach it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
-    /// The host's name.
-    pub host: String,
-    /// Its address.
-    pub address: String,
-    /// Its port.
-    pub port: u16,
-}
+/// What says that a folder has PostgreSQL's data, and where it writes before its own log is open.
+const KIND: Kind = Kind { mark: "global/pg_control", log: "postmaster.log" };
 
 /// A PostgreSQL server of this host. One for each folder, for as long as the process lives.
 #[derive(Debug)]
@@ -71,6 +57,8 @@ struct Now {
     /// Until its end was noticed.
     process: Option<Process>,
     state: State,
+    /// What the process that has this number is known to have read.
+    in_force: Option<(u32, State)>,
     /// What binds every commit of this process.
     bound: Option<(u32, Bound)>,
     heard: Heard,
@@ -83,7 +71,7 @@ impl Postgres {
     /// [`Error::Settings`].
     pub fn new(config: Config) -> Result<Postgres, Error> {
         config.check()?;
-        let place = Place::new(config.folder.clone(), Account::of(&config.account)?);
+        let place = Place::new(config.folder.clone(), Account::of(&config.account)?, KIND);
         let (tasks, now, look) = (TaskTracker::new(), Arc::default(), tokio::sync::Mutex::default());
         Ok(Postgres { config, place, tasks, now, look })
     }

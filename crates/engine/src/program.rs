@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::account::Account;
 use crate::error::Error;
-use crate::postgres::Turn;
+use crate::place::Turn;
 
 /// How much of what a program says is kept for telling.
 pub(crate) const SAID_BYTES_MAX: usize = 4096;
@@ -36,6 +36,9 @@ pub(crate) struct Program {
     args: Vec<String>,
     folder: PathBuf,
     account: Account,
+    /// In place of pipes of ours.
+    input: Option<OwnedFd>,
+    output: Option<OwnedFd>,
 }
 
 /// What a program that ended well had to say.
@@ -59,7 +62,14 @@ pub struct Death {
 impl Program {
     /// A program that runs in `folder`.
     pub(crate) fn new(path: PathBuf, folder: &Path, account: &Account) -> Program {
-        Program { path, args: Vec::new(), folder: folder.to_owned(), account: account.clone() }
+        Program {
+            path,
+            args: Vec::new(),
+            folder: folder.to_owned(),
+            account: account.clone(),
+            input: None,
+            output: None,
+        }
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Program {
@@ -69,6 +79,18 @@ impl Program {
 
     pub(crate) fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Program {
         self.args.extend(args.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// It reads from there.
+    pub(crate) fn reading(mut self, from: OwnedFd) -> Program {
+        self.input = Some(from);
+        self
+    }
+
+    /// It writes to there.
+    pub(crate) fn writing(mut self, to: OwnedFd) -> Program {
+        self.output = Some(to);
         self
     }
 
@@ -118,7 +140,7 @@ impl Program {
     }
 
     fn live(
-        &self,
+        mut self,
         input: &str,
         hear: impl FnMut(&str) + Send + 'static,
         begun: &watch::Sender<Option<Pid>>,
@@ -126,8 +148,11 @@ impl Program {
         let program = self.name();
         let start = |source| Error::Start { program: program.clone(), source };
         let mut command = self.command();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdio = |given: Option<OwnedFd>| given.map_or_else(Stdio::piped, Stdio::from);
+        command.stdin(stdio(self.input.take())).stdout(stdio(self.output.take())).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(start)?;
+        // what was given to it is closed here, so that its end is seen at the other one
+        drop(command);
         begun.send_replace(pid(&child));
         let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
         let ear = thread::spawn(move || stderr.map_or_else(String::new, |stderr| listen(stderr, hear)));

@@ -1,9 +1,8 @@
 //! The steps, done: each by one call of the database's hands or one transaction in the store.
 
 use base::moment::Moment;
-use cluster::layout::Position;
-use engine::postgres::{Door, Fit, Progress, Upstream};
-use engine::{Confirm, Observation, Running};
+use cluster::layout::{Engine, Position};
+use engine::{Confirm, Door, Fit, Hands, Observation, Progress, Running, Upstream};
 use tokio::sync::watch;
 
 use crate::agree::Beginning;
@@ -46,7 +45,7 @@ impl Keeper {
             Step::Establish => {
                 let running = self.running().await?;
                 let at = Position { timeline: running.timeline, offset: running.received };
-                agreement.establish(lease, running.system_id.clone(), at).await
+                agreement.establish(lease, self.engine(), running.system_id.clone(), at).await
             }
             Step::Acquire { epoch, right } => {
                 self.memory.right = *right;
@@ -248,6 +247,13 @@ impl Keeper {
         match self.database.observe().await? {
             Observation::Running(running) => Ok(*running),
             _ => Err(moved("the database does not run")),
+        }
+    }
+
+    fn engine(&self) -> Engine {
+        match *self.database {
+            Hands::Postgres(_) => Engine::Postgres,
+            Hands::MariaDb(_) => Engine::MariaDb,
         }
     }
 

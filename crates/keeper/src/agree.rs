@@ -37,11 +37,12 @@ impl Agreement {
     pub(crate) async fn establish(
         &self,
         lease: &Lease,
+        engine: Engine,
         system_id: String,
         at: Position,
     ) -> Result<(), Error> {
         let id = lease.id().ok_or(Error::Doubted)?;
-        let config = Config { engine: Engine::Postgres, system_id };
+        let config = Config { engine, system_id };
         let txn = Txn::new()
             .when(Compare::absent(self.layout.config()))
             .when(Compare::absent(self.layout.sync()))

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base::unit::Bytes;
+
 use crate::core::deadline::Terms;
 use crate::core::name::{Host, Site};
 use crate::core::policy::Policy;
@@ -30,11 +32,31 @@ pub struct Config {
     pub limits: Limits,
     /// What guards the database when this keeper can't; `None`: nothing does.
     pub guard: Option<GuardProgram>,
-    /// In tests: the keeper ends, as if it had died, right after it has first done such a step.
-    pub dies_after: Option<StepKind>,
+    /// In tests: what goes wrong once, at the first such step.
+    pub trips: Vec<Trip>,
 }
 
-/// A program that runs [`engine::guard::watch_over`] on the folder that is its last argument, with its standard input.
+/// Something that a test has go wrong, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trip {
+    /// At the first step of this sort.
+    pub at: StepKind,
+    /// What.
+    pub how: Mishap,
+}
+
+/// How a step goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// The keeper ends right after it, as if it had died.
+    Dies,
+    /// It fails before anything is done.
+    Fails,
+    /// It is done, and told to have failed.
+    FailsUnheard,
+}
+
+/// A program that runs [`guard::run`](crate::guard::run) on the folder that is its last argument, with its standard input.
 #[derive(Clone, Debug)]
 pub struct GuardProgram {
     /// The program.
@@ -79,6 +101,8 @@ pub struct Limits {
     pub judge_every: Duration,
     /// From one write to the database's disk, to see whether it takes it, to the next.
     pub disk_every: Duration,
+    /// A replica whose disk has less room than that does not become primary.
+    pub room_min: Bytes,
     /// How long a stop may wait to give everything away.
     pub leave_time_max: Duration,
     /// How long a start waits for an earlier lease of this host to end.
@@ -102,6 +126,7 @@ impl Default for Limits {
             slots_every: Duration::from_secs(10),
             judge_every: Duration::from_secs(5),
             disk_every: Duration::from_secs(2),
+            room_min: Bytes(256 << 20),
             leave_time_max: Duration::from_secs(15),
             former_time_max: Duration::from_secs(15),
             track_marks_max: 1200,

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use base::moment::Moment;
 use cluster::layout;
-use engine::postgres::Postgres;
-use engine::{Observation, Role};
+use engine::{Hands, Observation, Role};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agree::Agreement;
-use crate::config::Config;
+use crate::config::{Config, Mishap, Trip};
 use crate::core::decide::{Decision, decide};
 use crate::core::exposure::Exposure;
 use crate::core::name::Epoch;
-use crate::core::view::{Lease as Standing, Own, View, Wish};
+use crate::core::step::Step;
+use crate::core::view::{Lease as Standing, Own, Replica, View, Wish};
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::herald::Herald;
@@ -31,7 +31,7 @@ use crate::sight;
 /// Everything that a round needs.
 pub(crate) struct Keeper {
     pub(crate) config: Arc<Config>,
-    pub(crate) database: Arc<Postgres>,
+    pub(crate) database: Arc<Hands>,
     pub(crate) agreement: Agreement,
     pub(crate) lease: Rc<Lease>,
     pub(crate) herald: Rc<Herald>,
@@ -46,6 +46,8 @@ pub(crate) struct Keeper {
     pub(crate) checkpoint: Option<(Epoch, JoinHandle<Result<(), engine::Error>>)>,
     pub(crate) slots_at: Option<Moment>,
     pub(crate) last: Option<Decision>,
+    /// What a test has go wrong still.
+    pub(crate) trips: Vec<Trip>,
 }
 
 /// What was seen in one round.
@@ -136,15 +138,15 @@ impl Keeper {
         self.publish(&seen, &decision);
         let is_news = self.last.as_ref() != Some(&decision);
         for step in &decision.steps {
-            if let Err(error) = self.act(step, &seen).await {
+            if let Err(error) = self.act_or_trip(step, &seen).await {
+                if matches!(error, Error::Died) {
+                    return Err(error);
+                }
                 let told = format!("{:?}: {}", step.kind(), base::error::chain(&error));
                 tracing::warn!("a step failed: {told}");
                 self.report.send_modify(|report| report.failure = Some(told));
                 self.last = None;
                 return Ok(Some(limits.failure_rest));
-            }
-            if self.config.dies_after == Some(step.kind()) {
-                return Err(Error::Died);
             }
         }
         self.report.send_modify(|report| report.failure = None);
@@ -158,6 +160,22 @@ impl Keeper {
         let is_moving = matches!(seen.view.own, Own::Hung { lasting } if lasting.is_zero())
             || seen.view.store.as_ref().is_some_and(|store| store.leader.is_none());
         Ok(Some(if is_moving { limits.renew_again_after } else { limits.look_every }))
+    }
+
+    /// Does a step, or has it go wrong where a test asked for that.
+    async fn act_or_trip(&mut self, step: &Step, seen: &Seen) -> Result<(), Error> {
+        let tripped = || Err(Error::Moved { what: "a test had it fail".to_owned() });
+        let at = self.trips.iter().position(|trip| trip.at == step.kind());
+        let trip = at.map(|at| self.trips.swap_remove(at).how);
+        if trip == Some(Mishap::Fails) {
+            return tripped();
+        }
+        self.act(step, seen).await?;
+        match trip {
+            Some(Mishap::Dies) => Err(Error::Died),
+            Some(_) => tripped(),
+            None => Ok(()),
+        }
     }
 
     /// Looks at the store and at the database, both at once.
@@ -187,6 +205,10 @@ impl Keeper {
         let ailing = memory.lasting(Topic::Disk, u8::from(self.disk.fault().is_some()), now);
         let own = match own {
             Own::Primary(_) if self.disk.fault().is_some() => Own::Hung { lasting: ailing },
+            Own::Replica(replica) => {
+                let unfit = sight::unfit(&self.config, &observed, memory, &self.disk);
+                Own::Replica(Replica { unfit, ..replica })
+            }
             own => own,
         };
         let mut store = read.as_ref().map(|read| sight::store(read, lease, memory, now));
@@ -223,6 +245,10 @@ impl Keeper {
         }
         let Some(leader) = seen.view.store.as_ref().and_then(|store| store.leader.as_ref()) else { return };
         let follows = self.memory.upstream.as_ref() == Some(&leader.host) && !leader.is_mine;
+        if follows && let Some(read) = &seen.read {
+            let member = read.members.get(leader.host.as_str()).map(|member| member.what.version.clone());
+            self.memory.version = member.filter(|version| !version.is_empty()).or(self.memory.version.take());
+        }
         if follows
             && sight::is_streaming(&self.config, running)
             && let Err(error) = self.set_lineage(leader.epoch).await
@@ -303,6 +329,7 @@ impl Keeper {
             received: at(seen.position()),
             replayed: at(0),
             is_healthy: false,
+            unfit: None,
             troubles: Vec::new(),
             version: String::new(),
             system_id: seen
@@ -320,9 +347,25 @@ impl Keeper {
             Role::Replica => layout::Role::Replica,
         };
         let version = running.version.clone();
-        let troubles = running.troubles.iter().cloned().chain(self.disk.fault()).collect();
+        let paused = running.is_replay_paused.then(|| {
+            "somebody has paused its replay: a takeover goes on with it first, and takes that much longer"
+                .to_owned()
+        });
+        let troubles = running.troubles.iter().cloned().chain(self.disk.fault()).chain(paused).collect();
         let is_healthy = self.disk.fault().is_none();
-        layout::Member { role, replayed: at(running.replayed), is_healthy, troubles, version, ..member }
+        let unfit = match &seen.view.own {
+            Own::Replica(replica) => replica.unfit.clone(),
+            _ => None,
+        };
+        layout::Member {
+            role,
+            replayed: at(running.replayed),
+            is_healthy,
+            unfit,
+            troubles,
+            version,
+            ..member
+        }
     }
 }
 

@@ -165,6 +165,7 @@ impl Lease {
     async fn grant(&self, sent: Moment) -> Result<(), cluster::Error> {
         let lease = self.cluster.grant(self.terms.ttl).await?;
         self.id.set(Some(lease.id));
+        self.sentry.tell(lease.id);
         self.trust_until(self.terms.deadline(sent, lease.ttl));
         self.changed.notify_one();
         Ok(())

@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `core` (the decision, pure), `config`, `service` (the doors: run, handle), `keeper` (the rounds:
 //! look, decide, act), `sight` (what was seen, as rules see it), `memory` (since when things are so), `act` (the database's
-//! steps), `agree` (the store's), `lease` (kept beside, with its deadline), `sentry` (who kills at that deadline when this keeper can't),
+//! steps), `agree` (the store's), `lease` (kept beside, with its deadline), `sentry` (who kills at that deadline when this keeper
+//! can't; `guard` is the program that does),
 //! `herald` (what this host says of itself),
 //! `disk` (whether it takes writes), `judge` (where the store's leader is), `lineage` (which reign the data belong to), `report`, `error`.
 //! To add a step: a variant of `core::step::Step`, its doing in `act` or `agree`, the rule that asks for it, and what it
@@ -17,6 +18,7 @@ mod config;
 pub mod core;
 mod disk;
 mod error;
+pub mod guard;
 mod herald;
 mod judge;
 mod keeper;
@@ -28,7 +30,7 @@ mod sentry;
 mod service;
 mod sight;
 
-pub use config::{Address, Config, GuardProgram, Limits};
+pub use config::{Address, Config, GuardProgram, Limits, Mishap, Trip};
 pub use error::Error;
 pub use report::{Report, State};
 pub use service::{Handle, Means, Service};

@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     pub(crate) checkpointed: Option<Epoch>,
     /// Whom the database is told to follow.
     pub(crate) upstream: Option<Host>,
+    /// The version of the last primary that was followed.
+    pub(crate) version: Option<String>,
     /// Whose confirmation commits are told to wait for.
     pub(crate) acks: Acks,
     /// The reign for which a rewind has failed.
@@ -62,6 +64,7 @@ impl Memory {
             base: None,
             checkpointed: None,
             upstream: None,
+            version: None,
             acks: Acks::Blocked,
             failed_rewind: None,
             is_former: false,

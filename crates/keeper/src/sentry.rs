@@ -1,10 +1,11 @@
 //! The guard beside this keeper, told the lease's deadline while the database may be a primary: it kills the database then,
 //! whether this keeper runs, stands still, or is gone.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 
 use base::moment::Moment;
+use cluster::LeaseId;
 use engine::guard::Guard;
 
 use crate::config::GuardProgram;
@@ -17,11 +18,13 @@ pub(crate) struct Sentry {
     /// The database's data.
     folder: PathBuf,
     guard: RefCell<Option<Guard>>,
+    /// What it is to give back once this keeper is gone and the database dead.
+    lease: Cell<Option<LeaseId>>,
 }
 
 impl Sentry {
     pub(crate) fn new(program: Option<GuardProgram>, folder: PathBuf) -> Sentry {
-        Sentry { program, folder, guard: RefCell::new(None) }
+        Sentry { program, folder, guard: RefCell::new(None), lease: Cell::new(None) }
     }
 
     /// It is there from here on, and ends the database with this keeper.
@@ -30,8 +33,22 @@ impl Sentry {
         if self.guard.borrow().is_none() {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
             *self.guard.borrow_mut() = Some(Guard::start(program, &args, &self.folder)?);
+            self.bequeath();
         }
         Ok(())
+    }
+
+    /// The lease that this keeper has from here on. A guard that is gone is noticed when it is to hold.
+    pub(crate) fn tell(&self, lease: LeaseId) {
+        self.lease.set(Some(lease));
+        self.bequeath();
+    }
+
+    fn bequeath(&self) {
+        if let (Some(guard), Some(lease)) = (self.guard.borrow_mut().as_mut(), self.lease.get()) {
+            // without it the lease ends by itself
+            let _ = guard.bequeath(&lease.to_string());
+        }
     }
 
     /// From here on it kills the database at `until`. One that is gone is replaced.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::chance;
 use base::time::Clock;
 use cluster::{Cluster, Layout};
-use engine::postgres::Postgres;
+use engine::Hands;
 use tokio::sync::{Notify, watch};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +36,7 @@ pub struct Means {
     /// Where hosts agree.
     pub cluster: Cluster,
     /// The database of this host.
-    pub database: Arc<Postgres>,
+    pub database: Arc<Hands>,
     /// For what people read; nothing is decided by it.
     pub clock: Clock,
 }
@@ -123,7 +123,7 @@ impl Service {
             alone = herald.wait_alone(&config.host, limits) => alone?,
             () = stop.cancelled() => return Ok(()),
         }
-        let sentry = Sentry::new(config.guard.clone(), self.means.database.config().folder.join("data"));
+        let sentry = Sentry::new(config.guard.clone(), self.means.database.data());
         let lease = Rc::new(Lease::new(cluster.clone(), &layout, config.terms, limits, sentry));
         let here = config.policy.sites.get(&config.host).cloned();
         let courthouse = Rc::new(Courthouse::new(cluster.clone(), config.voters.clone(), here));
@@ -147,6 +147,7 @@ impl Service {
             checkpoint: None,
             slots_at: None,
             last: None,
+            trips: config.trips.clone(),
             config,
         };
         // whatever an earlier keeper has left is not known to this one

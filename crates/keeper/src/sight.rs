@@ -14,6 +14,7 @@ use crate::core::name::{Epoch, Host, System};
 use crate::core::view::{
     Acks, Handover, Leader, Member, Own, Peer, Place, Primary, Reign, Replica, Stopped, Store, Sync, Wish,
 };
+use crate::disk::Disk;
 use crate::memory::{Memory, Topic};
 
 /// What the store said. `lease` is the one that this keeper has now.
@@ -56,6 +57,7 @@ fn sync(sync: &layout::Sync) -> Sync {
 fn member(member: &layout::Member) -> Member {
     Member {
         is_healthy: member.is_healthy,
+        unfit: member.unfit.clone(),
         is_replica: member.role == layout::Role::Replica,
         received: member.received.offset,
     }
@@ -137,6 +139,31 @@ fn replica(config: &Config, running: &Running, place: Place, memory: &mut Memory
         lasting: memory.lasting(Topic::Stream, u8::from(is_streaming), now),
         unfit: None,
     }
+}
+
+/// Why the replica here must not become primary; what else is asked of one is asked where it stands for a vacancy.
+pub(crate) fn unfit(config: &Config, observed: &Observation, memory: &Memory, disk: &Disk) -> Option<String> {
+    let Observation::Running(running) = observed else { return None };
+    if config.policy.barred.contains(&config.host) {
+        return Some("the service file has it stay a replica".to_owned());
+    }
+    if let Some(unfit) = &running.unfit {
+        return Some(unfit.clone());
+    }
+    if let Some(fault) = disk.fault() {
+        return Some(format!("its disk does not take writes: {fault}"));
+    }
+    if let Some(theirs) = memory.version.as_ref().filter(|theirs| major(theirs) > major(&running.version)) {
+        let ours = &running.version;
+        return Some(format!("its server is of version {ours}, and the last primary's was of {theirs}"));
+    }
+    let room = disk.room().filter(|room| *room < config.limits.room_min)?;
+    Some(format!("its disk has {} MiB of room left", room.0 >> 20))
+}
+
+/// The first number of a server's version; 0: it is not known.
+fn major(version: &str) -> u32 {
+    version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// Whether a replica receives.

@@ -111,6 +111,33 @@ async fn a_request_goes_where_its_host_and_path_lead_and_a_reload_changes_that()
 }
 
 #[tokio::test]
+async fn rooms_in_this_process_keep_what_is_theirs_and_end_a_write_though_its_client_goes_away() {
+    let (begun, ended) = (Arc::<tokio::sync::Notify>::default(), Arc::<tokio::sync::Notify>::default());
+    let (go, done) = (begun.clone(), ended.clone());
+    let write = axum::routing::post(async move || {
+        go.notify_one();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        done.notify_one();
+        "done"
+    });
+    let router = axum::Router::new().route("/write", write);
+    let rooms = web::Front::new(router, Arc::default()).into_pass();
+    let settings = Config { routes: vec![Route { local: true, ..route("", "/api") }], ..Config::default() };
+    let bench = Bench::over(settings, web::Config::default(), Some(rooms)).await;
+    let asks = "Origin: https://a.example\r\nAccess-Control-Request-Method: PATCH\r\n";
+    assert_eq!(ask(&bench, "OPTIONS /write", asks).await.0, 204);
+    let (status, head, body) = ask(&bench, "GET /none", "Origin: https://a.example\r\n").await;
+    assert!(status == 404 && body.starts_with(b"{\"status\":404"), "{head}");
+    assert!(head.contains("x-frame-options") && head.contains("access-control-allow-origin: *"), "{head}");
+    let mut client = TcpStream::connect(bench.address).await.expect("it listens");
+    client.write_all(b"POST /write HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n").await.expect("sent");
+    begun.notified().await;
+    drop(client);
+    ended.notified().await;
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn files_are_sent_whole_in_part_or_not_again_and_never_from_outside() {
     let (main, large) = (named("main").await, vec![b'x'; 300_000]);
     let files = folder(&[
@@ -253,7 +280,7 @@ async fn an_upload_that_is_taken_in_whole_holds_no_backend_until_it_is_there() {
     let known = format!("Content-Length: {}\r\n", large.len());
     assert_eq!(ask(&bench, "POST /up", &known).await.0, 413);
     let chunked = format!(
-        "POST /up HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{large}\r\n0\r\n\r\n",
+        "POST /up HTTP/1.1\r\nHost: t\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{large}\r\n0\r\n\r\n",
         large.len()
     );
     assert_eq!(read(&bench.say(chunked.as_bytes()).await).0, 413);

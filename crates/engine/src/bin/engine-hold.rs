@@ -21,7 +21,7 @@ const HELD: Duration = Duration::from_secs(1);
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["guard", folder] => engine::guard::watch_over(PathBuf::from(folder), std::io::stdin()),
+        ["guard", folder] => drop(engine::guard::watch_over(PathBuf::from(folder), std::io::stdin())),
         [what @ ("keep" | "leave"), folder, programs, port] => {
             let Ok(port) = port.parse() else { return ExitCode::from(2) };
             let config = config(folder.into(), programs.into(), port);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::error::Error;
-use crate::postgres::place::Place;
+use crate::place::Place;
 
 /// Losses that are kept; the oldest goes first.
 const LOSSES_MAX: usize = 4;

@@ -7,10 +7,11 @@ use tokio::time::sleep;
 
 use crate::error::Error;
 use crate::observation::{Bound, Confirm};
+use crate::order::{Door, Upstream};
+use crate::place::Place;
 use crate::postgres::link::Link;
-use crate::postgres::place::Place;
-use crate::postgres::settings::{Door, State};
-use crate::postgres::{Postgres, Upstream, life, lsn, slot};
+use crate::postgres::settings::State;
+use crate::postgres::{Postgres, life, lsn, slot};
 use crate::program::Process;
 
 /// How often it is looked whether something has come about.
@@ -33,6 +34,10 @@ impl Postgres {
     /// # Errors
     /// [`Error::NotRunning`], and those of changing the settings.
     pub async fn door(&self, door: Door) -> Result<(), Error> {
+        let process = self.alive().ok_or(Error::NotRunning)?;
+        if self.in_force(&process).is_some_and(|state| state.door == door) {
+            return Ok(());
+        }
         self.change(|state| state.door = door).await.map(drop)
     }
 
@@ -52,7 +57,10 @@ impl Postgres {
             return Ok(Some(bound));
         }
         self.now().bound = None;
-        let link = self.change(|state| state.confirm = confirm.clone()).await?;
+        let link = match self.in_force(&process).filter(|state| state.confirm == *confirm) {
+            Some(_) => self.link().await?,
+            None => self.change(|state| state.confirm = confirm.clone()).await?,
+        };
         let limits = self.config.limits;
         let follows = "SELECT pg_is_in_recovery()";
         if link.cell("say whether it follows", follows, limits.answer_time_max).await? == "t" {
@@ -144,9 +152,11 @@ impl Postgres {
             now.state.generation += 1;
             now.state.clone()
         };
-        let generation = state.generation;
+        let (generation, before, new) = (state.generation, self.in_force(&process), state.clone());
+        // until it is known what was read, nothing is
+        self.now().in_force = None;
         let (config, limits) = (self.config.clone(), self.config.limits);
-        let written = move |place: &Place| life::write(&config, place, &state);
+        let written = move |place: &Place| life::write(&config, place, &state, before.as_ref());
         self.place.change("writing the settings", limits.disk_time_max, written).await?;
         process.signal(rustix::process::Signal::HUP);
         let until = Moment::now().after(limits.reload_time_max);
@@ -154,6 +164,7 @@ impl Postgres {
             let link = self.link().await?;
             let seen = link.cell("say its settings", GENERATION, limits.answer_time_max).await?;
             if seen.parse::<u64>().is_ok_and(|seen| seen >= generation) {
+                self.now().in_force = Some((process.id, new));
                 return Ok(link);
             }
             if until.left().is_zero() {
@@ -162,6 +173,11 @@ impl Postgres {
             }
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// What the process has certainly read; `None`: not known.
+    fn in_force(&self, process: &Process) -> Option<State> {
+        self.now().in_force.clone().filter(|(of, _)| *of == process.id).map(|(_, state)| state)
     }
 
     fn bound(&self, process: &Process) -> Option<Bound> {

@@ -5,19 +5,11 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::observation::{Observation, Unfinished};
+use crate::order::{Progress, Upstream};
+use crate::place::Place;
 use crate::postgres::link::Link;
-use crate::postgres::place::Place;
 use crate::postgres::settings::{self, REPLICATOR, conninfo};
-use crate::postgres::{Postgres, Upstream, audit};
-
-/// How far a clone is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// What has come, in bytes.
-    pub done: u64,
-    /// What there is, as far as is known.
-    pub all: u64,
-}
+use crate::postgres::{Postgres, audit};
 
 impl Postgres {
     /// Copies another host's server here. What is here is taken away first, as soon as it is certain that the other one is

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use base::secret::Secret;
 use base::unit::Bytes;
 
 use crate::error::Error;
+use crate::order::Limits;
 use crate::postgres::settings::OURS;
 
 /// The longest name of a host: a slot's name has 63 characters at most.
@@ -46,29 +46,6 @@ pub struct Config {
     pub audit_segments_max: usize,
     /// Limits of time.
     pub limits: Limits,
-}
-
-/// How long things may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// An answer of the server to a look at it; connecting included.
-    pub answer_time_max: Duration,
-    /// An orderly death after SIGQUIT, before everything is killed.
-    pub quit_time_max: Duration,
-    /// How long after its deadline a fence goes on trying.
-    pub kill_time_max: Duration,
-    /// A promotion, from the order to the end of recovery.
-    pub promote_time_max: Duration,
-    /// New settings, from their writing to their being in force.
-    pub reload_time_max: Duration,
-    /// A checkpoint.
-    pub checkpoint_time_max: Duration,
-    /// Writing a few small files.
-    pub disk_time_max: Duration,
-    /// Making new data, or letting a crashed server recover.
-    pub init_time_max: Duration,
-    /// How long the primary may be silent to a replica, and the other way round, before the stream is begun anew.
-    pub stream_silence_max: Duration,
 }
 
 impl Config {
@@ -122,21 +99,5 @@ impl Config {
             return refuse(format!("{text:?} has a line break in it"));
         }
         Ok(())
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            answer_time_max: Duration::from_millis(800),
-            quit_time_max: Duration::from_millis(250),
-            kill_time_max: Duration::from_secs(10),
-            promote_time_max: Duration::from_secs(60),
-            reload_time_max: Duration::from_secs(10),
-            checkpoint_time_max: Duration::from_secs(600),
-            disk_time_max: Duration::from_secs(5),
-            init_time_max: Duration::from_secs(300),
-            stream_silence_max: Duration::from_secs(5),
-        }
     }
 }

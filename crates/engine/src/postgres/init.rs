@@ -8,8 +8,8 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::observation::{Observation, Unfinished};
+use crate::place::{Place, Turn};
 use crate::postgres::Postgres;
-use crate::postgres::place::{Place, Turn};
 use crate::postgres::settings::{REPLICATOR, SUPERUSER, State};
 use crate::postgres::{control, life, reign};
 use crate::program::Said;
@@ -65,7 +65,7 @@ impl Postgres {
         let state = State { generation: self.now().state.generation, ..State::default() };
         let written = move |place: &Place| {
             place.make()?;
-            life::write(&config, place, &state)?;
+            life::write(&config, place, &state, None)?;
             place.write(&place.data().join("postgresql.auto.conf"), "")?;
             // a replica can't be alone
             let signal = place.data().join("standby.signal");

@@ -1,39 +1,23 @@
 //! A server's life: looked at, started, stopped, fenced, and its death.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::moment::Moment;
+use base::unit::Bytes;
 use rustix::process::Signal;
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::error::Error;
+use crate::fence::{Fence, LOOK_EVERY};
 use crate::inhabitant;
 use crate::observation::{Confirm, Observation, Running};
+use crate::order::{Door, Fenced, Upstream};
+use crate::place::{Place, word};
 use crate::postgres::link::Link;
-use crate::postgres::place::{Place, word};
-use crate::postgres::settings::{self, Door, State};
-use crate::postgres::{Postgres, Upstream, control, lock, look};
+use crate::postgres::settings::{self, State};
+use crate::postgres::{Postgres, control, lock, look};
 use crate::program::{Death, Process};
-
-/// How often it is looked whether everything is dead.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How long a port may take to refuse.
-const REFUSAL_TIME_MAX: Duration = Duration::from_millis(200);
-
-/// Who is killed and still hangs in the disk so long after that is not about to come back from it.
-const HANG_PROVEN_AFTER: Duration = Duration::from_secs(1);
-
-/// How a fence went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fenced {
-    /// When the last process could go on no more, and the port refused.
-    pub at: Moment,
-    /// Whether that was before the deadline.
-    pub is_in_time: bool,
-}
 
 impl Postgres {
     /// What the server is seen to be. One that does not answer is [`Observation::Silent`], after
@@ -129,10 +113,10 @@ impl Postgres {
             now.bound = None;
             now.state.clone()
         };
-        let config = self.config.clone();
+        let (config, began_with) = (self.config.clone(), state.clone());
         let written = move |place: &Place| {
             place.make()?;
-            write(&config, place, &state)?;
+            write(&config, place, &state, None)?;
             // what ALTER SYSTEM left would be stronger than what we say
             place.write(&place.data().join("postgresql.auto.conf"), "")?;
             place.write(&place.data().join("standby.signal"), "")?;
@@ -143,8 +127,10 @@ impl Postgres {
         let data = self.place.data().display().to_string();
         let program = self.program("postgres").args(["-D", &data, "-c", &main]);
         let now = Arc::clone(&self.now);
-        let record = move |process| {
-            lock(&now).process = Some(process);
+        let record = move |process: Process| {
+            let mut now = lock(&now);
+            now.in_force = Some((process.id, began_with));
+            now.process = Some(process);
             drop(turn);
         };
         program.start(log, record).await
@@ -167,12 +153,15 @@ impl Postgres {
     }
 
     /// Writes to the disk that the data lie on, and waits until that is there: a server may answer from memory while its disk
-    /// hangs.
+    /// hangs. How much room is left there.
     ///
     /// # Errors
     /// [`Error::Slow`] and [`Error::Disk`]: what it still acknowledges is in no danger, but it will not get far.
-    pub async fn probe_disk(&self) -> Result<(), Error> {
-        let probe = |place: &Place| place.write(&place.folder.join("probe"), "");
+    pub async fn probe_disk(&self) -> Result<Bytes, Error> {
+        let probe = |place: &Place| {
+            place.write(&place.folder.join("probe"), "")?;
+            place.room()
+        };
         self.place.look("writing to the database's disk", self.config.limits.disk_time_max, probe).await
     }
 
@@ -223,48 +212,11 @@ impl Postgres {
     /// # Errors
     /// [`Error::Alive`] when something can't be killed.
     pub async fn fence(&self, deadline: Moment) -> Result<Fenced, Error> {
-        let limits = self.config.limits;
-        let begin = Moment::now();
-        // half of what is left is for those who don't listen
-        let quit_until = begin.after(limits.quit_time_max.min(deadline.left() / 2));
-        let give_up = deadline.max(begin).after(limits.kill_time_max);
-        let process = self.alive();
-        if let Some(process) = &process {
-            process.signal(Signal::QUIT);
-        }
-        loop {
-            let is_late = Moment::now() >= quit_until.after(HANG_PROVEN_AFTER);
-            let is_doomed = |process: u32| is_late && inhabitant::is_doomed(process);
-            let hangs = process.as_ref().is_some_and(|process| is_doomed(process.id));
-            let is_dead = hangs || process.as_ref().is_none_or(|process| !process.is_alive());
-            let others: Vec<u32> = inhabitant::of(&self.place.data())
-                .into_iter()
-                .filter(|process| !is_doomed(*process))
-                .collect();
-            if is_dead && others.is_empty() && (hangs || self.port_refuses().await) {
-                let at = Moment::now();
-                return Ok(Fenced { at, is_in_time: at <= deadline });
-            }
-            // whom nobody asked to go, and who did not
-            if process.is_none() || Moment::now() >= quit_until {
-                if let Some(process) = &process {
-                    process.signal(Signal::KILL);
-                }
-                inhabitant::kill(&self.place.data());
-            }
-            if Moment::now() > give_up {
-                return Err(Error::Alive { processes: others });
-            }
-            sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Whether nobody listens any more.
-    async fn port_refuses(&self) -> bool {
+        let (process, data) = (self.alive(), self.place.data());
         let listens = self.config.listen.first().map_or("*", String::as_str);
-        let host = if matches!(listens, "*" | "0.0.0.0" | "::") { "127.0.0.1" } else { listens };
-        let Ok(address) = format!("{host}:{}", self.config.port).parse::<SocketAddr>() else { return true };
-        !matches!(timeout(REFUSAL_TIME_MAX, TcpStream::connect(address)).await, Ok(Ok(_)) | Err(_))
+        let (port, limits) = (self.config.port, self.config.limits);
+        let quits_at = Some(Signal::QUIT);
+        Fence { process, data: &data, listens, port, quits_at, limits }.close(deadline).await
     }
 
     fn forget_the_dead(&self) {
@@ -272,6 +224,7 @@ impl Postgres {
         if now.process.as_ref().is_some_and(|process| !process.is_alive()) {
             now.process = None;
             now.bound = None;
+            now.in_force = None;
         }
     }
 }
@@ -280,11 +233,20 @@ fn slow_stop(limit: Duration) -> Error {
     Error::Slow { what: "stopping the database server".to_owned(), limit }
 }
 
-/// Writes the settings' files.
-pub(super) fn write(config: &crate::postgres::Config, place: &Place, state: &State) -> Result<(), Error> {
+/// Writes the settings' files; those only that differ from what was in force `before`, since each costs the disk's time.
+pub(super) fn write(
+    config: &crate::postgres::Config,
+    place: &Place,
+    state: &State,
+    before: Option<&State>,
+) -> Result<(), Error> {
     let path = |name: &str| place.folder.join(name);
-    place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
-    place.write(&path("pg_ident.conf"), &settings::ident(&place.account.name))?;
-    place.write(&path("pg_hba.conf"), &settings::hba(config, state.door))?;
+    if before.is_none() {
+        place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
+        place.write(&path("pg_ident.conf"), &settings::ident(&place.account.name))?;
+    }
+    if before.is_none_or(|before| before.door != state.door) {
+        place.write(&path("pg_hba.conf"), &settings::hba(config, state.door))?;
+    }
     place.write(&path("postgresql.conf"), &settings::main(config, state))
 }

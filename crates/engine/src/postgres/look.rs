@@ -88,6 +88,7 @@ pub(crate) fn read(
         commits: number(row, "commits")?,
         followers,
         slots: slots.iter().filter_map(slot_of).collect(),
+        unfit: None,
         troubles: troubles(row, overrides, altered),
     })
 }

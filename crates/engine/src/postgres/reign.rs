@@ -11,11 +11,12 @@ use base::moment::Moment;
 use tokio::time::sleep;
 
 use crate::error::Error;
+use crate::order::Upstream;
+use crate::place::Place;
+use crate::postgres::Postgres;
 use crate::postgres::change::LOOK_EVERY;
 use crate::postgres::link::Link;
-use crate::postgres::place::Place;
 use crate::postgres::settings::REPLICATOR;
-use crate::postgres::{Postgres, Upstream};
 
 /// How long a reign's word is.
 const WORD_LENGTH: usize = 20;

@@ -4,31 +4,13 @@
 
 use crate::error::Error;
 use crate::observation::{Confirm, End, Observation, Stopped, Unfinished};
-use crate::postgres::place::{Place, word};
-use crate::postgres::settings::{Door, conninfo};
-use crate::postgres::{Postgres, Upstream, audit, lsn};
+use crate::order::{Door, Fit, Upstream};
+use crate::place::{Place, word};
+use crate::postgres::settings::conninfo;
+use crate::postgres::{Postgres, audit, lsn};
 use crate::program::Said;
 
 use base::moment::Moment;
-
-/// How a stopped server's history fits to another's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fit {
-    /// It can follow as it is.
-    Follows,
-    /// It went on beyond where the other branched off, and can be led back there.
-    Diverged {
-        /// The timeline that it was on.
-        timeline: u32,
-        /// Where the other branched off it.
-        at: u64,
-    },
-    /// It can't be led back; it has to be cloned.
-    Unrelated {
-        /// Why.
-        why: String,
-    },
-}
 
 impl Postgres {
     /// How this host's stopped server fits to another. One that crashed is let recover first, without listening.

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::observation::Confirm;
-use crate::postgres::Upstream;
+use crate::order::{Door, Upstream};
 use crate::postgres::config::Config;
 
 /// What only we set: what is acknowledged, and how it is followed, rests on it.
@@ -60,16 +60,6 @@ pub(crate) const REPLICATOR: &str = "ondol_replicator";
 pub(crate) const SUPERUSER: &str = "postgres";
 /// A name that no host has, so that nothing is acknowledged.
 const NOBODY: &str = "nobody at all";
-
-/// Whether clients may come in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Door {
-    /// Nobody but replicas and ourselves. Whoever is in already stays.
-    #[default]
-    Closed,
-    /// The service's clients too.
-    Open,
-}
 
 /// What changes while a server lives.
 #[derive(Clone, Debug, Default)]

@@ -182,7 +182,7 @@ async fn a_server_that_can_not_start_says_why_at_its_death() {
     assert!(told.to_string().contains("shared_buffers"), "{told}");
     let host = Host::new("seoul-1");
     host.hands.init().await.unwrap();
-    host.hands.probe_disk().await.unwrap();
+    assert!(host.hands.probe_disk().await.unwrap().0 > 0);
     let taken = std::net::TcpListener::bind(("127.0.0.1", host.upstream().port)).unwrap();
     host.hands.start(None, &Confirm::Here, Door::Closed).await.unwrap();
     timeout(WAIT_MAX, host.hands.died()).await.unwrap();

@@ -54,7 +54,8 @@ pub(super) fn successor(view: &View, policy: &Policy) -> Option<Host> {
     let others = store
         .members
         .iter()
-        .filter(|(host, member)| **host != view.me && member.is_healthy && member.is_replica);
+        .filter(|(host, member)| **host != view.me && member.is_healthy && member.is_replica)
+        .filter(|(_, member)| member.unfit.is_none());
     let rank = |host: &Host, received: u64| {
         let is_eligible = store.sync.as_ref().is_some_and(|sync| sync.eligible.contains(host));
         (!is_eligible, !policy.is_same_site(&view.me, host), Reverse(received), host.clone())
@@ -71,7 +72,11 @@ fn hindrance(now: &Reigning<'_>, policy: &Policy, to: &Host) -> Option<String> {
     if !policy.sites.contains_key(to) {
         return Some(format!("{to} is no host with a database"));
     }
-    let is_healthy = now.store.members.get(to).is_some_and(|member| member.is_healthy && member.is_replica);
+    let member = now.store.members.get(to);
+    if let Some(unfit) = member.and_then(|member| member.unfit.as_ref()) {
+        return Some(format!("{to} must not become primary: {unfit}"));
+    }
+    let is_healthy = member.is_some_and(|member| member.is_healthy && member.is_replica);
     let is_streaming = now.primary.peers.get(to).is_some_and(|peer| peer.is_streaming);
     (!is_healthy || !is_streaming).then(|| format!("{to} does not follow just now"))
 }

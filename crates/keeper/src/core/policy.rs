@@ -14,6 +14,8 @@ pub struct Policy {
     pub without: Without,
     /// Every host that keeps a database, and its site.
     pub sites: BTreeMap<Host, Site>,
+    /// Those of them that stay replicas, whatever happens.
+    pub barred: BTreeSet<Host>,
     /// Who makes the first database of a new service.
     pub founder: Host,
     /// How long the rules wait.

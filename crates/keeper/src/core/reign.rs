@@ -75,20 +75,15 @@ pub(super) fn promote(view: &View, policy: &Policy) -> Option<Decision> {
     Some(act(ascend(view, policy, epoch), format!("becomes primary of epoch {epoch}")))
 }
 
-/// The steps from the leader key to a primary. Commits wait at first if somebody is there who can confirm soon, or if
-/// writes must not go on without. The primary before this one is not counted on: it is what was just lost.
+/// The steps from the leader key to a primary. Its first commits wait for somebody who is there and can confirm them soon, so
+/// that they are answered as soon as that one follows; for nobody, where nobody is there and writes may go on without.
 pub(super) fn ascend(view: &View, policy: &Policy, epoch: u64) -> Vec<Step> {
-    let is_hopeful = view.store.as_ref().is_some_and(|store| {
-        let lost = store.sync.as_ref().map(|sync| &sync.primary);
-        let there = store.members.iter().filter(|(host, member)| {
-            **host != view.me && Some(*host) != lost && member.is_healthy && member.is_replica
-        });
-        policy.is_enough(&view.me, &there.map(|(host, _)| host.clone()).collect())
-    });
+    let heralds = view.store.as_ref().map(|store| sync::heralds(&view.me, store, policy)).unwrap_or_default();
     let acks = match policy.without {
         _ if policy.is_enough(&view.me, &BTreeSet::new()) => Acks::Alone,
-        Without::GoOn { .. } if !is_hopeful => Acks::Alone,
-        _ => Acks::Blocked,
+        _ if !heralds.is_empty() => Acks::With(heralds),
+        Without::GoOn { .. } => Acks::Alone,
+        Without::Block => Acks::Blocked,
     };
     vec![Step::Acks(acks), Step::Promote { epoch }]
 }

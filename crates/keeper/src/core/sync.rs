@@ -12,7 +12,7 @@ use super::name::{Host, Position};
 use super::policy::{Confirm, Policy, Without};
 use super::reign::{Reigning, reigning};
 use super::step::Step;
-use super::view::{Acks, Peer, View};
+use super::view::{Acks, Peer, Store, View};
 
 /// Somebody that the store counts on is missing: first the store is told, then commits stop waiting.
 pub(super) fn expel(view: &View, policy: &Policy) -> Option<Decision> {
@@ -113,8 +113,9 @@ fn fitting(now: &Reigning<'_>, policy: &Policy, counted: &BTreeSet<Host>) -> Ack
     }
 }
 
-/// The replicas that should confirm: one of this site and one from elsewhere, as far as the policy asks for them. One of
-/// `known` stays until it has been away for long; then the one comes that has come furthest, then the first by name.
+/// The replicas that should confirm: one of this site and one from elsewhere, as far as the policy asks for them. Who may become
+/// primary goes before who must not; one of `known` stays until it has been away for long; then the one comes that has come
+/// furthest, then the first by name.
 fn wanted(now: &Reigning<'_>, policy: &Policy, known: &BTreeSet<Host>) -> BTreeSet<Host> {
     let best = |is_same_site: bool| {
         let of_there = now.primary.peers.iter().filter(|(host, _)| {
@@ -124,8 +125,10 @@ fn wanted(now: &Reigning<'_>, policy: &Policy, known: &BTreeSet<Host>) -> BTreeS
             true => !is_away_for(now, host, policy.patience.missing),
             false => peer.is_streaming && peer.lasting >= policy.patience.settled && is_fit(now, host),
         });
-        let rank =
-            |(host, peer): &(&Host, &Peer)| (!known.contains(*host), Reverse(peer.flushed), (*host).clone());
+        let is_unfit = |host: &Host| now.store.members.get(host).is_some_and(|member| member.unfit.is_some());
+        let rank = |(host, peer): &(&Host, &Peer)| {
+            (is_unfit(host), !known.contains(*host), Reverse(peer.flushed), (*host).clone())
+        };
         able.min_by_key(rank).map(|(host, _)| host.clone())
     };
     match policy.confirm {
@@ -143,11 +146,27 @@ fn is_away_for(now: &Reigning<'_>, host: &Host, time: Duration) -> bool {
     now.primary.peers.get(host).is_none_or(|peer| !peer.is_streaming && peer.lasting >= time)
 }
 
-/// Whether everybody whose confirmation would be enough has been away for `time`.
+/// Whether everybody whose confirmation would be enough has been away, or there and not well, for `time`.
 fn is_lonely_for(now: &Reigning<'_>, policy: &Policy, time: Duration) -> bool {
     let others = policy.sites.keys().filter(|host| *host != now.me);
     let mut able = others.filter(|host| policy.is_enough(now.me, &BTreeSet::from([(*host).clone()])));
-    able.all(|host| is_away_for(now, host, time))
+    let is_ailing_for = |host: &Host| {
+        !is_fit(now, host) && now.primary.peers.get(host).is_some_and(|peer| peer.lasting >= time)
+    };
+    able.all(|host| is_away_for(now, host, time) || is_ailing_for(host))
+}
+
+/// Who can confirm the first commits of a reign that `me` begins: the best of those that are there and enough by themselves,
+/// without the primary before it, which is what was just lost. Nobody: nobody is there.
+pub(super) fn heralds(me: &Host, store: &Store, policy: &Policy) -> BTreeSet<Host> {
+    let lost = store.sync.as_ref().map(|sync| &sync.primary);
+    let there = store.members.iter().filter(|(host, member)| {
+        *host != me && Some(*host) != lost && member.is_healthy && member.is_replica
+    });
+    let able = there.filter(|(host, _)| policy.is_enough(me, &BTreeSet::from([(*host).clone()])));
+    let best =
+        able.min_by_key(|(host, member)| (member.unfit.is_some(), Reverse(member.received), (*host).clone()));
+    best.map(|(host, _)| host.clone()).into_iter().collect()
 }
 
 fn acks_for(hosts: &BTreeSet<Host>) -> Acks {

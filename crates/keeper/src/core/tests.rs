@@ -20,6 +20,7 @@ fn policy(confirm: Confirm, without: Without) -> Policy {
         confirm,
         without,
         sites: sites.map(|(host, site)| (Host::new(host), Site::new(site))).into(),
+        barred: BTreeSet::new(),
         founder: Host::new("seoul-1"),
         patience: Patience::default(),
         handover_lag_max: 1000,
@@ -46,7 +47,7 @@ fn place() -> Place {
 }
 
 fn member(received: u64, is_replica: bool) -> Member {
-    Member { is_healthy: true, is_replica, received }
+    Member { is_healthy: true, unfit: None, is_replica, received }
 }
 
 /// Epoch 3, whose primary is seoul-1; all live, and `eligible` have everything.
@@ -256,10 +257,10 @@ fn the_near_candidate_takes_over_and_the_far_one_leaves_it_the_vacancy_for_a_mom
         &vacant("seoul-2", &all),
         &abroad(),
         expect![[r#"
-        vacancy: takes over as epoch 4: nobody leads and it has every write
-          Acquire { epoch: 4, right: Eligible }
-          Acks(Blocked)
-          Promote { epoch: 4 }"#]],
+            vacancy: takes over as epoch 4: nobody leads and it has every write
+              Acquire { epoch: 4, right: Eligible }
+              Acks(With({oregon-1}))
+              Promote { epoch: 4 }"#]],
     );
     let mut far = vacant("oregon-1", &all);
     check(&far, &abroad(), expect!["vacancy: leaves the vacancy to seoul-2 for a moment"]);
@@ -270,10 +271,10 @@ fn the_near_candidate_takes_over_and_the_far_one_leaves_it_the_vacancy_for_a_mom
         &far,
         &abroad(),
         expect![[r#"
-        vacancy: takes over as epoch 4: nobody leads and it has every write
-          Acquire { epoch: 4, right: Eligible }
-          Acks(Blocked)
-          Promote { epoch: 4 }"#]],
+            vacancy: takes over as epoch 4: nobody leads and it has every write
+              Acquire { epoch: 4, right: Eligible }
+              Acks(With({seoul-2}))
+              Promote { epoch: 4 }"#]],
     );
 }
 
@@ -298,10 +299,10 @@ fn who_may_lack_writes_does_not_take_over_but_by_a_persons_word_about_this_very_
         &View { wish: Some(Wish::AcceptLoss { of: 3 }), ..view },
         &abroad(),
         expect![[r#"
-        vacancy: takes over as epoch 4: a person accepted what may be lost
-          Acquire { epoch: 4, right: AcceptedLoss }
-          Acks(Blocked)
-          Promote { epoch: 4 }"#]],
+            vacancy: takes over as epoch 4: a person accepted what may be lost
+              Acquire { epoch: 4, right: AcceptedLoss }
+              Acks(With({seoul-2}))
+              Promote { epoch: 4 }"#]],
     );
 }
 

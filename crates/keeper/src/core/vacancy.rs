@@ -100,7 +100,8 @@ fn better<'a>(
     }
     let mine = rank(&view.me, replica.place.position, policy, store, sync);
     let others = store.members.iter().filter(|(host, member)| {
-        **host != view.me && member.is_healthy && member.is_replica && sync.eligible.contains(*host)
+        let may_lead = member.is_healthy && member.is_replica && member.unfit.is_none();
+        **host != view.me && may_lead && sync.eligible.contains(*host)
     });
     others
         .map(|(host, member)| (rank(host, member.received, policy, store, sync), host))

@@ -95,6 +95,8 @@ pub struct Sync {
 pub struct Member {
     /// Whether its database answers, writes and syncs.
     pub is_healthy: bool,
+    /// Why it must not become primary though it is well; `None`: it may.
+    pub unfit: Option<String>,
     /// Whether that database runs as a replica now.
     pub is_replica: bool,
     /// How far its log is on its disk.

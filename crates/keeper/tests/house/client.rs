@@ -29,16 +29,17 @@ pub(crate) struct Writer {
     told: Arc<Mutex<Told>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    ports: [u16; 2],
+    ports: Vec<u16>,
 }
 
 impl Writer {
-    pub(crate) fn new(ports: [u16; 2]) -> Writer {
+    pub(crate) fn new(ports: &[u16]) -> Writer {
         let (told, stop) = (Arc::new(Mutex::new(Told::default())), Arc::new(AtomicBool::new(false)));
-        let (inner, ended) = (told.clone(), stop.clone());
+        let (inner, ended, ports) = (told.clone(), stop.clone(), ports.to_vec());
+        let all = ports.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(write(ports, &inner, &ended));
+            runtime.block_on(write(&all, &inner, &ended));
         });
         let writer = Writer { told, stop, thread: Some(thread), ports };
         writer.wait_acknowledged(5);
@@ -66,6 +67,11 @@ impl Writer {
         (told.pause_max, told.last) = (Duration::ZERO, Some(Instant::now()));
     }
 
+    /// The longest since then.
+    pub(crate) fn pause_max(&self) -> Duration {
+        self.told.lock().unwrap().pause_max
+    }
+
     /// Ends it; everything that was acknowledged must be on host `primary`.
     #[track_caller]
     pub(crate) fn end(mut self, primary: usize) -> Told {
@@ -84,11 +90,11 @@ impl Writer {
     }
 }
 
-async fn write(ports: [u16; 2], told: &Mutex<Told>, stop: &AtomicBool) {
+async fn write(ports: &[u16], told: &Mutex<Told>, stop: &AtomicBool) {
     let (mut id, mut at, mut client) = (0, 0, None::<Client>);
     while !stop.load(Ordering::SeqCst) {
         let Some(connected) = &client else {
-            at = 1 - at;
+            at = (at + 1) % ports.len();
             client = timeout(ANSWER_MAX, connect(ports[at])).await.ok().and_then(Result::ok);
             if let Some(connected) = &client
                 && !matches!(timeout(ANSWER_MAX, connected.batch_execute(TABLE)).await, Ok(Ok(())))

@@ -1,4 +1,4 @@
-//! Two keepers with PostgreSQL under them and an etcd of three, on this machine: each keeper is a process of its own, which
+//! Two keepers or three with PostgreSQL under them and an etcd of three, on this machine: each keeper is a process of its own, which
 //! is killed, stopped, and begun anew, while a client writes. What was acknowledged must be there in the end.
 //!
 //! A host's process is this very program, started again with the name of one test ([`play::NAME`]).
@@ -10,3 +10,4 @@ mod faults;
 mod play;
 mod rig;
 mod steps;
+mod three;

@@ -1,6 +1,6 @@
 //! The part of a host: a keeper with its database, in a process of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use keeper::core::deadline::Terms;
 use keeper::core::name::{Host, Site};
 use keeper::core::policy::{Confirm, Patience, Policy, Without};
 use keeper::core::step::StepKind;
-use keeper::{Address, Config, GuardProgram, Limits, Means, Service};
+use keeper::{Address, Config, GuardProgram, Limits, Means, Mishap, Service, Trip};
 use tokio_util::sync::CancellationToken;
 
 /// The test that plays a host.
@@ -23,22 +23,29 @@ const GUARD: &str = "play::a_guard_is_played_where_one_is_asked_for";
 /// The variable with the part to be played: see [`Part`].
 pub(crate) const PART: &str = "KEEPER_TEST_PART";
 pub(crate) const SECRET: &str = "geheim";
-pub(crate) const HOSTS: [&str; 2] = ["seoul-1", "oregon-1"];
+pub(crate) const HOSTS: [&str; 3] = ["seoul-1", "oregon-1", "third-1"];
 
 /// What a played host is told: `key=value` lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// Which of [`HOSTS`].
     pub(crate) host: usize,
-    /// The ports of both databases.
-    pub(crate) ports: [u16; 2],
+    /// The ports of all databases: how many hosts there are.
+    pub(crate) ports: Vec<u16>,
+    /// Where the third host stands, if there is one.
+    pub(crate) third: String,
     pub(crate) folder: PathBuf,
     pub(crate) etcd: Vec<String>,
-    pub(crate) dies_after: Option<&'static str>,
+    /// What goes wrong: the name of a step, and a word of [`MISHAPS`].
+    pub(crate) trips: Vec<(String, String)>,
 }
 
-/// The steps after which a keeper can be made to die, by name.
-pub(crate) const STEPS: [(&str, StepKind); 15] = [
+/// How a step can be made to go wrong.
+const MISHAPS: [(&str, Mishap); 3] =
+    [("dies", Mishap::Dies), ("fails", Mishap::Fails), ("fails unheard", Mishap::FailsUnheard)];
+
+/// The steps that can be made to go wrong, by name.
+const STEPS: [(&str, StepKind); 16] = [
     ("init", StepKind::Init),
     ("start", StepKind::Start),
     ("establish", StepKind::Establish),
@@ -54,25 +61,47 @@ pub(crate) const STEPS: [(&str, StepKind); 15] = [
     ("rewind", StepKind::Rewind),
     ("clone", StepKind::Clone),
     ("release", StepKind::Release),
+    ("fence", StepKind::Fence),
 ];
 
 impl Part {
     pub(crate) fn to_text(&self) -> String {
-        let [one, other] = self.ports;
-        let (host, folder, etcd) = (self.host, self.folder.display(), self.etcd.join(","));
-        format!("{host}\n{one}\n{other}\n{folder}\n{etcd}\n{}\n", self.dies_after.unwrap_or_default())
+        let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
+        let trips: Vec<String> = self.trips.iter().map(|(step, how)| format!("{step}:{how}")).collect();
+        let (host, third, folder) = (self.host, &self.third, self.folder.display());
+        format!(
+            "{host}\n{}\n{third}\n{folder}\n{}\n{}\n",
+            ports.join(","),
+            self.etcd.join(","),
+            trips.join(",")
+        )
     }
 
     fn of(text: &str) -> Part {
         let lines: Vec<&str> = text.lines().collect();
-        let dies_after = STEPS.iter().map(|(name, _)| *name).find(|name| lines.get(5) == Some(name));
+        let trips = lines[5].split(',').filter_map(|trip| trip.split_once(':'));
         Part {
             host: lines[0].parse().unwrap(),
-            ports: [lines[1].parse().unwrap(), lines[2].parse().unwrap()],
+            ports: lines[1].split(',').map(|port| port.parse().unwrap()).collect(),
+            third: lines[2].to_owned(),
             folder: lines[3].into(),
             etcd: lines[4].split(',').map(str::to_owned).collect(),
-            dies_after,
+            trips: trips.map(|(step, how)| (step.to_owned(), how.to_owned())).collect(),
         }
+    }
+
+    fn trips(&self) -> Vec<Trip> {
+        let step =
+            |name: &str| STEPS.iter().find(|(known, _)| *known == name).expect("a step that is named").1;
+        let how = |name: &str| MISHAPS.iter().find(|(known, _)| *known == name).expect("a mishap").1;
+        self.trips.iter().map(|(at, what)| Trip { at: step(at), how: how(what) }).collect()
+    }
+
+    /// The site of each host.
+    pub(crate) fn sites(&self) -> Vec<(Host, Site)> {
+        let sites = ["seoul", "oregon", &self.third];
+        let all = HOSTS.iter().zip(sites).take(self.ports.len());
+        all.map(|(host, site)| (Host::new(host), Site::new(site))).collect()
     }
 }
 
@@ -87,7 +116,7 @@ fn a_host_is_played_where_one_is_asked_for() {
     let part = Part::of(&part);
     let stop = CancellationToken::new();
     let cluster = Cluster::etcd(cluster::Config::new(part.etcd.clone()));
-    let database = Arc::new(Postgres::new(database(&part)).unwrap());
+    let database = Arc::new(Postgres::new(database(&part)).unwrap().into());
     let means = Means { cluster, database, clock: Clock::System };
     let service = Service::new(config(&part), means).unwrap();
     end_on_terminate(stop.clone());
@@ -99,8 +128,11 @@ fn a_host_is_played_where_one_is_asked_for() {
 #[expect(clippy::disallowed_methods, reason = "it is played for the host that started this process only")]
 fn a_guard_is_played_where_one_is_asked_for() {
     let folder = PathBuf::from(std::env::args().next_back().unwrap());
-    if std::env::var(PART).is_ok() && folder.is_absolute() {
-        engine::guard::watch_over(folder, std::io::stdin());
+    if let Ok(part) = std::env::var(PART)
+        && folder.is_absolute()
+    {
+        let agreement = move || Some(Cluster::etcd(cluster::Config::new(Part::of(&part).etcd)));
+        keeper::guard::run(folder, std::io::stdin(), agreement);
     }
 }
 
@@ -119,19 +151,19 @@ fn end_on_terminate(stop: CancellationToken) {
 
 fn config(part: &Part) -> Config {
     let host = |i: usize| Host::new(HOSTS[i]);
-    let dies_after = STEPS.iter().find(|(name, _)| Some(*name) == part.dies_after).map(|(_, kind)| *kind);
     Config {
         service: "test".to_owned(),
         host: host(part.host),
         policy: Policy {
             confirm: Confirm::Abroad,
             without: Without::GoOn { after: Duration::from_secs(2) },
-            sites: BTreeMap::from([(host(0), Site::new("seoul")), (host(1), Site::new("oregon"))]),
+            sites: part.sites().into_iter().collect(),
+            barred: BTreeSet::new(),
             founder: host(0),
             patience: Patience { stuck: Duration::from_secs(15), ..Patience::default() },
             handover_lag_max: 1 << 20,
         },
-        addresses: [0, 1].map(|i| (host(i), address(part.ports[i]))).into(),
+        addresses: part.ports.iter().enumerate().map(|(i, port)| (host(i), address(*port))).collect(),
         voters: BTreeMap::new(),
         folder: part.folder.join("keeper"),
         terms: Terms::default(),
@@ -140,7 +172,7 @@ fn config(part: &Part) -> Config {
             program: std::env::current_exe().unwrap(),
             args: ["--exact", GUARD, "--nocapture"].map(str::to_owned).into(),
         }),
-        dies_after,
+        trips: part.trips(),
     }
 }
 

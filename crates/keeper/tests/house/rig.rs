@@ -1,4 +1,4 @@
-//! The house under test: an etcd, two hosts, and what is seen of them in the store.
+//! The house under test: an etcd, two hosts or three, and what is seen of them in the store.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -17,11 +17,17 @@ use tokio::runtime::Runtime;
 use crate::play::{HOSTS, NAME, PART, Part};
 
 /// A state that does not come about in this time never does.
-const WAIT_MAX: Duration = Duration::from_secs(40);
+const WAIT_MAX: Duration = Duration::from_secs(120);
+
+/// How often what is measured is done: once, or as `KEEPER_HOUSE_RUNS` says.
+#[expect(clippy::disallowed_methods, reason = "the size of a test is no setting of the product")]
+pub(crate) fn runs() -> usize {
+    std::env::var("KEEPER_HOUSE_RUNS").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
 
 pub(crate) struct Rig {
-    hosts: [Played; 2],
-    pub(crate) ports: [u16; 2],
+    hosts: Vec<Played>,
+    pub(crate) ports: Vec<u16>,
     cluster: Cluster,
     layout: Layout,
     runtime: Runtime,
@@ -55,8 +61,13 @@ impl Played {
 }
 
 impl Rig {
-    /// Everything but the hosts, which are started by the test.
+    /// Everything for two hosts but the hosts, which are started by the test.
     pub(crate) fn new() -> Rig {
+        Rig::of(2, "")
+    }
+
+    /// The same for so many hosts, the third of which stands there.
+    pub(crate) fn of(count: usize, third: &str) -> Rig {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let etcd = Etcd::start(&Options::default());
@@ -66,20 +77,22 @@ impl Rig {
         let port = |at: &String| at.rsplit_once(':').unwrap().1.parse().unwrap();
         let ways: Vec<Cutter> = addresses.iter().map(|at| Cutter::before(port(at))).collect();
         let cut: Vec<String> = ways.iter().map(|way| format!("127.0.0.1:{}", way.port())).collect();
-        let ports = [testbed::free_port(), testbed::free_port()];
-        let hosts = [0, 1].map(|host| {
+        let ports: Vec<u16> = (0..count).map(|_| testbed::free_port()).collect();
+        let played = |host: usize| {
             let folder = folder.path().join(HOSTS[host]);
             fs::create_dir(&folder).unwrap();
             fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
             let part = Part {
                 host,
-                ports,
+                ports: ports.clone(),
+                third: third.to_owned(),
                 folder,
                 etcd: if host == 0 { cut.clone() } else { addresses.clone() },
-                dies_after: None,
+                trips: Vec::new(),
             };
             Played { part, process: None, former: None }
-        });
+        };
+        let hosts = (0..count).map(played).collect();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let cluster = Cluster::etcd(cluster::Config::new(addresses));
@@ -89,25 +102,37 @@ impl Rig {
 
     /// Both hosts, and everything well.
     pub(crate) fn well() -> Rig {
-        let mut rig = Rig::new();
-        rig.start(0);
-        rig.start(1);
-        rig.wait_well();
-        rig
+        Rig::new().begun()
+    }
+
+    /// Three hosts, the third of which stands there, and everything well.
+    pub(crate) fn three(third: &str) -> Rig {
+        Rig::of(3, third).begun()
+    }
+
+    fn begun(mut self) -> Rig {
+        (0..self.hosts.len()).for_each(|host| self.start(host));
+        self.wait_well();
+        self
     }
 
     pub(crate) fn start(&mut self, host: usize) {
-        self.start_to_die(host, None);
+        self.start_tripping(host, &[]);
     }
 
     /// A keeper that dies after its first step of that name.
-    pub(crate) fn start_to_die(&mut self, host: usize, dies_after: Option<&'static str>) {
+    pub(crate) fn start_to_die(&mut self, host: usize, step: &str) {
+        self.start_tripping(host, &[(step, "dies")]);
+    }
+
+    /// A keeper with which things go wrong: the names of steps, and how.
+    pub(crate) fn start_tripping(&mut self, host: usize, trips: &[(&str, &str)]) {
         let former =
             self.view().and_then(|view| Some(view.members.get(HOSTS[host])?.what.incarnation.clone()));
         let played = &mut self.hosts[host];
         played.kill();
         played.former = former.or_else(|| played.former.take());
-        played.part.dies_after = dies_after;
+        played.part.trips = trips.iter().map(|(step, how)| ((*step).to_owned(), (*how).to_owned())).collect();
         let log = File::options().create(true).append(true).open(log_of(&played.part.folder)).unwrap();
         let mut command = play(&played.part);
         command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null());
@@ -119,7 +144,7 @@ impl Rig {
         let part = self.hosts[host].part.clone();
         let folder = part.folder.with_file_name("double");
         fs::create_dir(&folder).unwrap();
-        let mut ports = part.ports;
+        let mut ports = part.ports.clone();
         ports[host] = testbed::free_port();
         let ended = play(&Part { folder, ports, ..part }).output().unwrap();
         String::from_utf8_lossy(&ended.stdout).into_owned()
@@ -204,10 +229,10 @@ impl Rig {
         }
     }
 
-    /// Waits until one leads, both live, and both have everything; who leads, and in which epoch.
+    /// Waits until one leads, all live, and those that are to confirm have everything; who leads, and in which epoch.
     #[track_caller]
     pub(crate) fn wait_well(&self) -> (usize, u64) {
-        self.wait("both hosts well", |view| {
+        self.wait("all hosts well", |view| {
             let leader = &view.leader.as_ref()?.what;
             let is_well = |host: &str| {
                 let member = &view.members.get(host)?.what;
@@ -220,10 +245,26 @@ impl Rig {
                 Some(member.is_healthy && (member.role == Role::Primary) == is_leader)
             };
             let sync = &view.sync.as_ref()?.what;
-            let all = HOSTS.iter().all(|host| is_well(host) == Some(true));
-            (all && sync.epoch == leader.epoch && sync.eligible.len() == 2)
-                .then(|| (usize::from(leader.host == HOSTS[1]), leader.epoch))
+            let names = &HOSTS[..self.hosts.len()];
+            let all = names.iter().all(|host| is_well(host) == Some(true));
+            let primary = names.iter().position(|host| *host == leader.host)?;
+            let is_settled = sync.epoch == leader.epoch && sync.eligible.len() == self.counted(primary);
+            (all && is_settled).then_some((primary, leader.epoch))
         })
+    }
+
+    /// How many are counted on while one is primary: it, one of its site, one of another.
+    fn counted(&self, primary: usize) -> usize {
+        let sites = self.hosts[0].part.sites();
+        let (here, others) = (&sites[primary].1, sites.iter().enumerate().filter(|(i, _)| *i != primary));
+        let (near, far): (Vec<_>, Vec<_>) = others.partition(|(_, (_, site))| site == here);
+        1 + usize::from(!near.is_empty()) + usize::from(!far.is_empty())
+    }
+
+    /// The old primary is gone: the other goes on alone.
+    #[track_caller]
+    pub(crate) fn wait_alone(&self) {
+        self.wait("it goes on alone", |view| (view.sync.as_ref()?.what.eligible.len() == 1).then_some(()));
     }
 
     /// Asks for another primary, as `ondol takeover` does.
@@ -243,7 +284,7 @@ impl Rig {
         self.runtime.block_on(self.cluster.txn(&txn)).unwrap();
     }
 
-    /// The end of what both keepers said.
+    /// The end of what all keepers said.
     pub(crate) fn told(&self) -> String {
         let told = self.hosts.iter().map(|played| {
             let text = fs::read_to_string(log_of(&played.part.folder)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The keeper's decision under a model checker: two databases, a store, and everything that may go wrong between any two
+//! The keeper's decision under a model checker: two or three databases, a store, and everything that may go wrong between any two
 //! steps. What is decided is the product's own `decide`; the world around it is `world`, what it may do is `moves`, what a
 //! keeper sees and does in it is `shell`, and what must hold is `law`.
 //!
@@ -25,6 +25,7 @@ fn broken(scene: Scene) -> Vec<String> {
 }
 
 fn told(checker: impl Checker<Scene>) -> Vec<String> {
+    println!("{} states", checker.unique_state_count());
     let found = checker.discoveries().into_iter();
     found
         .filter(|(name, _)| law::ALWAYS.iter().any(|(law, _)| law == name))
@@ -69,11 +70,25 @@ fn only_what_was_accepted_is_lost_where_a_person_accepts_a_loss() {
 fn from_every_state_a_primary_comes_back() {
     assert_eq!(broken(Scene::going_on().faults(faults(2)).healing()), Vec::<String>::new());
     assert_eq!(broken(Scene::blocking().faults(faults(2)).healing()), Vec::<String>::new());
+    for scene in [Scene::spared(), Scene::near_and_far()] {
+        assert_eq!(broken(scene.writes(1).faults(faults(1)).healing()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_where_one_of_two_replicas_confirms() {
+    assert_eq!(broken(Scene::spared().writes(1).faults(faults(1))), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_where_a_near_and_a_far_replica_confirm() {
+    assert_eq!(broken(Scene::near_and_far().writes(1).faults(faults(1))), Vec::<String>::new());
 }
 
 #[test]
 fn everything_that_the_keeper_is_for_does_happen_in_the_model() {
     assert_eq!(unreached(Scene::going_on().faults(2)), Vec::<&str>::new());
+    assert_eq!(unreached(Scene::spared().writes(1).faults(1)), Vec::<&str>::new());
 }
 
 macro_rules! found {
@@ -100,4 +115,7 @@ found! {
     a_promotion_after_the_deadline_is_found: accepting PromotesLate;
     a_fence_that_is_decided_and_not_done_is_found: accepting FenceNotDone;
     a_stopped_keeper_without_a_guard_is_found: accepting NoGuard;
+    to_be_content_with_any_of_those_that_are_counted_on_is_found: near_and_far AnyConfirmIsEnough;
+    to_change_who_confirms_before_the_new_one_has_everything_is_found: spared SwapsConfirmerAtOnce;
+    to_count_on_the_last_reigns_candidates_is_found: going_on KeepsOldCandidates;
 }

@@ -14,7 +14,7 @@ pub(crate) enum Move {
     /// A client reads everything there.
     Read(u8),
     /// The log travels from there to the other.
-    Ship(u8),
+    Ship(u8, u8),
     /// A tick of time.
     Tick,
     /// A keeper renews, looks and decides.
@@ -53,11 +53,11 @@ impl Model for Scene {
     type Action = Move;
 
     fn init_states(&self) -> Vec<World> {
-        vec![World::new()]
+        vec![World::new(self.lie)]
     }
 
     fn actions(&self, world: &World, moves: &mut Vec<Move>) {
-        for i in 0..2 {
+        for i in 0..self.lie.hosts() {
             self.of_clients(world, i, moves);
             self.of_keeper(world, i, moves);
             self.of_faults(world, i, moves);
@@ -100,7 +100,8 @@ impl Scene {
             }
             moves.push(Move::Read(i));
         }
-        moves.push(Move::Ship(i));
+        let others = (0..self.lie.hosts()).filter(|to| world.is_streaming(i, *to));
+        moves.extend(others.map(|to| Move::Ship(i, to)));
     }
 
     fn of_keeper(&self, world: &World, i: u8, moves: &mut Vec<Move>) {
@@ -149,12 +150,14 @@ impl Scene {
         if is_running {
             moves.push(Move::CrashDatabase(i));
         }
-        let other = &world.nodes[usize::from(1 - i)];
-        let is_spare = world.sync.eligible & 1 << (1 - i) != 0 && other.db != Db::Absent;
+        let mut others = (0..self.lie.hosts()).filter(|other| *other != i);
+        let is_spare = others.any(|other| {
+            world.sync.eligible & 1 << other != 0 && world.nodes[usize::from(other)].db != Db::Absent
+        });
         if is_spare && node.db == Db::Replica && !world.is_leader(i) {
             moves.push(Move::Wipe(i));
         }
-        if world.handover.is_none() && world.is_leader(1 - i) {
+        if world.handover.is_none() && world.leader.is_some() && !world.is_leader(i) {
             moves.push(Move::AskHandover(i));
         }
         if self.accepts && !world.was_accepted && !world.is_leader(i) {
@@ -168,7 +171,7 @@ fn is_fault(it: Move) -> bool {
     match it {
         M::CutStore(_) | M::CutLink | M::PauseKeeper(_) | M::PauseHost(_) | M::CrashDatabase(_) => true,
         M::CrashHost(_) | M::Wipe(_) | M::AskHandover(_) | M::RenewSlowly(_) | M::DoUnheard(_) => true,
-        M::Write(_) | M::Read(_) | M::Ship(_) | M::Tick | M::Round(..) | M::Do(_) | M::Lapse(_) => false,
+        M::Write(_) | M::Read(_) | M::Ship(..) | M::Tick | M::Round(..) | M::Do(_) | M::Lapse(_) => false,
         M::Guard(_) | M::Reply(_) | M::MendStore(_) | M::MendLink | M::Resume(_) | M::Boot(_) => false,
         M::AcceptLoss(_) => false,
     }
@@ -188,13 +191,13 @@ pub(crate) fn make(scene: &Scene, world: &mut World, it: Move) {
         world.faults += 1;
     }
     match it {
-        Move::Write(i) => write(world, i),
+        Move::Write(i) => write(scene, world, i),
         Move::Read(i) => {
             let node = &world.nodes[usize::from(i)];
             world.seen |= node.log.writes() & !node.waiting;
         }
-        Move::Ship(i) => world.ship(i),
-        Move::Tick => tick(world),
+        Move::Ship(i, to) => world.ship(i, to, scene.bug),
+        Move::Tick => tick(scene, world),
         Move::Round(i, lasting) => shell::round(scene, world, i, lasting),
         Move::Do(i) => shell::advance(scene, world, i),
         Move::DoUnheard(i) => {
@@ -255,21 +258,22 @@ fn happen(world: &mut World, it: Move) {
     }
 }
 
-fn write(world: &mut World, i: u8) {
+fn write(scene: &Scene, world: &mut World, i: u8) {
     let write = world.writes;
     world.writes += 1;
     let node = &mut world.nodes[usize::from(i)];
     node.log.push(node.line, write);
     match node.acks {
         Acks::Alone => world.acknowledge(i, 1 << write),
-        Acks::Other | Acks::Blocked => node.waiting |= 1 << write,
+        Acks::With(_) | Acks::Blocked => node.waiting |= 1 << write,
     }
+    world.release(i, scene.bug);
 }
 
 /// A tick. A lease whose holder runs and reaches the store is renewed all the time; a keeper that is too busy for that is
 /// one that is paused.
-fn tick(world: &mut World) {
-    for i in 0..2 {
+fn tick(scene: &Scene, world: &mut World) {
+    for i in 0..usize::from(scene.lie.hosts()) {
         let node = &mut world.nodes[i];
         if shell::is_up(node) && node.reaches_store && node.sent.is_none() {
             continue;

@@ -13,7 +13,7 @@ use keeper::core::view::{
     Stopped, Store, Sync as Counted, View, Wish,
 };
 
-use super::world::{Acks, Bug, Db, Node, Reign, Run, Scene, Sync, TRUST, TTL, World};
+use super::world::{Acks, Bug, Db, HOSTS, Lie, Node, Reign, Run, Scene, Sync, TRUST, TTL, World};
 
 /// Whether what lasts, lasts long enough to be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,35 +22,45 @@ pub(crate) enum Lasting {
     Long,
 }
 
+/// One policy of each scene, `block` before `go on`, and what hosts are called.
 struct Names {
-    hosts: [Host; 2],
+    hosts: [Host; HOSTS],
     system: System,
-    policies: [Policy; 2],
+    policies: [[Policy; 2]; 3],
 }
 
 fn names() -> &'static Names {
     static NAMES: OnceLock<Names> = OnceLock::new();
     NAMES.get_or_init(|| {
-        let hosts = [Host::new("here"), Host::new("there")];
-        let policy = |without| Policy {
+        let hosts = [Host::new("here"), Host::new("there"), Host::new("yonder")];
+        let policy = |lie: Lie, without| Policy {
             confirm: Confirm::Abroad,
             without,
-            sites: hosts.iter().map(|host| (host.clone(), Site::new(host.as_str()))).collect(),
+            sites: hosts
+                .iter()
+                .cloned()
+                .zip(lie.sites().map(Site::new))
+                .take(usize::from(lie.hosts()))
+                .collect(),
+            barred: BTreeSet::new(),
             founder: hosts[0].clone(),
             patience: Patience::default(),
             handover_lag_max: 0,
         };
-        let policies = [policy(Without::Block), policy(Without::GoOn { after: Duration::from_secs(30) })];
+        let on = Without::GoOn { after: Duration::from_secs(30) };
+        let policies = LIES.map(|lie| [policy(lie, Without::Block), policy(lie, on)]);
         Names { hosts, system: System::new("s"), policies }
     })
 }
+
+const LIES: [Lie; 3] = [Lie::Two, Lie::OneAndTwo, Lie::TwoAndOne];
 
 fn host(i: u8) -> Host {
     names().hosts[usize::from(i)].clone()
 }
 
 fn index(host: &Host) -> u8 {
-    u8::from(*host == names().hosts[1])
+    (0..HOSTS as u8).find(|i| names().hosts[usize::from(*i)] == *host).expect("a host of the scene")
 }
 
 fn bits(hosts: &BTreeSet<Host>) -> u8 {
@@ -58,7 +68,7 @@ fn bits(hosts: &BTreeSet<Host>) -> u8 {
 }
 
 fn hosts(bits: u8) -> BTreeSet<Host> {
-    (0..2).filter(|i| bits & 1 << i != 0).map(host).collect()
+    (0..HOSTS as u8).filter(|i| bits & 1 << i != 0).map(host).collect()
 }
 
 /// The keeper renews its lease, looks at everything, and decides.
@@ -78,6 +88,13 @@ pub(crate) fn round(scene: &Scene, world: &mut World, i: u8, lasting: Lasting) {
     let mut steps = decide(&view, policy(scene)).steps;
     if scene.bug == Bug::DegradesBeforeStore && matches!(steps[..], [Step::Eligible { .. }, Step::Acks(_)]) {
         steps.swap(0, 1);
+    }
+    if scene.bug == Bug::SwapsConfirmerAtOnce
+        && let [Step::Acks(Waits::With(waited))] = &steps[..]
+        && !waited.is_subset(&hosts(world.sync.eligible))
+    {
+        let eligible = waited.iter().cloned().chain([host(i)]).collect();
+        steps.insert(0, Step::Eligible { hosts: eligible, position: 0 });
     }
     let node = &mut world.nodes[at];
     (node.todo, node.read) = (steps, Some(read));
@@ -125,7 +142,8 @@ pub(crate) fn lapse(scene: &Scene, world: &mut World, i: u8) {
 }
 
 fn policy(scene: &Scene) -> &'static Policy {
-    &names().policies[usize::from(scene.goes_on)]
+    let lie = LIES.iter().position(|lie| *lie == scene.lie).expect("all are named");
+    &names().policies[lie][usize::from(scene.goes_on)]
 }
 
 /// Mistakes that a keeper would make before it looks.
@@ -170,10 +188,11 @@ fn lease(node: &Node) -> Lease {
 fn store(scene: &Scene, world: &World, i: u8, time: Duration) -> Store {
     let member = |node: &Node| Member {
         is_healthy: matches!(node.db, Db::Replica | Db::Primary) && !node.is_frozen,
+        unfit: None,
         is_replica: node.db == Db::Replica,
         received: node.log.length().into(),
     };
-    let alive = (0..2u8).filter(|n| world.leases[usize::from(*n)] > 0);
+    let alive = (0..HOSTS as u8).filter(|n| world.leases[usize::from(*n)] > 0);
     let reign = |(epoch, reign): (usize, &Option<Reign>)| {
         reign.as_ref().map(|reign| {
             let (timeline, position) = (reign.line.into(), reign.base.into());
@@ -184,7 +203,7 @@ fn store(scene: &Scene, world: &World, i: u8, time: Duration) -> Store {
     };
     let mut sync = counted(world.sync);
     if scene.bug == Bug::PromotesByKeyAlone && world.leader.is_none() {
-        (sync.eligible, sync.position) = (hosts(0b11), 0);
+        (sync.eligible, sync.position) = (hosts(0b111), 0);
     }
     Store {
         system: Some(names().system.clone()),
@@ -208,7 +227,7 @@ fn counted(sync: Sync) -> Counted {
 }
 
 fn own(scene: &Scene, world: &World, i: u8, time: Duration) -> Own {
-    let (node, other) = (&world.nodes[usize::from(i)], &world.nodes[usize::from(1 - i)]);
+    let node = &world.nodes[usize::from(i)];
     let place = Place {
         system: names().system.clone(),
         timeline: node.line.into(),
@@ -224,21 +243,24 @@ fn own(scene: &Scene, world: &World, i: u8, time: Duration) -> Own {
         Db::Replica => Own::Replica(Replica {
             place,
             upstream: node.upstream.map(host),
-            is_streaming: world.is_streaming(1 - i),
+            is_streaming: node.upstream.is_some_and(|from| world.is_streaming(from, i)),
             lasting: time,
             unfit: None,
         }),
         Db::Primary => {
-            let lie = scene.bug == Bug::AdmitsBeforeCaughtUp;
-            let flushed = if lie { u64::MAX } else { other.log.length().into() };
-            let peer = Peer { is_streaming: world.is_streaming(i), lasting: time, flushed };
+            let lies = scene.bug == Bug::AdmitsBeforeCaughtUp;
+            let peer = |to: u8| {
+                let flushed = if lies { u64::MAX } else { world.nodes[usize::from(to)].log.length().into() };
+                (host(to), Peer { is_streaming: world.is_streaming(i, to), lasting: time, flushed })
+            };
             let acks = match node.acks {
                 Acks::Alone => Waits::Alone,
-                Acks::Other => Waits::With(hosts(1 << (1 - i))),
+                Acks::With(waited) => Waits::With(hosts(waited)),
                 Acks::Blocked => Waits::Blocked,
             };
-            let peers = BTreeMap::from([(host(1 - i), peer)]);
-            let bound = Some(node.bound.into());
+            let peers: BTreeMap<Host, Peer> =
+                (0..scene.lie.hosts()).filter(|to| *to != i).map(peer).collect();
+            let bound = node.bound.map(u64::from);
             Own::Primary(Primary { place, acks, bound, peers, is_checkpointed: true })
         }
     }
@@ -264,9 +286,16 @@ pub(crate) fn run(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool 
 
 fn on_database(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
     let at = usize::from(i);
-    let source = world.nodes[1 - at].clone();
-    let has_source =
-        world.has_link && source.db == Db::Primary && !source.is_frozen && world.is_leader(1 - i);
+    let from = match step {
+        Step::Follow(source) | Step::Rewind(source) | Step::Clone(source) => index(&source.host),
+        _ => i,
+    };
+    let source = world.nodes[usize::from(from)].clone();
+    let has_source = world.has_way(i, from)
+        && from != i
+        && source.db == Db::Primary
+        && !source.is_frozen
+        && world.is_leader(from);
     let node = &mut world.nodes[at];
     let is_running = matches!(node.db, Db::Replica | Db::Primary) && !node.is_frozen;
     match step {
@@ -276,25 +305,25 @@ fn on_database(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
             (node.db, node.upstream) = (Db::Replica, None)
         }
         Step::Follow(_) if matches!(node.db, Db::Replica | Db::Stopped { .. }) && !node.is_former => {
-            (node.db, node.upstream) = (Db::Replica, Some(1 - i));
+            (node.db, node.upstream) = (Db::Replica, Some(from));
         }
         Step::Rewind(_) if node.db != Db::Absent && node.db != Db::Primary && has_source => {
             (node.db, node.is_former) = (Db::Replica, false);
-            (node.log, node.upstream) = (node.log.common(&source.log), Some(1 - i));
+            (node.log, node.upstream) = (node.log.common(&source.log), Some(from));
             (node.line, node.epoch) = (source.line, source.epoch);
         }
         Step::Clone(_) if has_source => {
-            (node.db, node.upstream, node.log) = (Db::Replica, Some(1 - i), source.log);
+            (node.db, node.upstream, node.log) = (Db::Replica, Some(from), source.log);
             node.is_former = false;
             (node.line, node.epoch) = (source.line, source.epoch);
         }
         Step::Acks(acks) if is_running => {
             node.acks = match acks {
                 Waits::Alone => Acks::Alone,
-                Waits::With(_) => Acks::Other,
+                Waits::With(waited) => Acks::With(bits(waited)),
                 Waits::Blocked => Acks::Blocked,
             };
-            node.bound = node.log.length();
+            node.bound = (node.db == Db::Primary).then_some(node.log.length());
             if node.acks == Acks::Alone && node.db == Db::Primary {
                 let waiting = std::mem::take(&mut node.waiting);
                 world.acknowledge(i, waiting);
@@ -307,11 +336,12 @@ fn on_database(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
         }
         Step::Drain if scene.bug == Bug::HandsOverBeforeStop => {
             let position = node.log.length().into();
-            return on_store(scene, world, i, &Step::HandOver { to: host(1 - i), position });
+            let to = host((i + 1) % scene.lie.hosts());
+            return on_store(scene, world, i, &Step::HandOver { to, position });
         }
         Step::Drain if is_running => {
             node.waiting = 0;
-            world.ship(i);
+            (0..scene.lie.hosts()).for_each(|to| world.ship(i, to, scene.bug));
             world.stop(i, true);
         }
         _ => return false,
@@ -328,7 +358,8 @@ fn on_store(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
             let epoch = small(*epoch);
             let position = world.nodes[at].log.length();
             world.leader = Some((i, epoch));
-            world.sync = Sync { epoch, primary: i, eligible: 1 << i, position };
+            let kept = if scene.bug == Bug::KeepsOldCandidates { world.sync.eligible } else { 0 };
+            world.sync = Sync { epoch, primary: i, eligible: kept | 1 << i, position };
             (world.handover, world.nodes[at].wish) = (None, None);
             if *right == Right::AcceptedLoss {
                 // What the new primary lacks is given up, by a person's word

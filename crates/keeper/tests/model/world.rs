@@ -1,10 +1,12 @@
-//! The world as the model knows it: two hosts and a store. Time is counted in ticks: a lease lasts two after its renewal in
+//! The world as the model knows it: two or three hosts and a store. Time is counted in ticks: a lease lasts two after its renewal in
 //! the store, and one in the belief of its holder.
 
 /// Ticks that the store keeps a lease.
 pub(crate) const TTL: u8 = 2;
 /// Ticks that its holder trusts it.
 pub(crate) const TRUST: u8 = 1;
+/// The most hosts; where a scene has fewer, the last ones never are.
+pub(crate) const HOSTS: usize = 3;
 /// The most epochs that a run may have.
 pub(crate) const EPOCHS: usize = 5;
 
@@ -26,12 +28,47 @@ pub(crate) enum Bug {
     PromotesLate,
     FenceNotDone,
     NoGuard,
+    AnyConfirmIsEnough,
+    SwapsConfirmerAtOnce,
+    KeepsOldCandidates,
+}
+
+/// Where the hosts stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lie {
+    /// Two hosts, each on a site of its own.
+    Two,
+    /// The first alone, two on another site: one of them confirms, the other is there in its place.
+    OneAndTwo,
+    /// Two on the first site, one on another: both others confirm.
+    TwoAndOne,
+}
+
+impl Lie {
+    pub(crate) fn hosts(self) -> u8 {
+        if self == Lie::Two { 2 } else { 3 }
+    }
+
+    /// The site of each host.
+    pub(crate) fn sites(self) -> [&'static str; HOSTS] {
+        match self {
+            Lie::Two => ["a", "b", ""],
+            Lie::OneAndTwo => ["a", "b", "b"],
+            Lie::TwoAndOne => ["a", "a", "b"],
+        }
+    }
+
+    /// Who confirms the first host's commits at first, one bit each.
+    pub(crate) fn confirms(self) -> u8 {
+        if self == Lie::TwoAndOne { 0b110 } else { 0b10 }
+    }
 }
 
 /// What is explored.
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
     pub(crate) bug: Bug,
+    pub(crate) lie: Lie,
     /// Writes go on without a replica, rather than wait.
     pub(crate) goes_on: bool,
     /// A person accepts a loss once. Whole hosts are not paused then: what they acknowledge in that time is what is accepted.
@@ -44,11 +81,29 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn going_on() -> Scene {
-        Scene { bug: Bug::None, goes_on: true, accepts: false, heals: false, writes_max: 2, faults_max: 2 }
+        Scene {
+            bug: Bug::None,
+            lie: Lie::Two,
+            goes_on: true,
+            accepts: false,
+            heals: false,
+            writes_max: 2,
+            faults_max: 2,
+        }
     }
 
     pub(crate) fn blocking() -> Scene {
         Scene { goes_on: false, ..Scene::going_on() }
+    }
+
+    /// Three hosts, of which one confirms.
+    pub(crate) fn spared() -> Scene {
+        Scene { lie: Lie::OneAndTwo, ..Scene::going_on() }
+    }
+
+    /// Three hosts, of which two confirm.
+    pub(crate) fn near_and_far() -> Scene {
+        Scene { lie: Lie::TwoAndOne, ..Scene::going_on() }
     }
 
     pub(crate) fn accepting() -> Scene {
@@ -57,6 +112,10 @@ impl Scene {
 
     pub(crate) fn faults(self, faults_max: u8) -> Scene {
         Scene { faults_max, ..self }
+    }
+
+    pub(crate) fn writes(self, writes_max: u8) -> Scene {
+        Scene { writes_max, ..self }
     }
 
     pub(crate) fn with(self, bug: Bug) -> Scene {
@@ -123,7 +182,8 @@ pub(crate) enum Db {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Acks {
     Alone,
-    Other,
+    /// Each of these, one bit each.
+    With(u8),
     Blocked,
 }
 
@@ -155,10 +215,10 @@ pub(crate) struct Node {
     pub(crate) is_former: bool,
     pub(crate) upstream: Option<u8>,
     pub(crate) acks: Acks,
-    /// Commits that wait for the other's confirmation, one bit each.
+    /// Commits that wait for a confirmation, one bit each.
     pub(crate) waiting: u8,
-    /// From here on every commit waits for whom `acks` names.
-    pub(crate) bound: u8,
+    /// From here on every commit waits for whom `acks` names, if that is proved; a replica has nothing to prove it by.
+    pub(crate) bound: Option<u8>,
     /// Where the log stood at the last promotion.
     pub(crate) base: u8,
     /// The epoch that the database was last promoted for.
@@ -186,10 +246,10 @@ pub(crate) struct Reign {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    pub(crate) nodes: [Node; 2],
+    pub(crate) nodes: [Node; HOSTS],
     /// Host and epoch.
     pub(crate) leader: Option<(u8, u8)>,
-    pub(crate) leases: [u8; 2],
+    pub(crate) leases: [u8; HOSTS],
     pub(crate) sync: Sync,
     pub(crate) reigns: [Option<Reign>; EPOCHS],
     pub(crate) handover: Option<u8>,
@@ -205,8 +265,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// The first host is primary, the second follows it and is counted on.
-    pub(crate) fn new() -> World {
+    /// The first host is primary; the others follow it, and those that confirm are counted on.
+    pub(crate) fn new(lie: Lie) -> World {
         let node = |db| Node {
             db,
             log: Log::default(),
@@ -214,9 +274,9 @@ impl World {
             epoch: 1,
             is_former: db == Db::Primary,
             upstream: (db == Db::Replica).then_some(0),
-            acks: if db == Db::Primary { Acks::Other } else { Acks::Alone },
+            acks: if db == Db::Primary { Acks::With(lie.confirms()) } else { Acks::Alone },
             waiting: 0,
-            bound: 0,
+            bound: (db == Db::Primary).then_some(0),
             base: 0,
             reign: (db == Db::Primary).then_some(1),
             keeper: Run::Up,
@@ -228,13 +288,15 @@ impl World {
             read: None,
             wish: None,
         };
+        let nobody = Node { keeper: Run::Down, line: 0, epoch: 0, left: 0, ..node(Db::Absent) };
+        let third = if lie == Lie::Two { nobody } else { node(Db::Replica) };
         let mut reigns = [None; EPOCHS];
         reigns[1] = Some(Reign { host: 0, line: 2, base: 0, is_rewindable: true });
         World {
-            nodes: [node(Db::Primary), node(Db::Replica)],
+            leases: [TTL, TTL, if lie == Lie::Two { 0 } else { TTL }],
+            nodes: [node(Db::Primary), node(Db::Replica), third],
             leader: Some((0, 1)),
-            leases: [TTL; 2],
-            sync: Sync { epoch: 1, primary: 0, eligible: 0b11, position: 0 },
+            sync: Sync { epoch: 1, primary: 0, eligible: 0b1 | lie.confirms(), position: 0 },
             reigns,
             handover: None,
             has_link: true,
@@ -251,11 +313,17 @@ impl World {
         self.leader.is_some_and(|(host, _)| host == i)
     }
 
-    /// Whether the other receives what `i` writes.
-    pub(crate) fn is_streaming(&self, i: u8) -> bool {
-        let (from, to) = (&self.nodes[usize::from(i)], &self.nodes[usize::from(1 - i)]);
-        let is_following = to.db == Db::Replica && to.upstream == Some(i) && !to.is_frozen;
-        from.db == Db::Primary && !from.is_frozen && self.has_link && is_following && to.log.begins(&from.log)
+    /// Whether messages between two databases pass. What is cut is the way between the first host and all others.
+    pub(crate) fn has_way(&self, one: u8, other: u8) -> bool {
+        self.has_link || (one != 0 && other != 0)
+    }
+
+    /// Whether `to` receives what `from` writes.
+    pub(crate) fn is_streaming(&self, from: u8, to: u8) -> bool {
+        let (source, copy) = (&self.nodes[usize::from(from)], &self.nodes[usize::from(to)]);
+        let is_following = copy.db == Db::Replica && copy.upstream == Some(from) && !copy.is_frozen;
+        let is_open = source.db == Db::Primary && !source.is_frozen && self.has_way(from, to);
+        from != to && is_open && is_following && copy.log.begins(&source.log)
     }
 
     /// The clients are told that these writes are done.
@@ -269,18 +337,33 @@ impl World {
         }
     }
 
-    /// The log travels to the other, and its word comes back.
-    pub(crate) fn ship(&mut self, i: u8) {
-        if !self.is_streaming(i) {
+    /// The log travels from one to the other, and its word comes back: what everybody has that is waited for is answered.
+    pub(crate) fn ship(&mut self, i: u8, to: u8, bug: Bug) {
+        if !self.is_streaming(i, to) {
             return;
         }
         let from = self.nodes[usize::from(i)].clone();
-        let to = &mut self.nodes[usize::from(1 - i)];
-        (to.log, to.line, to.epoch) = (from.log, from.line, from.epoch);
-        if from.acks == Acks::Other {
-            self.nodes[usize::from(i)].waiting = 0;
-            self.acknowledge(i, from.waiting);
-        }
+        let copy = &mut self.nodes[usize::from(to)];
+        (copy.log, copy.line, copy.epoch) = (from.log, from.line, from.epoch);
+        self.release(i, bug);
+    }
+
+    /// Answers what waits and is where it must be.
+    pub(crate) fn release(&mut self, i: u8, bug: Bug) {
+        let Acks::With(waited) = self.nodes[usize::from(i)].acks else { return };
+        let mut confirmed = (0..HOSTS as u8)
+            .filter(|to| waited & 1 << to != 0)
+            .map(|to| if self.is_streaming(i, to) { self.nodes[usize::from(to)].log.writes() } else { 0 });
+        let everywhere = match bug {
+            Bug::AnyConfirmIsEnough => confirmed.fold(0, |some, writes| some | writes),
+            _ => {
+                let first = confirmed.next().unwrap_or(0);
+                confirmed.fold(first, |all, writes| all & writes)
+            }
+        };
+        let done = self.nodes[usize::from(i)].waiting & everywhere;
+        self.nodes[usize::from(i)].waiting &= !done;
+        self.acknowledge(i, done);
     }
 
     /// The database ends, in order or not. Commits that waited are never answered.

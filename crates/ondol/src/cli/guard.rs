@@ -1,19 +1,26 @@
-//! `ondol guard`: kills the database of a folder at the last deadline that it was told, should its keeper not be able to. The
-//! keeper starts it; it is not for people.
+//! `ondol guard`: kills the database of a folder at the last deadline that it was told, should its keeper not be able to, and
+//! gives a dead keeper's lease back. The keeper starts it; it is not for people.
 
 use std::io::stdin;
 use std::path::PathBuf;
+
+use cluster::Cluster;
 
 use crate::failure::Failure;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Members of etcd, `host:port`
+    #[arg(long, value_delimiter = ',')]
+    etcd: Vec<String>,
     /// The database's folder
     folder: PathBuf,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "verbs have one face")]
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    engine::guard::watch_over(args.folder.clone(), stdin());
+    let agreement =
+        || (!args.etcd.is_empty()).then(|| Cluster::etcd(cluster::Config::new(args.etcd.clone())));
+    keeper::guard::run(args.folder.clone(), stdin(), agreement);
     Ok(())
 }

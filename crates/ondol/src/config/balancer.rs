@@ -6,17 +6,31 @@ use super::read::Reader;
 
 /// The table's name.
 pub(super) const ROOM: &str = "balancer";
+/// What a process that opens no database can't do.
+const ELSEWHERE: &str = "a balancer answers nothing of a database itself";
+/// Its list of routes.
+const ROUTES: &str = "routes";
 
 /// The settings; `None` where the file has no such table. Faults go to the reader.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
     if !reader.has(ROOM) {
         return None;
     }
-    let config: Config = reader.room(ROOM);
+    let (routes, places): (Vec<_>, Vec<_>) = reader.list(ROOM, ROUTES).into_iter().unzip();
+    let config = Config { routes, ..reader.room(ROOM) };
     for (key, what) in config.check() {
         if !reader.is_faulty(ROOM, key) {
             reader.blame(ROOM, key, format!("`{key}` in [{ROOM}]: {what}"));
         }
+    }
+    if config.backends.is_empty() && !config.routes.is_empty() {
+        reader.blame(ROOM, "backends", format!("`backends` in [{ROOM}]: name the web servers; {ELSEWHERE}"));
+    }
+    for (at, _) in config.routes.iter().enumerate().filter(|(_, route)| route.local) {
+        reader.blame_listed((ROOM, ROUTES), &places[at], "local", ELSEWHERE);
+    }
+    for (at, key, what) in config.check_routes() {
+        reader.blame_listed((ROOM, ROUTES), &places[at], key, &what);
     }
     Some(config)
 }
@@ -64,6 +78,49 @@ mod tests {
     }
 
     #[test]
+    fn routes_lead_by_host_and_path_to_what_is_named_above_them() {
+        let text = "[balancer]\nbackends = [\"a:1\"]\nroots = { static = \"/srv/static\" }\n[balancer.pools]\nmedia = [\"10.0.0.21:80\"]\n\
+                    [[balancer.routes]]\npath = \"/static/\"\nfiles = \"static\"\n\
+                    [[balancer.routes]]\nhost = \"m.popong.com\"\npool = \"media\"\nuploads = \"whole\"\n";
+        let balancer = Config::parse("ondol.toml", text).expect("reads").balancer.expect("a balancer");
+        let goals: Vec<_> = balancer.routes.iter().map(|route| (route.title(), route.goal())).collect();
+        let [files, pool] = [balancer::Goal::Files("static"), balancer::Goal::Pool("media")];
+        assert_eq!(goals, [("/static/".to_owned(), files), ("m.popong.com/".to_owned(), pool)]);
+        assert!(!balancer.has_local() && balancer.routes[1].uploads == balancer::Uploads::Whole);
+    }
+
+    #[test]
+    fn what_is_wrong_about_a_route_is_told_with_its_line_and_the_nearest_word() {
+        check(
+            "[balancer]\nbackends = [\"b:1\"]\nroots = { static = \"srv\" }\npools = { media = [\"a:1\"] }\n\
+             [[balancer.routes]]\npth = \"/x\"\nfiles = \"statik\"\n\
+             [[balancer.routes]]\npool = \"medai\"\npath = \"x\"\nstatus = \"y\"\n\
+             [[balancer.routes]]\nhost = \"a:80\"\nredirect = \"https://b*\"\nstatus = 200\n\
+             [[balancer.routes]]\npath = \"/x/\"\nlocal = true\nfiles = \"static\"\nreproxy_pools = [\"none\"]\n\
+             [[balancer.routes]]\npath = \"/x/\"\n",
+            expect![[r#"
+                ondol.toml:3: `roots` in [balancer]: static: `srv` is no folder; write its whole path, from / on
+                ondol.toml:6: unknown key `pth` in [[balancer.routes]]; did you mean `path`?
+                ondol.toml:7: `files` in [[balancer.routes]]: there is no root `statik`; did you mean `static`?
+                ondol.toml:9: `pool` in [[balancer.routes]]: there is no pool `medai`; did you mean `media`?
+                ondol.toml:10: `path` in [[balancer.routes]]: `x` is no beginning of a path; it begins with / and has no %, //, /., \ or sign that a path must not have
+                ondol.toml:11: `status` in [[balancer.routes]]: invalid type: string "y", expected u16
+                ondol.toml:13: `host` in [[balancer.routes]]: `a:80` is no host; write a name without a port, such as www.popong.com or *.popong.com
+                ondol.toml:14: `redirect` in [[balancer.routes]]: `https://b*` is no address to be sent to; write https://HOST/PATH or /PATH; a `*` may stand at its end, behind a /
+                ondol.toml:17: `path` in [[balancer.routes]]: it leads to one of `pool`, `files`, `redirect` and `local`, not to several
+                ondol.toml:18: `local` in [[balancer.routes]]: a balancer answers nothing of a database itself
+                ondol.toml:20: `reproxy_pools` in [[balancer.routes]]: there is no pool `none`; there are media
+                ondol.toml:22: `path` in [[balancer.routes]]: `/x/` of this host has a route already"#]],
+        );
+        check(
+            "[balancer]\nroutes = 1\n",
+            expect![[r#"
+                ondol.toml:1: `backends` in [balancer]: name the web servers, such as backends = ["10.0.0.11:8090"]
+                ondol.toml:2: `routes` in [balancer] is a list of tables: write [[balancer.routes]]"#]],
+        );
+    }
+
+    #[test]
     fn the_page_of_the_balancer_shows_every_setting_with_its_default() {
         let page = include_str!("../../../../docs/balancer.md");
         let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
@@ -71,6 +128,12 @@ mod tests {
         let shown = Config::parse("docs/balancer.md", block).expect("reads").balancer.expect("a balancer");
         let usual = balancer::Config { backends: shown.backends.clone(), ..balancer::Config::default() };
         assert_eq!(format!("{shown:#?}"), format!("{usual:#?}"));
+        let of_routes = page.split("```toml\n").find(|rest| rest.contains("requests_per_address_max"));
+        let of_routes = of_routes.and_then(|rest| rest.split("```").next()).expect("a block of routes");
+        Config::parse("docs/balancer.md", of_routes).expect("reads");
+        for word in keys::<balancer::Route>() {
+            assert!(of_routes.contains(&format!("{word} ")), "{word} is missing in docs/balancer.md");
+        }
         for word in keys::<balancer::Config>() {
             let is_shown =
                 block.lines().any(|line| line.split('=').next().is_some_and(|key| key.trim() == *word));

@@ -25,6 +25,12 @@ pub(super) struct Reader<'a> {
     faulty: Vec<(String, String)>,
 }
 
+/// Where a table of a list stands, and its keys.
+pub(super) struct Listed {
+    at: Range<usize>,
+    keys: Vec<(String, Range<usize>)>,
+}
+
 /// The key under which a room has its secret.
 const SECRET: &str = "secret";
 
@@ -170,6 +176,39 @@ impl<'a> Reader<'a> {
             }
         }
         named
+    }
+
+    /// Takes a list of tables out of a room, `[[ROOM.KEY]]`: each of them by itself, with where it stands.
+    pub(super) fn list<T: DeserializeOwned + Default>(&mut self, room: &str, key: &str) -> Vec<(T, Listed)> {
+        let taken = match self.root.get_mut(room).map(Spanned::get_mut) {
+            Some(DeValue::Table(table)) => table.remove(key),
+            _ => None,
+        };
+        let Some(taken) = taken else { return Vec::new() };
+        let place = format!("[{room}.{key}]");
+        let mut found = Vec::new();
+        for item in taken.get_ref().as_array().into_iter().flatten() {
+            let Some(table) = item.get_ref().as_table() else {
+                self.fault(&item.span(), format!("`{key}` in [{room}] is a list of tables: write [{place}]"));
+                continue;
+            };
+            let keys = table.keys().map(|key| (key.get_ref().to_string(), key.span())).collect();
+            found.push((self.section(&place, table), Listed { at: item.span(), keys }));
+        }
+        if taken.get_ref().as_array().is_none() {
+            self.fault(&taken.span(), format!("`{key}` in [{room}] is a list of tables: write [{place}]"));
+        }
+        found
+    }
+
+    /// A fault of a key of one table of a list, unless its value could not be read.
+    pub(super) fn blame_listed(&mut self, list: (&str, &str), table: &Listed, key: &str, what: &str) {
+        let place = format!("[{}.{}]", list.0, list.1);
+        if self.is_faulty(&place, key) {
+            return;
+        }
+        let at = table.keys.iter().find(|(name, _)| name == key).map_or(&table.at, |(_, at)| at).clone();
+        self.fault(&at, format!("`{key}` in [{place}]: {what}"));
     }
 
     fn secret(&mut self, written: &Spanned<DeValue<'a>>) -> Option<Secret> {

@@ -31,12 +31,13 @@ pub(crate) fn start(
     let mut settled = core::keeper(part, topology, &config.store.dir);
     let program = std::env::current_exe()
         .map_err(|error| Failure::failed(format!("cannot find this program itself: {error}")))?;
-    settled.guard = Some(keeper::GuardProgram { program, args: vec![crate::cli::GUARD.to_owned()] });
+    let args = [crate::cli::GUARD, "--etcd", &part.endpoints().join(",")].map(str::to_owned).into();
+    settled.guard = Some(keeper::GuardProgram { program, args });
     let database = Postgres::new(database(config, topology, part)?).map_err(|error| failure(&error))?;
     let means = keeper::Means {
         // its own: what the web service asks must not stand before it
         cluster: Cluster::etcd(cluster::Config::new(part.endpoints())),
-        database: Arc::new(database),
+        database: Arc::new(database.into()),
         clock: Clock::System,
     };
     let service = keeper::Service::new(settled, means).map_err(|error| failure(&error))?;

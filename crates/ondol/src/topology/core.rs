@@ -54,6 +54,9 @@ pub(crate) enum Confirm {
     Abroad,
 }
 
+/// As many voices as one site has.
+const VOICES: usize = 3;
+
 /// After which `without = "go on"` goes on.
 pub(crate) const GO_ON_AFTER: Duration = Duration::from_secs(2);
 
@@ -93,11 +96,6 @@ impl Host {
     pub(crate) fn is(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
-
-    /// It has a voice in who is primary.
-    pub(crate) fn votes(&self) -> bool {
-        self.is(Role::Database) || self.is(Role::Witness)
-    }
 }
 
 impl Topology {
@@ -111,9 +109,28 @@ impl Topology {
         self.hosts().filter(move |(_, host)| host.is(role))
     }
 
-    /// Those who have a voice in who is primary.
+    /// Those who have a voice in who is primary: an odd number of them, at sites of their own where there are several, so that
+    /// the loss of one site leaves most of them.
     pub(crate) fn voters(&self) -> impl Iterator<Item = (&Site, &Host)> {
-        self.hosts().filter(|(_, host)| host.votes())
+        let databases: Vec<(&Site, &Host)> = self.with(Role::Database).collect();
+        let witnesses = self.with(Role::Witness).count();
+        let is_first = |(site, host): &(&Site, &Host)| {
+            databases.iter().find(|(of, _)| of.name == site.name).is_some_and(|(_, first)| first == host)
+        };
+        let mut voices: Vec<(&Site, &Host)> = databases.iter().copied().filter(is_first).collect();
+        if databases.len() == 2 || voices.len() == 1 {
+            voices = databases.clone();
+            voices.truncate(VOICES.saturating_sub(witnesses).max(2));
+        } else if (voices.len() + witnesses).is_multiple_of(2) && voices.len() > 2 {
+            voices.pop();
+        }
+        let has_voice = move |host: &Host| voices.iter().any(|(_, voice)| voice.address == host.address);
+        self.hosts().filter(move |(_, host)| host.is(Role::Witness) || has_voice(host))
+    }
+
+    /// Whether a host has a voice in who is primary.
+    pub(crate) fn votes(&self, host: &Host) -> bool {
+        self.voters().any(|(_, voter)| voter.address == host.address)
     }
 
     /// A host by its address, or by its site's name where that has only one.

@@ -1,6 +1,6 @@
 //! What this host's keeper is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use keeper::core::deadline::Terms;
@@ -34,6 +34,7 @@ pub(crate) fn keeper(part: &Part, topology: &Topology, dir: &Path) -> keeper::Co
                 Without::GoOn => policy::Without::GoOn { after: GO_ON_AFTER },
             },
             sites: sites.collect(),
+            barred: BTreeSet::new(),
             founder: Host::new(founder),
             patience: Patience::default(),
             handover_lag_max: HANDOVER_LAG_MAX,
@@ -48,7 +49,7 @@ pub(crate) fn keeper(part: &Part, topology: &Topology, dir: &Path) -> keeper::Co
         limits: keeper::Limits::default(),
         // where this program lies is not for the core to know
         guard: None,
-        dies_after: None,
+        trips: Vec::new(),
     }
 }
 

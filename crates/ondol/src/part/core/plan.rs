@@ -44,7 +44,7 @@ impl Part {
             service: name(service),
             host: host.address.clone(),
             site: site.name.clone(),
-            votes: host.votes(),
+            votes: topology.votes(host),
             has_database: host.is(Role::Database),
             has_web: host.is(Role::Web),
             voters: voters.into_iter().map(|(.., address)| address.to_owned()).collect(),

@@ -178,6 +178,8 @@ fn faults(seen: &Seen<'_>) -> Vec<String> {
                     faults.push(format!("{} is at work: {work}", host.address));
                 } else if !member.is_healthy {
                     faults.push(format!("the database of {} may not take over", host.address));
+                } else if let Some(unfit) = &member.unfit {
+                    faults.push(format!("{} would not take over: {unfit}", host.address));
                 }
                 faults.extend(member.troubles.iter().map(|trouble| format!("{}: {trouble}", host.address)));
             }

@@ -27,10 +27,10 @@ pub(crate) struct Outcome<'a> {
 pub(crate) enum Writes<'a> {
     /// Nothing.
     GoOn,
-    /// Another database takes over; nothing acknowledged is lost.
-    Move(&'a Site, &'a Host),
-    /// They wait for the one that confirms them, for ever or for a while.
-    Wait(Without),
+    /// Another database takes over; nothing acknowledged is lost. Whether there is one to confirm its writes then.
+    Move(&'a Site, &'a Host, bool),
+    /// They wait for the one that confirms them, for ever or for a while; and another one of the site that has them too.
+    Wait(Without, Option<&'a Host>),
     /// There is one that could go on, but it may lack writes, so that a person has to say so.
     AskLoss(&'a Site, &'a Host),
     /// There are too few voices to agree on anything; nothing is lost.
@@ -64,33 +64,40 @@ impl Topology {
     fn writes(&self, lost: Lost<'_>, can_agree: bool) -> Writes<'_> {
         let is_left = |host: &Host| !lost.has(host);
         let Some((home, primary)) = self.leads() else { return Writes::Gone };
-        let Some((site, heir)) = self.with(Role::Database).find(|(_, host)| is_left(host)) else {
+        let left = || self.with(Role::Database).filter(|(_, host)| is_left(host));
+        if left().next().is_none() {
             return Writes::Gone;
-        };
+        }
         if !can_agree {
             return Writes::Stop;
         }
-        match is_left(primary) {
-            false if self.confirms(home, site) => Writes::Move(site, heir),
-            false => Writes::AskLoss(site, heir),
-            true if self.confirm == Confirm::Here => Writes::GoOn,
-            true => {
-                let mut others =
-                    self.with(Role::Database).filter(|(_, host)| host.address != primary.address);
-                match others.any(|(of, host)| self.confirms(home, of) && is_left(host)) {
-                    true => Writes::GoOn,
-                    false => Writes::Wait(self.without),
-                }
-            }
+        let others = || left().filter(|(_, host)| host.address != primary.address);
+        let near = others().find(|(site, _)| site.name == home.name);
+        let far = others().find(|(site, _)| site.name != home.name);
+        if is_left(primary) {
+            let is_confirmed = match self.confirm {
+                Confirm::Here => true,
+                Confirm::Site => near.is_some(),
+                Confirm::Abroad => far.is_some(),
+            };
+            let also = near.filter(|_| self.confirm == Confirm::Abroad).map(|(_, host)| host);
+            return if is_confirmed { Writes::GoOn } else { Writes::Wait(self.without, also) };
         }
-    }
-
-    /// Whether what is in a site confirms the writes of a primary at home.
-    fn confirms(&self, home: &Site, site: &Site) -> bool {
-        match self.confirm {
-            Confirm::Here => false,
-            Confirm::Site => site.name == home.name,
-            Confirm::Abroad => site.name != home.name,
+        // where writes count abroad, one of the site confirms them too
+        let heir = match self.confirm {
+            Confirm::Here => None,
+            Confirm::Site => near,
+            Confirm::Abroad => near.or(far),
+        };
+        match (heir, near.or(far)) {
+            (Some((site, heir)), _) => {
+                let mut rest = left().filter(|(_, host)| host.address != heir.address);
+                let is_followed =
+                    rest.any(|(of, _)| (of.name == site.name) == (self.confirm == Confirm::Site));
+                Writes::Move(site, heir, is_followed)
+            }
+            (None, Some((site, heir))) => Writes::AskLoss(site, heir),
+            (None, None) => Writes::Gone,
         }
     }
 }

@@ -175,6 +175,9 @@ fn flaw(address: &str) -> Option<String> {
 /// The longest name of a host with a database: it is a part of names in the database.
 const LENGTH_MAX: usize = 28;
 
+/// The most databases of a service.
+const DATABASES_MAX: usize = 7;
+
 /// A host stands in one site, and once in a role.
 fn find_doubles(written: &Written, faults: &mut Vec<Fault>) {
     let mut seen: Vec<(&str, &str, Vec<Role>)> = Vec::new();
@@ -234,8 +237,8 @@ fn judge(topology: &Topology, written: &Written, faults: &mut Vec<Fault>) {
         ));
         return;
     }
-    if databases > 2 {
-        let what = format!("{databases} hosts are `database`: takeover is built for two so far; name two");
+    if databases > DATABASES_MAX {
+        let what = format!("{databases} hosts are `database`: {DATABASES_MAX} are the most");
         faults.push((first, what));
         return;
     }
@@ -273,7 +276,18 @@ fn judge_voters(topology: &Topology, written: &Written, faults: &mut Vec<Fault>)
         faults.push((at, what));
         return;
     }
+    let mut sites: Vec<&str> = topology.with(Role::Database).map(|(site, _)| site.name.as_str()).collect();
+    let databases = sites.len();
+    sites.dedup();
     match witnesses.len() {
+        0 if databases > 2 && sites.len() != 2 => {}
+        0 if databases > 2 => faults.push((
+            first,
+            "databases at two sites and no witness: cut off from each other neither site can know that the other is gone, \
+             and the loss of one would stop the other; name a machine at a third site, such as [tokyo] witness = \
+             \"192.0.2.5\""
+                .into(),
+        )),
         0 => faults.push((
             first,
             "two databases and no witness: cut off from each other neither can know that the other is gone, so there \
@@ -283,7 +297,7 @@ fn judge_voters(topology: &Topology, written: &Written, faults: &mut Vec<Fault>)
         1 => {}
         n => {
             let at = place_of(written, &witnesses[1].0.name, "witness").unwrap_or(first);
-            faults.push((at, format!("{n} hosts are `witness`: with two databases one is right, more don't help")));
+            faults.push((at, format!("{n} hosts are `witness`: one is right, more don't help")));
         }
     }
 }

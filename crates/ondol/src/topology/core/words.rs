@@ -73,18 +73,25 @@ fn writes(topology: &Topology, writes: Writes<'_>, times: Times) -> String {
     match writes {
         Writes::GoOn if topology.confirm == Confirm::Here => "writes go on".into(),
         Writes::GoOn => "writes go on, nothing is lost".into(),
-        Writes::Move(site, host) => {
+        Writes::Move(site, host, is_followed) => {
             let then = match topology.without {
-                Without::Block => ", but writes wait until a second machine is there again",
-                Without::GoOn => "",
+                Without::Block if !is_followed => ", but writes wait until a second machine is there again",
+                _ => "",
             };
             format!(
                 "takeover to {} ({}) in about {seconds} s, nothing acknowledged is lost{then}",
                 site.name, host.address
             )
         }
-        Writes::Wait(Without::Block) => "writes wait until it is back, nothing is lost; reads go on".into(),
-        Writes::Wait(Without::GoOn) => format!(
+        Writes::Wait(Without::Block, _) => {
+            "writes wait until it is back, nothing is lost; reads go on".into()
+        }
+        Writes::Wait(Without::GoOn, Some(also)) => format!(
+            "writes wait {} s and then go on with {}; from then to its return the loss of all of their site would lose writes",
+            times.go_on_after.as_secs(),
+            also.address
+        ),
+        Writes::Wait(Without::GoOn, None) => format!(
             "writes wait {} s and then go on; from then to its return the loss of the primary too would lose writes",
             times.go_on_after.as_secs()
         ),

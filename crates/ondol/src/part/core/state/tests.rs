@@ -26,6 +26,7 @@ fn member(site: &str, role: Role, offset: u64) -> Written<Member> {
         troubles: Vec::new(),
         version: "15.18".into(),
         system_id: "7".into(),
+        unfit: None,
         work: None,
         incarnation: String::new(),
     })

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::unit::Bytes;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
@@ -34,11 +35,21 @@ pub(crate) struct Place {
     pub(crate) account: Account,
     /// Held by whoever changes something, also after nobody waits for that any more.
     turn: Arc<Mutex<()>>,
+    kind: Kind,
+}
+
+/// What differs between servers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// A file that is there where there are data.
+    pub(crate) mark: &'static str,
+    /// Where the server writes what it says.
+    pub(crate) log: &'static str,
 }
 
 impl Place {
-    pub(crate) fn new(folder: PathBuf, account: Account) -> Place {
-        Place { folder, account, turn: Arc::default() }
+    pub(crate) fn new(folder: PathBuf, account: Account, kind: Kind) -> Place {
+        Place { folder, account, turn: Arc::default(), kind }
     }
 
     /// Waits until nobody changes anything. One who was asked to and is no longer waited for goes on for a while.
@@ -136,9 +147,17 @@ impl Place {
         sync_folder(path.parent().unwrap_or(&self.folder))
     }
 
+    /// How much room is left on the disk that the data lie on; where they lie on another than the rest of the folder, there.
+    pub(crate) fn room(&self) -> Result<Bytes, Error> {
+        let data = self.data();
+        let at = if data.is_dir() { &data } else { &self.folder };
+        let told = rustix::fs::statvfs(at).map_err(io::Error::from).map_err(Error::disk(at))?;
+        Ok(Bytes(told.f_bavail.saturating_mul(told.f_frsize)))
+    }
+
     /// Whether there are data.
     pub(crate) fn has_data(&self) -> bool {
-        self.data().join("global/pg_control").exists()
+        self.data().join(self.kind.mark).exists()
     }
 
     /// Takes the data away.
@@ -211,7 +230,7 @@ impl Place {
 
     /// Where the server writes before its own log is open, and its last words.
     pub(crate) fn log(&self) -> Result<File, Error> {
-        let path = self.folder.join("log/postmaster.log");
+        let path = self.folder.join("log").join(self.kind.log);
         if fs::metadata(&path).is_ok_and(|file| file.len() > LOG_BYTES_MAX) {
             fs::rename(&path, path.with_extension("old")).map_err(Error::disk(&path))?;
         }
