@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo x tidy          say where the house breaks its own rules
-       cargo x test [ARGS]   install what the tests need, then run them all (ARGS go to cargo test)
+       cargo x test [ARGS]   install what the tests need, then run them all, or those that cargo test would with ARGS
        cargo x peers         install the peers of sign-in alone
 ";
 

@@ -1,6 +1,8 @@
 //! `cargo x test`: brings what the tests need onto this machine, then runs every test of the workspace, and those suites
 //! that ask for an engine once more on each database server.
 
+mod suites;
+
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -123,8 +125,6 @@ const NEEDS: [Need; 19] = [
 
 /// The engines besides the embedded one, as `testbed::chosen` knows them.
 const SERVERS: [&str; 2] = ["postgres", "mariadb"];
-/// The variable in which that is told to the suites.
-const ENGINE: &str = "ONDOL_TEST_ENGINE";
 /// The suites that ask for an engine: package and test binary.
 const ON_EVERY_ENGINE: [(&str, &str); 6] = [
     ("records", "shell"),
@@ -135,36 +135,47 @@ const ON_EVERY_ENGINE: [(&str, &str); 6] = [
     ("console", "pages"),
 ];
 
-/// Installs what is missing, then runs `cargo test --workspace` with `args`, and with the same `args` the suites of
-/// [`ON_EVERY_ENGINE`] on each server. The first failure ends it.
+/// Installs what is missing, then runs every suite, and those of [`ON_EVERY_ENGINE`] once more on each server. Where `args`
+/// choose among the tests, it is `cargo test` with them that runs instead.
 pub(crate) fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     install_needs()?;
     install_app(root)?;
     crate::peers::install(root)?;
-    if !is_well(cargo_test(root).arg("--workspace").args(args).env_remove(ENGINE))? {
-        return Ok(ExitCode::FAILURE);
-    }
-    for server in SERVERS {
-        crate::say(&format!("the suites that hold on every engine, on {server}\n"));
-        let mut suites = cargo_test(root);
-        for (package, test) in ON_EVERY_ENGINE {
-            suites.args(["--package", package, "--test", test]);
-        }
-        if !is_well(suites.args(args).env(ENGINE, server))? {
-            return Ok(ExitCode::FAILURE);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    let is_well = match args {
+        [] => suites(root)?,
+        args => chosen(root, args)?,
+    };
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Everything.
+fn suites(root: &Path) -> Result<bool> {
+    let own = suites::build(root)?;
+    let elsewhere = SERVERS.into_iter().flat_map(|server| {
+        let shared = own.iter().filter(|suite| ON_EVERY_ENGINE.iter().any(|place| suite.is(*place)));
+        shared.map(move |suite| suite.on(server))
+    });
+    let all: Vec<suites::Suite> = own.iter().cloned().chain(elsewhere).collect();
+    let examples = doc_tests(root)?;
+    Ok(suites::run(root, &all)? && examples)
+}
+
+/// The examples in the documentation, which cargo alone can run.
+fn doc_tests(root: &Path) -> Result<bool> {
+    let status = cargo_test(root).args(["--workspace", "--doc", "--quiet"]).status();
+    Ok(status.context("start cargo test")?.success())
+}
+
+/// What was chosen.
+fn chosen(root: &Path, args: &[String]) -> Result<bool> {
+    let status = cargo_test(root).arg("--workspace").args(args).status();
+    Ok(status.context("start cargo test")?.success())
 }
 
 fn cargo_test(root: &Path) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.args(["test", "--locked"]).current_dir(root);
     cargo
-}
-
-fn is_well(tests: &mut Command) -> Result<bool> {
-    Ok(tests.status().context("start cargo test")?.success())
 }
 
 fn install_needs() -> Result<()> {

@@ -10,7 +10,7 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, Response, StatusCode};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,7 @@ use crate::core::retry::Failed;
 use crate::core::roster::Id;
 use crate::line::Line;
 use crate::parcel::Load;
+use crate::recent::Recent;
 
 /// A web server.
 pub(crate) struct Backend {
@@ -30,8 +31,12 @@ pub(crate) struct Backend {
     pub(crate) tally: Tally,
     /// Wakes its prober.
     pub(crate) look: Notify,
+    /// Whether it has been asked how it is.
+    pub(crate) asked: watch::Sender<bool>,
     /// It is no longer in the list.
     pub(crate) gone: CancellationToken,
+    /// What went wrong here last.
+    pub(crate) trouble: Mutex<Option<String>>,
     idle: Mutex<Vec<Idle>>,
     tasks: TaskTracker,
 }
@@ -50,6 +55,10 @@ pub(crate) struct Tally {
     pub(crate) broke_off: AtomicU64,
     pub(crate) timed_out: AtomicU64,
     pub(crate) connections: AtomicU64,
+    /// Requests that were tried again after they had failed here.
+    pub(crate) again: AtomicU64,
+    /// How long its answers took of late.
+    pub(crate) recent: Recent,
 }
 
 impl Tally {
@@ -102,7 +111,9 @@ impl Backend {
             tag,
             tally: Tally::default(),
             look: Notify::new(),
+            asked: watch::Sender::new(false),
             gone: CancellationToken::new(),
+            trouble: Mutex::default(),
             idle: Mutex::default(),
             tasks,
         }
@@ -162,6 +173,11 @@ impl Backend {
     fn unsent(&self, request: Request<Body>, why: String) -> Trouble {
         let (failed, event) = (Failed::Unsent, Some(Event::ConnectFailed));
         Trouble { failed, event, why: Why::Said(why), request: Some(Box::new(request)) }
+    }
+
+    /// Notes what went wrong.
+    pub(crate) fn blame(&self, why: impl Into<String>) {
+        *self.trouble.lock().expect("nobody panics while holding it") = Some(why.into());
     }
 
     /// Makes a connection.

@@ -62,6 +62,10 @@ pub(crate) struct Place {
 pub(crate) struct Seen {
     pub(crate) backend: Arc<Backend>,
     pub(crate) state: State,
+    /// Told to get nothing new.
+    pub(crate) is_drained: bool,
+    /// Why its state is so.
+    pub(crate) why: &'static str,
     pub(crate) requests: u32,
     pub(crate) lasting: u32,
 }
@@ -93,6 +97,10 @@ impl Desk {
         let stays = |address: &str| places.iter().any(|place| place.address == address);
         for left in backends.extract_if(.., |backend| !stays(&backend.address)) {
             roster.slots.retain(|slot| slot.id != left.id);
+            if roster.slots.iter().all(|slot| slot.is_drained) {
+                // the settings have left nobody else
+                roster.slots.iter_mut().for_each(|slot| slot.is_drained = false);
+            }
             left.gone.cancel();
             left.empty();
         }
@@ -110,7 +118,7 @@ impl Desk {
             *next_id += 1;
             let (id, tag) = (*next_id, key.tag(&place.address));
             let health = if is_first { Health::trusted() } else { Health::unknown() };
-            roster.slots.push(Slot { id, weight, health, requests: 0, lasting: 0 });
+            roster.slots.push(Slot { id, weight, health, requests: 0, lasting: 0, is_drained: false });
             let backend = Arc::new(Backend::new(id, &place.address, tag, tasks.clone()));
             backends.push(backend.clone());
             added.push(backend);
@@ -193,12 +201,33 @@ impl Desk {
     /// The backend where an address is at home, of those that are up.
     pub(crate) fn home(&self, address: IpAddr) -> Option<Id> {
         let inner = self.lock();
-        let up: Vec<Id> =
-            inner.roster.slots.iter().filter(|s| s.health.state() == State::Up).map(|s| s.id).collect();
+        let up: Vec<Id> = inner.roster.slots.iter().filter(|slot| slot.is_up()).map(|slot| slot.id).collect();
         let backends: Vec<&Arc<Backend>> =
             inner.backends.iter().filter(|backend| up.contains(&backend.id)).collect();
         let names = backends.iter().map(|backend| backend.address.as_str());
         pick::home(&address.to_string(), names).map(|place| backends[place].id)
+    }
+
+    /// Lets a backend, if it is one of these, get nothing new, or get it again. An error is a sentence.
+    pub(crate) fn drain(self: &Arc<Desk>, address: &str, is_drained: bool) -> Result<(), String> {
+        let mut inner = self.lock();
+        let Inner { roster, backends, .. } = &mut *inner;
+        let Some(id) = backends.iter().find(|backend| backend.address == address).map(|known| known.id)
+        else {
+            return Ok(());
+        };
+        if is_drained && roster.slots.iter().all(|slot| slot.id == id || slot.is_drained) {
+            return Err(format!("{address} is the last that gets requests; take another one back first"));
+        }
+        roster.slots.iter_mut().filter(|slot| slot.id == id).for_each(|slot| slot.is_drained = is_drained);
+        drop(inner);
+        self.call();
+        Ok(())
+    }
+
+    /// All backends.
+    pub(crate) fn backends(&self) -> Vec<Arc<Backend>> {
+        self.lock().backends.clone()
     }
 
     /// All backends, and how many wait with how many bytes.
@@ -207,6 +236,8 @@ impl Desk {
         let slots = inner.roster.slots.iter().map(|slot| Seen {
             backend: inner.backend(slot.id),
             state: slot.health.state(),
+            is_drained: slot.is_drained,
+            why: slot.health.why(),
             requests: slot.requests,
             lasting: slot.lasting,
         });
@@ -236,7 +267,8 @@ impl Desk {
         Place { desk: self.clone(), backend: inner.backend(id), has_another, is_lasting: false }
     }
 
-    fn now(&self) -> Duration {
+    /// How long since it was opened.
+    pub(crate) fn now(&self) -> Duration {
         self.began.elapsed()
     }
 

@@ -8,7 +8,8 @@
 //! (a large upload on disk), `answer` (a body on its way back), `ahead` (the same for a slow client), `tunnel` (websockets),
 //! `reading` and `files` (files of roots), `redirect`, `reproxy` (what an answer orders to be sent in its stead), `squeeze`
 //! (compression), `proxy` (to a backend and back), `obey` (does what an answer orders), `relay` (a request's whole way),
-//! `probe` (asks backends how they are), `service` (all of it, for the house), `error`.
+//! `probe` (asks backends how they are), `service` (all of it, for the house), `recent` (how long answers took of late), `status` (how it is, for those
+//! who run it), `error`.
 //!
 //! To add a limit: a field of `Config` with its default, its use where it bites, and its line in `docs/balancer.md`. To add a
 //! rule about a header: a line in `headers` and one in its tests.
@@ -35,12 +36,14 @@ mod plan;
 mod probe;
 mod proxy;
 mod reading;
+mod recent;
 mod redirect;
 mod relay;
 mod reproxy;
 mod service;
 mod spool;
 mod squeeze;
+mod status;
 mod sticky;
 mod tunnel;
 mod words;

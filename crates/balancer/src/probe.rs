@@ -55,11 +55,17 @@ async fn look(desk: &Arc<Desk>, backend: &Backend, settings: &Config) {
         }
         Ok(Err((event, why))) => {
             tracing::debug!(backend = backend.address, why, "probe failed");
+            backend.blame(why);
             event
         }
-        Err(_) => Event::ProbeFailed,
+        Err(_) => {
+            let limit = settings.probe_time_max.0.as_millis();
+            backend.blame(format!("no answer to {} for {limit} ms", settings.probe_path));
+            Event::ProbeFailed
+        }
     };
     desk.note(backend, event);
+    backend.asked.send_if_modified(|asked| !std::mem::replace(asked, true));
 }
 
 /// One question; the connection on which it was answered well.

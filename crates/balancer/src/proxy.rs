@@ -129,9 +129,11 @@ impl Proxy {
                 idle_max: config.idle_time_max.0,
             };
             let trace = errand.trace(&request);
+            let sent = errand.desk.now();
             let trouble = match place.backend.send(request, parcel.load(), times).await {
                 Ok((answer, line)) => {
-                    let answered = begun.elapsed();
+                    let (answered, now) = (begun.elapsed(), errand.desk.now());
+                    place.backend.tally.recent.note(now.saturating_sub(sent), now);
                     if let Some(visit) = &errand.visit
                         && visit.is_told_of(answer.status(), answered)
                     {
@@ -159,6 +161,7 @@ impl Proxy {
             if !errand.desk.go_on(&mut tries, trouble.failed) {
                 return Err(failure(trouble, &backend.address));
             }
+            tally.again.fetch_add(1, Relaxed);
             parcel.put_back(trouble.request);
         }
     }

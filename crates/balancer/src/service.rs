@@ -42,6 +42,7 @@ pub struct Service {
     plan: Arc<ArcSwap<Plan>>,
     key: Key,
     proxy: Arc<Proxy>,
+    tunnels_max: u32,
     tasks: TaskTracker,
 }
 
@@ -56,7 +57,8 @@ impl Service {
         let tasks = TaskTracker::new();
         let spools =
             usize::try_from(config.spools_bytes_max.0).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        let tunnels = Arc::new(Semaphore::new(config.tunnels_max.min(Semaphore::MAX_PERMITS)));
+        let tunnels_max = u32::try_from(config.tunnels_max.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        let tunnels = Arc::new(Semaphore::new(tunnels_max as usize));
         let key = Key::draw();
         let room = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
         let ahead = usize::try_from(config.answers_ahead_max.0).unwrap_or(usize::MAX);
@@ -77,7 +79,7 @@ impl Service {
         });
         let desks = Arc::<Mutex<Desks>>::default();
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let service = Service { desks, config, plan, key, proxy, tasks };
+        let service = Service { desks, config, plan, key, proxy, tunnels_max, tasks };
         service.settle();
         service
     }
@@ -85,6 +87,22 @@ impl Service {
     /// Whoever answers requests.
     pub fn pass(&self) -> Arc<dyn Pass> {
         self.proxy.clone()
+    }
+
+    /// Waits until each backend was asked how it is at least once since it was named, a bounded time for each.
+    pub async fn warm(&self) {
+        for (_, desk) in self.desks() {
+            for backend in desk.backends() {
+                // one that is gone meanwhile need not be known
+                let _ = backend.asked.subscribe().wait_for(|asked| *asked).await;
+            }
+        }
+    }
+
+    /// Waits until no websocket is open.
+    pub async fn tunnels_ended(&self) {
+        // the semaphore is never closed
+        let _ = self.proxy.tunnels.acquire_many(self.tunnels_max).await;
     }
 
     /// Whether anybody answers in this process.
@@ -137,7 +155,7 @@ impl Service {
     }
 
     /// The desks by the names of their pools.
-    fn desks(&self) -> Vec<(String, Arc<Desk>)> {
+    pub(crate) fn desks(&self) -> Vec<(String, Arc<Desk>)> {
         let desks = self.desks.lock().expect("nobody panics while holding it");
         desks.iter().map(|(name, desk)| (name.clone(), desk.clone())).collect()
     }

@@ -15,6 +15,8 @@ pub(crate) struct Frame {
     pub(crate) email: String,
     /// The collections of the side.
     pub(crate) links: Vec<SideLink>,
+    /// There are balancers to be looked at.
+    pub(crate) has_balancers: bool,
     /// The path of this page, to which the switches come back.
     pub(crate) path: String,
     /// What has just been done.
@@ -155,6 +157,13 @@ fn side(frame: &Frame, here: Option<&str>) -> Markup {
                     (links(frame, here, words.collections, false))
                     a.quiet.new href="/_/new" { (Icon::Plus.draw()) (words.new_collection) }
                     (links(frame, here, words.system, true))
+                    @if frame.has_balancers {
+                        h2 {
+                            a href="/_/balancers" aria-current=[frame.path.starts_with("/_/balancers").then_some("page")] {
+                                (words.balancers)
+                            }
+                        }
+                    }
                 }
                 div.foot {
                     (switches(frame.look, &frame.path))

@@ -3,7 +3,7 @@
 //! Pages are made on the server and work without scripts; a few small modules add keys and comfort. One page is one
 //! file: its handler, what it reads from its form, and its template.
 //!
-//! Map, in reading order: `config`, `service` (the routes), `words` (every text in both languages), `look` (language and
+//! Map, in reading order: `config`, `balancers` (how those in front are, as facts), `service` (the routes), `words` (every text in both languages), `look` (language and
 //! theme), `guard` (what all requests go through), `session` (who is signed in), `form` (what a page sent), `refusal`
 //! (what goes wrong), `asset`, `icon`, `frame` (what pages stand in), `control` (the right control for each field kind),
 //! `cell` (a value in the grid), `page` (the pages).
@@ -15,6 +15,7 @@
 
 mod address;
 mod asset;
+pub mod balancers;
 mod cell;
 mod config;
 mod control;

@@ -1,6 +1,7 @@
 //! The pages. One page is one file: its handler, what it reads from its form, its template.
 
 pub(crate) mod api;
+pub(crate) mod balancers;
 pub(crate) mod collections;
 pub(crate) mod export;
 pub(crate) mod fields;

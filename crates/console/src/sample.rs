@@ -81,6 +81,7 @@ pub(crate) fn frame(look: Look) -> Frame {
             link("users", true, false),
             link("_superusers", true, true),
         ],
+        has_balancers: true,
         path: "/_/collections/bills".into(),
         said: None,
     }

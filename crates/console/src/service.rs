@@ -9,6 +9,7 @@ use identity::Identity;
 use records::Records;
 use web::limiter::Limiter;
 
+use crate::balancers::Ask;
 use crate::config::Config;
 use crate::page::mailed::Mailed;
 use crate::{asset, guard, page};
@@ -22,6 +23,8 @@ pub struct Means {
     pub identity: Identity,
     /// How often one address may try; the one of the whole server.
     pub limiter: Arc<Limiter>,
+    /// Who can ask the balancers in front, where the service file names some.
+    pub balancers: Option<Arc<dyn Ask>>,
 }
 
 /// The console.
@@ -38,13 +41,14 @@ pub(crate) struct Inner {
     pub(crate) records: Records,
     pub(crate) identity: Identity,
     pub(crate) limiter: Arc<Limiter>,
+    pub(crate) balancers: Option<Arc<dyn Ask>>,
 }
 
 impl Service {
     /// The console over these means.
     pub fn new(config: Config, means: Means) -> Service {
-        let Means { records, identity, limiter } = means;
-        Service { shared: Arc::new(Inner { config, records, identity, limiter }) }
+        let Means { records, identity, limiter, balancers } = means;
+        Service { shared: Arc::new(Inner { config, records, identity, limiter, balancers }) }
     }
 
     /// The pages: below `/_/`, and those that mails lead to, below `/auth/`.
@@ -60,6 +64,8 @@ impl Service {
             .route("/_/sign-out", post(page::sign_in::leave));
         let collections = Router::new()
             .route("/_/pulse", get(page::pulse::show))
+            .route("/_/balancers", get(page::balancers::show))
+            .route("/_/balancers/now", get(page::balancers::now))
             .route("/_/collections", get(page::collections::show))
             .route("/_/new", get(page::make::show).post(page::make::submit))
             .route("/_/collections/{name}", get(page::grid::show))

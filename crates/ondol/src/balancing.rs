@@ -15,7 +15,7 @@ use web::{Front, Stop};
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::house;
+use crate::swap::Sockets;
 
 /// A balancer that is ready to run.
 pub(crate) struct Balancing {
@@ -29,8 +29,12 @@ pub(crate) struct Balancing {
 
 impl Balancing {
     /// Binds the socket, and begins to look after the backends.
-    pub(crate) async fn open(config: Config, settings: balancer::Config) -> Result<Balancing, Failure> {
-        let (listener, address) = house::bind(&config.listen).await?;
+    pub(crate) async fn open(
+        config: Config,
+        settings: balancer::Config,
+        sockets: &Sockets,
+    ) -> Result<Balancing, Failure> {
+        let (listener, address) = sockets.bind(&config.listen).await?;
         let stop = Stop::new();
         let means = Means {
             limiter: Arc::new(Limiter::new(&config.web, Clock::System)),
@@ -39,7 +43,9 @@ impl Balancing {
         };
         let (cap, backends) = (settings.connections_per_address_max, names(&settings));
         let service = Service::new(settings, means);
-        let metrics = Metrics::new(Operators::new(config.metrics.secret), vec![Box::new(service.clone())]);
+        let status = service.clone();
+        let metrics = Metrics::new(Operators::new(config.metrics.secret), vec![Box::new(service.clone())])
+            .with_status(move || status.status());
         let front = Front::of_others(service.pass(), Arc::new(config.web))
             .with_metrics(metrics)
             .with_connections_per_address(cap);
@@ -54,6 +60,16 @@ impl Balancing {
     /// The backends' addresses.
     pub(crate) fn backends(&self) -> &[String] {
         &self.backends
+    }
+
+    /// Waits until each backend has been asked how it is once, and connections are ready to those that are well.
+    pub(crate) async fn warm(&self) {
+        self.service.warm().await;
+    }
+
+    /// The balancer itself, for whoever asks how it is.
+    pub(crate) fn service(&self) -> Service {
+        self.service.clone()
     }
 
     /// What ends it.
@@ -83,6 +99,11 @@ impl Balancing {
         tokio::select! {
             () = serving => {}
             () = reloading => {}
+        }
+        // websockets have left their connections: where another process has taken over they have their time
+        tokio::select! {
+            () = service.tunnels_ended() => stop.soft.cancel(),
+            () = stop.soft.cancelled() => {}
         }
         service.run(stop.soft).await;
     }

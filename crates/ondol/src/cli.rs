@@ -1,6 +1,7 @@
 //! The verbs, and how a wrong one is answered: in one line, never with a wall of help.
 
 mod check;
+mod drain;
 mod export;
 mod guard;
 mod import;
@@ -12,6 +13,7 @@ mod status;
 mod superuser;
 mod takeover;
 mod up;
+mod upgrade;
 mod wrong;
 
 use std::ffi::OsString;
@@ -49,6 +51,10 @@ enum Verb {
     Check(check::Args),
     /// Move the records to another database while they are used.
     Move(moving::Args),
+    /// Let the program on disk take over from the one that runs.
+    Upgrade(upgrade::Args),
+    /// Let a balancer send nothing new to one of its web servers.
+    Drain(drain::Args),
     /// Watch over a database for its keeper.
     #[command(name = GUARD, hide = true)]
     Guard(guard::Args),
@@ -73,6 +79,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Verb::Export(args) => export::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Move(args) => moving::run(&args),
+        Verb::Upgrade(args) => upgrade::run(&args),
+        Verb::Drain(args) => drain::run(&args),
         Verb::Guard(args) => guard::run(&args),
         Verb::Takeover(args) => takeover::run(&args),
         Verb::Status(args) => status::run(&args),

@@ -108,6 +108,8 @@ pub struct LogConfig {
 pub struct MetricsConfig {
     /// Whoever brings it as `Authorization: Bearer SECRET` may, from anywhere; without one only who is on this machine.
     pub secret: Option<Secret>,
+    /// Balancers in front of this web server, `HOST:PORT`: the console asks them how they are, with that secret.
+    pub balancers: Vec<String>,
 }
 
 /// How lines of the log look.
@@ -184,7 +186,8 @@ impl Config {
             config.public = top.public.into();
         }
         config.log = reader.room("log");
-        config.metrics.secret = reader.room::<MetricsSection>("metrics").secret.0;
+        let MetricsSection { secret, balancers } = reader.room("metrics");
+        config.metrics = MetricsConfig { secret: secret.0, balancers };
         config.web = reader.room("web");
         config.records = reader.room("records");
         config.api = reader.room("api");
@@ -222,6 +225,7 @@ struct Top {
 #[serde(default, deny_unknown_fields)]
 struct MetricsSection {
     secret: secret::Written<{ web::metrics::SECRET_LENGTH_MIN }>,
+    balancers: Vec<String>,
 }
 
 /// `[store]` as written.

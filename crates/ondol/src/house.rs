@@ -2,6 +2,7 @@
 //!
 //! The socket is bound first: a port that is taken is told before anything is made on disk.
 
+mod fronts;
 mod lately;
 mod process;
 
@@ -19,13 +20,16 @@ use identity::{Identity, Outgoing, RelyingParty, superusers};
 use records::Records;
 use store::Store;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::limiter::Limiter;
 use web::metrics::{Metrics, Operators};
 use web::{Front, Stop};
 
-use crate::config::Config;
+use crate::config::{Config, MetricsConfig};
 use crate::failure::Failure;
+use crate::swap::Sockets;
+use fronts::Fronts;
 use lately::Lately;
 use process::Process;
 
@@ -41,17 +45,37 @@ pub struct House {
     identity: Identity,
     api: api::Service,
     first_run_key: Option<Secret>,
+    coming: Coming,
+}
+
+/// How a house comes to its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coming {
+    /// Nobody else serves them.
+    Alone,
+    /// Another process serves them until this one does.
+    AfterAnother,
 }
 
 impl House {
     /// Opens everything; what can't be opened is told in one sentence, and nothing is left half-made.
     pub async fn open(config: Config) -> Result<House, Failure> {
-        let (listener, address) = bind(&config.listen).await?;
+        House::open_on(config, &Sockets::default(), Coming::Alone).await
+    }
+
+    /// The same with sockets that may have been handed over.
+    pub(crate) async fn open_on(config: Config, sockets: &Sockets, coming: Coming) -> Result<House, Failure> {
+        let (listener, address) = sockets.bind(&config.listen).await?;
         let clock = Clock::System;
         let process = Process { began: clock.now(), dir: config.store.dir.clone() };
-        let operators = Operators::new(config.metrics.secret);
+        let MetricsConfig { secret, balancers } = config.metrics;
+        let fronts = Fronts { addresses: balancers, secret: secret.clone() };
+        let operators = Operators::new(secret);
         let store = Store::open(config.store, clock.clone()).await?;
-        store.claim()?;
+        match coming {
+            Coming::Alone => store.claim()?,
+            Coming::AfterAnother => store.keep_company(true),
+        }
         let records =
             Records::open_cached(store.clone(), clock.clone(), config.records, config.cache).await?;
         let limiter = Arc::new(Limiter::new(&config.web, clock));
@@ -78,7 +102,12 @@ impl House {
         identity.set_listeners(Arc::new(Streams(api.clone())));
         let console = console::Service::new(
             console::Config { first_run_key: first_run_key.clone(), ..Default::default() },
-            console::Means { records: records.clone(), identity: identity.clone(), limiter },
+            console::Means {
+                records: records.clone(),
+                identity: identity.clone(),
+                limiter,
+                balancers: (!fronts.addresses.is_empty()).then(|| Arc::new(fronts) as _),
+            },
         );
         let router = Router::new().merge(api.router()).merge(identity.router()).merge(console.router());
         let router = router.layer(middleware::from_fn_with_state(records.clone(), keep_up));
@@ -88,7 +117,7 @@ impl House {
         );
         let front =
             Front::new(router, Arc::new(config.web)).with_folder(&config.public).with_metrics(metrics);
-        Ok(House { listener, address, store, records, front, identity, api, first_run_key })
+        Ok(House { listener, address, store, records, front, identity, api, first_run_key, coming })
     }
 
     /// Where it listens, with the port that it really has.
@@ -101,15 +130,25 @@ impl House {
         self.first_run_key.as_ref()
     }
 
+    /// The store, for whoever has to tell it of another process.
+    pub(crate) fn store(&self) -> Store {
+        self.store.clone()
+    }
+
     /// Serves until `stop`: requests in flight end, what waits is committed, the store is closed.
     pub async fn run(self, stop: Stop) {
         let tasks = TaskTracker::new();
-        let House { listener, store, records, front, identity, api, .. } = self;
-        let (until, now) = (stop.soft.clone(), stop.clone());
+        let House { listener, store, records, front, identity, api, coming, .. } = self;
+        // who leaves sends no more mails, and ends event streams: their clients come back, to the next process
+        let (until, now) = (stop.leave.clone(), stop.clone());
         let mails = tasks.spawn(async move { identity.run(until).await });
-        let until = stop.soft.clone();
+        let until = stop.leave.clone();
         tasks.spawn(async move { api.run(until).await });
+        let known = records.clone();
         tasks.spawn(async move { records.follow().await });
+        if coming == Coming::AfterAnother {
+            tasks.spawn(claim(store.clone(), known, stop.leave.clone()));
+        }
         web::serve(listener, front, stop).await;
         // a mail that was given away is written down as sent, or it would be sent again
         tokio::select! {
@@ -119,6 +158,26 @@ impl House {
         store.close().await;
         tasks.close();
         tasks.wait().await;
+    }
+}
+
+/// Makes this process the server of its folder once the one before it has ended.
+async fn claim(store: Store, records: Records, until: CancellationToken) {
+    let claimed = async {
+        store.claim_in_turn().await?;
+        // the last that the process before has written
+        records.keep_up().await
+    };
+    match until.run_until_cancelled(claimed).await {
+        Some(Ok(_)) => {
+            store.keep_company(false);
+            tracing::info!("the process before has ended; this one serves alone");
+        }
+        Some(Err(error)) => tracing::error!(
+            error = base::error::chain(&error),
+            "the folder can't be claimed; the change log is not trimmed until the next start"
+        ),
+        None => {}
     }
 }
 

@@ -3,7 +3,7 @@
 //! Map, in reading order: `cli` (the verbs), `config` (the service file: every room's settings), `topology` (its
 //! sites and hosts, and what each loss costs), `part` (what one of several hosts runs), `house` (all wiring, in
 //! the order in which things are opened), `balancing` (a process that only stands in front of web servers),
-//! `lifecycle` (signals and the clean stop), `log`, `failure` (what is said on
+//! `swap` (another process takes over from this one), `lifecycle` (signals and the clean stop), `log`, `failure` (what is said on
 //! stderr, and the exit code).
 //!
 //! To serve from a program of your own: `House::open(Config::new("./data")).await?.run(stop).await`.
@@ -19,6 +19,7 @@ mod house;
 mod lifecycle;
 mod log;
 mod part;
+mod swap;
 mod topology;
 
 pub use config::Config;

@@ -1,12 +1,18 @@
 //! Signals and the stop: the first one asks everybody to finish, the second one doesn't wait.
 
-use tokio_util::sync::CancellationToken;
+use web::Stop;
 
-/// Waits for SIGTERM or SIGINT; then cancels `stop`, and returns on the second signal.
-pub(crate) async fn obey(mut signals: Signals, stop: CancellationToken) {
+use crate::swap::notify;
+
+/// Waits for SIGTERM or SIGINT; then says so to `stop`, and returns on the second signal.
+pub(crate) async fn obey(mut signals: Signals, stop: Stop) {
     let name = signals.next().await;
     tracing::info!(signal = name, "stopping: requests in flight end first; a second signal doesn't wait");
-    stop.cancel();
+    if !stop.leave.is_cancelled() {
+        // else another process is the service by now
+        notify::tell("STOPPING=1\nSTATUS=answers what it has");
+    }
+    stop.soft.cancel();
     let name = signals.next().await;
     tracing::warn!(signal = name, "stopping now");
 }

@@ -42,3 +42,10 @@ mod newcomer;
 
 #[path = "house/sign_in_by_the_client.rs"]
 mod sign_in_by_the_client;
+
+#[path = "house/behind_in_chromium.rs"]
+mod behind_in_chromium;
+#[path = "house/swap.rs"]
+mod swap;
+#[path = "house/swapped.rs"]
+mod swapped;

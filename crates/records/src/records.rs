@@ -31,6 +31,7 @@ pub use bulk::Fate;
 pub use once::Repeat;
 pub use reads::Moment;
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -65,6 +66,8 @@ struct Inner {
     reads: Reads,
     /// How often changes of collections had been told of when the catalog was read; never replaced by less.
     read_at: Mutex<Option<u64>>,
+    /// The position up to which the collections are known while another process writes to the same file.
+    read_to: AtomicI64,
     /// Held while collections change here, one after the other.
     changing: tokio::sync::Mutex<()>,
 }
@@ -192,6 +195,7 @@ impl Records {
             catalog,
             reads,
             read_at: Mutex::new(None),
+            read_to: AtomicI64::new(-1),
             changing,
         };
         let records = Records { inner: Arc::new(inner) };

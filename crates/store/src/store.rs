@@ -22,6 +22,9 @@ use crate::tx::Tx;
 /// A file in a folder that several web servers share may still be arriving if it was written to within this time.
 const UPLOAD_TIME_MAX: Duration = Duration::from_secs(86_400);
 
+/// Pause before a folder that another process serves is asked for again.
+const CLAIM_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
 /// A future that borrows a transaction: what a write's closure gives back.
 pub type Step<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
@@ -85,6 +88,30 @@ impl Store {
         }
     }
 
+    /// Waits until this process can be the server of the folder, and makes it that: for a process that serves already while
+    /// the one before it ends. Until then the two are company: see [`Store::keep_company`].
+    pub async fn claim_in_turn(&self) -> Result<(), Error> {
+        loop {
+            match self.claim() {
+                Err(Error::Locked { .. }) => tokio::time::sleep(CLAIM_AGAIN_AFTER).await,
+                done => return done,
+            }
+        }
+    }
+
+    /// Says that another server writes to the same data for a while, or no longer. The embedded engine then asks the file
+    /// what the newest change is, as [`Store::newest`]; a database server always knows.
+    pub fn keep_company(&self, has_company: bool) {
+        if let Engine::Embedded(engine) = &self.inner.engine {
+            engine.keep_company(has_company);
+        }
+    }
+
+    /// Whether the embedded engine's file is written to by another server too.
+    pub fn has_company(&self) -> bool {
+        matches!(&self.inner.engine, Engine::Embedded(engine) if engine.has_company())
+    }
+
     /// A connection for reading. Cheap: its reads take a connection of the database only while they run, and wait when
     /// all are taken.
     pub async fn reader(&self) -> Result<Conn, Error> {
@@ -142,7 +169,7 @@ impl Store {
     /// it a moment later.
     pub async fn newest(&self) -> Result<Position, Error> {
         match &self.inner.engine {
-            Engine::Embedded(_) => Ok(self.position()),
+            Engine::Embedded(engine) => engine.newest().await.map(Position),
             Engine::Remote(remote) => remote.newest().await.map(Position),
         }
     }

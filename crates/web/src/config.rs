@@ -49,6 +49,10 @@ pub struct Config {
     pub write_stall_max: Span,
     /// Time that a stop gives to requests in flight.
     pub drain_time_max: Span,
+    /// Longest time until a new process that is to take over is ready; then it is killed, and the old one goes on.
+    pub handover_time_max: Span,
+    /// How long event streams and websockets go on in a process that another one has taken over from.
+    pub linger_time_max: Span,
     /// Which requests get a line in the log.
     pub access_log: AccessLog,
     /// Addresses of proxies in front of us: of those, and only those, `X-Forwarded-For` is believed.
@@ -77,6 +81,8 @@ impl Default for Config {
             slow_time: seconds(3),
             write_stall_max: seconds(30),
             drain_time_max: seconds(10),
+            handover_time_max: seconds(20),
+            linger_time_max: seconds(600),
             access_log: AccessLog::default(),
             trusted_proxies: Vec::new(),
             origins: vec!["*".into()],

@@ -19,14 +19,13 @@ use hyper::http::request::Parts;
 use hyper::service::Service;
 use hyper::{Method, Request, StatusCode, Uri};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::body::{Progress, Watched};
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::gate;
-use crate::metrics::{self, Meter, Metrics};
+use crate::metrics::{Meter, Metrics};
 use crate::problem::Problem;
 use crate::reply::Framed;
 use crate::request::{Address, behind};
@@ -172,13 +171,14 @@ impl Front {
                 Body::new(body)
             }
         };
-        let response = match &self.metrics {
-            Some(metrics) if is_scrape(&head) && metrics.operators.admit(&head.extensions, &head.headers) => {
-                stay.visit.enter(metrics::PATH);
-                metrics.answer(&self.meter).await
-            }
-            _ => self.route(Request::from_parts(head, body), stay.progress.clone()).await,
-        };
+        let response =
+            match self.metrics.as_ref().and_then(|metrics| Some((metrics, scraped(&head, metrics)?))) {
+                Some((metrics, page)) if metrics.operators.admit(&head.extensions, &head.headers) => {
+                    stay.visit.enter(page);
+                    metrics.answer(page, &self.meter).await
+                }
+                _ => self.route(Request::from_parts(head, body), stay.progress.clone()).await,
+            };
         self.finish(response, origin.as_ref())
     }
 
@@ -289,8 +289,9 @@ fn closing(mut response: Response) -> Response {
     response
 }
 
-fn is_scrape(head: &Parts) -> bool {
-    head.uri.path() == metrics::PATH && matches!(head.method, Method::GET | Method::HEAD)
+/// The page of numbers that a request asks for.
+fn scraped(head: &Parts, metrics: &Metrics) -> Option<&'static str> {
+    metrics.page(head.uri.path()).filter(|_| matches!(head.method, Method::GET | Method::HEAD))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -320,13 +321,18 @@ impl Service<Request<hyper::body::Incoming>> for Door {
 
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
         let (front, peer, watch) = (self.front.clone(), self.peer, self.watch.clone());
-        let (soft, hard) = (self.stop.soft.clone(), self.stop.hard.clone());
+        let stop = self.stop.clone();
         if request.method().is_safe() || front.goes_with_its_client(request.uri(), request.headers()) {
             return Box::pin(async move {
                 let _open = watch.open();
-                Ok(last(front.answer(request, peer).await, &soft))
+                let response = front.answer(request, peer).await;
+                if lasts(&response) {
+                    watch.last();
+                }
+                Ok(last(response, &stop))
             });
         }
+        let hard = stop.hard.clone();
         // a write that has begun ends, though its client may go away: what it does in several steps is not left half done
         let writing = self.tasks.spawn(async move {
             let _open = watch.open();
@@ -334,7 +340,7 @@ impl Service<Request<hyper::body::Incoming>> for Door {
         });
         Box::pin(async move {
             match writing.await {
-                Ok(Some(response)) => Ok(last(response, &soft)),
+                Ok(Some(response)) => Ok(last(response, &stop)),
                 Ok(None) | Err(_) => Ok(Problem::unavailable("The service is stopping.").into_response()),
             }
         })
@@ -342,9 +348,16 @@ impl Service<Request<hyper::body::Incoming>> for Door {
 }
 
 /// While the service stops, each answer is the last one of its connection.
-fn last(response: Response, stop: &CancellationToken) -> Response {
+fn last(response: Response, stop: &Stop) -> Response {
     let is_handed_over = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if stop.is_cancelled() && !is_handed_over { closing(response) } else { response }
+    if stop.leave.is_cancelled() && !is_handed_over { closing(response) } else { response }
+}
+
+/// Whether an answer has no end of its own.
+fn lasts(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+        || kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 #[cfg(test)]
@@ -353,6 +366,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::metrics;
 
     async fn panics() -> Response {
         panic!("on purpose")

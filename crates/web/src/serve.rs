@@ -17,13 +17,23 @@ use crate::front::{Door, Front};
 use crate::metrics::Going;
 use crate::wire::{Verdict, Wire};
 
-/// The two words that end a service: finish what you do; let go of it.
-#[derive(Clone, Debug, Default)]
+/// The words that end a service: another process has your sockets; finish what you do; let go of it.
+#[derive(Clone, Debug)]
 pub struct Stop {
+    /// Another process accepts on the same sockets from now on. Each answer is the last of its connection, so that clients
+    /// leave by themselves; idle connections are closed after a while; what lasts goes on until `soft`, which says this too.
+    pub leave: CancellationToken,
     /// No new work; what is in flight ends well.
     pub soft: CancellationToken,
     /// Now.
     pub(crate) hard: CancellationToken,
+}
+
+impl Default for Stop {
+    fn default() -> Stop {
+        let soft = CancellationToken::new();
+        Stop { leave: soft.child_token(), soft, hard: CancellationToken::new() }
+    }
 }
 
 impl Stop {
@@ -45,12 +55,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a proxy's idle connections stay open in a stop. It may be sending a request on one at this moment, which only
 /// we could answer; with its next try to connect it learns that nobody listens any more.
 const PROXY_GRACE: Duration = Duration::from_secs(2);
+/// How long idle connections stay open once another process has our sockets: a client that is busy gets its last answer in
+/// this time and leaves by itself, and who has just connected gets its first. Closed at once, some of them would lose a
+/// request that is on its way.
+const LEAVING_GRACE: Duration = Duration::from_secs(2);
 /// What a client gets when all connections are taken.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 66\r\n\
     Retry-After: 1\r\nConnection: close\r\n\r\n{\"status\":503,\"message\":\"Too many connections already.\",\"data\":{}}";
 
 /// Serves until `stop.soft` is cancelled; then takes no more connections, closes those that are idle, and gives those
 /// in flight `drain_time_max` to end. Long answers (realtime) must end by themselves on the same token.
+///
+/// At `stop.leave` it takes no more connections either, and answers on in those that are open: see [`Stop::leave`]. Plain
+/// requests then have `drain_time_max` after the grace; event streams and websockets until `stop.soft`.
 pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
     let tasks = TaskTracker::new();
     let places = Arc::new(Semaphore::new(front.config().connections_max.min(Semaphore::MAX_PERMITS)));
@@ -68,7 +85,7 @@ pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
     loop {
         let accepted = tokio::select! {
             biased;
-            () = stop.soft.cancelled() => break,
+            () = stop.leave.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -88,6 +105,12 @@ pub async fn serve(listener: TcpListener, front: Front, stop: Stop) {
     }
     drop(listener);
     tasks.close();
+    if !stop.soft.is_cancelled() {
+        tokio::select! {
+            () = tasks.wait() => return,
+            () = stop.soft.cancelled() => {}
+        }
+    }
     if timeout(front.config().drain_time_max.0, tasks.wait()).await.is_err() {
         tracing::warn!(
             connections = tasks.len(),
@@ -141,11 +164,15 @@ async fn connection(socket: TcpStream, door: Door, stop: Stop, _held: (Place, Go
         true => PROXY_GRACE,
         false => Duration::ZERO,
     };
-    let soft = async {
-        stop.soft.cancelled().await;
-        tokio::time::sleep(grace).await;
+    let parting = async {
+        stop.leave.cancelled().await;
+        tokio::time::sleep(if stop.soft.is_cancelled() { grace } else { LEAVING_GRACE }).await;
     };
-    tokio::pin!(soft);
+    let late = async {
+        tokio::time::sleep(config.drain_time_max.0).await;
+    };
+    tokio::pin!(parting, late);
+    let mut is_late = false;
     loop {
         tokio::select! {
             ended = served.as_mut() => {
@@ -155,9 +182,16 @@ async fn connection(socket: TcpStream, door: Door, stop: Stop, _held: (Place, Go
                 return;
             }
             () = stop.hard.cancelled() => return,
-            () = soft.as_mut(), if !is_stopping => {
+            () = parting.as_mut(), if !is_stopping => {
                 is_stopping = true;
                 served.as_mut().graceful_shutdown();
+            }
+            () = late.as_mut(), if is_stopping && !is_late => {
+                is_late = true;
+                if !stop.soft.is_cancelled() && !watch.lasts() {
+                    tracing::warn!(%peer, "connection cut off: its request took longer than drain_time_max");
+                    return;
+                }
             }
             _ = looks.tick() => match watch.verdict(&config) {
                 Verdict::Fine => {}

@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(crate) struct Watch {
     head: AtomicU64,
     /// Since when a write waits for the client; 0 for none.
     stall: AtomicU64,
+    /// An answer on it is an event stream, or it has become a websocket.
+    lasts: AtomicBool,
 }
 
 /// A request that is being answered.
@@ -52,7 +54,18 @@ impl Watch {
             active: zero(),
             head: zero(),
             stall: zero(),
+            lasts: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that what goes on here has no end of its own.
+    pub(crate) fn last(&self) {
+        self.lasts.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what goes on here has no end of its own.
+    pub(crate) fn lasts(&self) -> bool {
+        self.lasts.load(Ordering::Relaxed)
     }
 
     /// Notes that a request's head is complete and it is being answered, until the guard is dropped.

@@ -251,3 +251,37 @@ async fn a_body_that_dawdles_is_cut_off() {
     let answer = server.tell(head).await;
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
 }
+
+#[tokio::test]
+async fn who_leaves_answers_on_in_open_connections_and_lets_streams_last() {
+    let events = get(|| async {
+        let stream = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        ([("content-type", "text/event-stream")], Body::from_stream(stream))
+    });
+    let hangs = get(std::future::pending::<&'static str>);
+    let router =
+        Router::new().route("/", get(|| async { "hello" })).route("/events", events).route("/hangs", hangs);
+    let server = Server::start(router, Config { drain_time_max: SHORT, ..Config::default() }).await;
+    let (mut idle, mut kept, mut lasting, mut stuck) =
+        (server.connect().await, server.connect().await, server.connect().await, server.connect().await);
+    kept.write_all(HELLO).await.expect("sent");
+    assert!(!until(&mut kept, "hello").await.contains("connection: close"));
+    lasting.write_all(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+    until(&mut lasting, "\r\n\r\n").await;
+    stuck.write_all(b"GET /hangs HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+    idle.write_all(b"GET / HTTP/1.1\r\n").await.expect("sent");
+
+    server.stop.leave.cancel();
+    kept.write_all(HELLO).await.expect("sent");
+    let answer = rest(&mut kept).await;
+    assert!(answer.contains("connection: close") && answer.ends_with("hello"), "{answer}");
+    idle.write_all(b"Host: a\r\n\r\n").await.expect("sent");
+    assert!(rest(&mut idle).await.ends_with("hello"), "who had begun to ask is answered");
+    assert_eq!(rest(&mut stuck).await, "", "what does not end is cut off after the grace and the drain time");
+    let mut byte = [0];
+    let more = tokio::time::timeout(SHORT.0, lasting.read(&mut byte)).await;
+    assert!(more.is_err(), "the stream lasts");
+    server.stop.soft.cancel();
+    assert_eq!(rest(&mut lasting).await, "", "and is cut off in the end");
+    server.ended().await;
+}

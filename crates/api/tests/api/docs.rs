@@ -51,6 +51,7 @@ fn every_limit_is_documented_with_its_default() {
     } besides {});
     rows!(docs, "web", web::Config {
         connections_max, head_bytes_max, headers_max, head_time_max, idle_time_max, body_bytes_max, body_grace,
-        body_pace_min, request_time_max, slow_time, write_stall_max, drain_time_max, rate_entries_max
+        body_pace_min, request_time_max, slow_time, write_stall_max, drain_time_max, handover_time_max, linger_time_max,
+        rate_entries_max
     } besides { access_log, trusted_proxies, origins, rates });
 }

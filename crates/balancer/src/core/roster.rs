@@ -57,6 +57,15 @@ pub(crate) struct Slot {
     pub(crate) requests: u32,
     /// Event streams and tunnels that last.
     pub(crate) lasting: u32,
+    /// It was told to get nothing new.
+    pub(crate) is_drained: bool,
+}
+
+impl Slot {
+    /// Whether it gets requests like the others.
+    pub(crate) fn is_up(&self) -> bool {
+        self.health.state() == State::Up && !self.is_drained
+    }
 }
 
 /// All of them.
@@ -125,7 +134,7 @@ impl Roster {
     /// Whether a request that is at a backend, and was at others, could be answered by yet another that is up.
     pub(crate) fn has_another(&self, than: Id, tried: &[Id]) -> bool {
         let is_other = |slot: &Slot| slot.id != than && !tried.contains(&slot.id);
-        self.slots.iter().any(|slot| is_other(slot) && slot.health.state() == State::Up)
+        self.slots.iter().any(|slot| is_other(slot) && slot.is_up())
     }
 
     /// How many wait, and with how many bytes.
@@ -136,11 +145,12 @@ impl Roster {
     fn take(&mut self, want: &Want, now: Duration) -> Option<Id> {
         self.candidates.clear();
         self.candidates.extend(self.slots.iter().map(|slot| Candidate {
-            state: slot.health.state(),
+            state: if slot.is_drained { State::Out } else { slot.health.state() },
             load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
             weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
             has_room: slot.requests < self.most.requests,
-            was_tried: want.tried.contains(&slot.id),
+            // who is drained gets nothing even when all are out
+            was_tried: slot.is_drained || want.tried.contains(&slot.id),
             is_preferred: want.preferred == Some(slot.id),
         }));
         self.turn = self.turn.wrapping_add(1);
@@ -168,7 +178,14 @@ mod tests {
         let rules = Rules { fall: 2, rise: 2, pause_first: second, pause_max: second, slow_start: second };
         let mut roster = Roster::new(rules, Most { requests, waiting: 5, waiting_bytes: 1000 });
         roster.slots = (0..backends)
-            .map(|id| Slot { id, weight: 1, health: Health::trusted(), requests: 0, lasting: 0 })
+            .map(|id| Slot {
+                id,
+                weight: 1,
+                health: Health::trusted(),
+                requests: 0,
+                lasting: 0,
+                is_drained: false,
+            })
             .collect();
         roster
     }
@@ -198,6 +215,20 @@ mod tests {
         roster.note(1, Event::ProbeWell, later);
         assert!(roster.note(1, Event::ProbeWell, later).is_some_and(|(state, _)| state == State::Up));
         assert_eq!(roster.advance(later), Some((1, 1)));
+    }
+
+    #[test]
+    fn who_is_drained_gets_nothing_new_even_when_all_others_are_out() {
+        let mut roster = roster(2, 9);
+        roster.slots[1].is_drained = true;
+        let told: Vec<Told> = (0..3).map(|_| roster.ask(&want(), NOW)).collect();
+        assert_eq!(told, [Told::Go(0); 3]);
+        assert!(!roster.has_another(0, &[]));
+        roster.note(0, Event::ConnectFailed, NOW);
+        assert_eq!(roster.ask(&Want { tried: vec![0], ..want() }, NOW), Told::Wait(1));
+        assert_eq!(roster.ask(&Want { preferred: Some(1), ..want() }, NOW), Told::Go(0));
+        roster.slots[1].is_drained = false;
+        assert_eq!(roster.advance(NOW), Some((1, 1)));
     }
 
     #[test]

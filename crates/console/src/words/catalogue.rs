@@ -32,6 +32,22 @@ catalogue! {
     cancel: "Cancel", "취소";
     save: "Save", "저장";
     delete: "Delete", "삭제";
+    // the balancers in front
+    balancers: "Balancers", "로드 밸런서";
+    balancer_unseen: "How it is can't be told at the moment.", "지금은 상태를 알 수 없어요.";
+    web_server: "Web server", "웹 서버";
+    state: "State", "상태";
+    state_up: "up", "정상";
+    state_doubted: "doubted", "의심";
+    state_out: "out", "빠짐";
+    state_drained: "drained", "비움";
+    in_hand: "In hand", "처리 중";
+    streams: "Streams", "스트림";
+    answers: "Answers", "응답";
+    failed_tries: "Failed", "실패";
+    retries: "Retried", "재시도";
+    p50: "Half within", "절반";
+    p99: "99 % within", "99 %";
     // signing in
     sign_in: "Sign in", "로그인";
     sign_in_lead: "For those who look after this service.", "서비스를 돌보는 분들을 위한 곳이에요.";

@@ -3,6 +3,18 @@
 use crate::words::Lang;
 
 impl Lang {
+    /// How many requests wait at a balancer.
+    pub(crate) fn waiting(self, count: u64) -> String {
+        let n = grouped(count);
+        match count {
+            0 => self.pick("No request waits.".into(), "기다리는 요청이 없어요.".into()),
+            1 => self.pick("1 request waits for a place.".into(), "요청 1건이 기다리고 있어요.".into()),
+            _ => {
+                self.pick(format!("{n} requests wait for a place."), format!("요청 {n}건이 기다리고 있어요."))
+            }
+        }
+    }
+
     /// "3 records".
     pub(crate) fn records(self, count: u64) -> String {
         let n = grouped(count);

@@ -96,8 +96,10 @@ impl House {
         let identity = Identity::new(identity::Config::default(), records.clone(), limiter.clone());
         let identity = furnish(identity);
         let config = Config { first_run_key: Some(Secret::new("the-key")), ..Config::default() };
-        let console =
-            Service::new(config, Means { records: records.clone(), identity: identity.clone(), limiter });
+        let console = Service::new(
+            config,
+            Means { records: records.clone(), identity: identity.clone(), limiter, balancers: None },
+        );
         let front = Front::new(console.router().merge(identity.router()), Arc::new(web));
         House { _dir: dir, records, identity, front, clock, cookies: String::new(), _database: database }
     }

@@ -1,7 +1,9 @@
 //! `ondol status`: one sentence, then one screen: what keeps the data, how far the log is, what the collections hold, which
-//! indexes are not ready, and whether the web server answers. Of several hosts: who is what, and what would be lost now.
+//! indexes are not ready, and whether the web server answers. Of a balancer: the web servers
+//! behind it. Of several hosts: who is what, and what would be lost now.
 
 mod answer;
+mod balanced;
 mod screen;
 mod several;
 
@@ -62,7 +64,8 @@ struct Held {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let config = args.place.existing()?;
+    let config = args.place.config()?;
+    let config = if config.balancer.is_some() { config } else { args.place.existing()? };
     short(async {
         let mut signals =
             Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
@@ -104,6 +107,9 @@ async fn seen(config: &Config) -> Result<Shown, Failure> {
         let lines = state.lines.iter().map(|line| format!("\n  {line}"));
         let text = std::iter::once(state.sentence).chain(lines).collect();
         return Ok(Shown { text, json: state.json, is_well: state.faults.is_empty() });
+    }
+    if config.balancer.is_some() {
+        return balanced::look(config).await;
     }
     let status = look(config).await?;
     Ok(Shown { text: screen::text(&status), json: screen::json(&status), is_well: status.is_well() })

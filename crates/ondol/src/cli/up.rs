@@ -13,10 +13,16 @@ use crate::lifecycle::{self, Signals};
 use crate::log;
 use crate::part::core::Part;
 use crate::part::running::Running;
+use crate::swap::{Upgrades, notify};
 use crate::topology::{self, Named};
 
 /// Time that work on other threads gets once everything else has ended.
 const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Why this process is not swapped.
+pub(super) const NO_SWAP: &str = "`ondol up` also looks after this host's database and its voice, which end with it, so that it \
+    is not swapped under way; put the new program in place, then stop and start one host after the other (`systemctl restart \
+    ondol`), the primary's last: a stop hands over first, and no write is lost";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -60,10 +66,18 @@ async fn up(config: Config, part: Part) -> Result<(), Failure> {
         Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
     let running = Running::start(config, part).await?;
     let stop = Stop::new();
-    let soft = stop.soft.clone();
+    let mut upgrades =
+        Upgrades::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+    tokio::spawn(async move {
+        loop {
+            upgrades.next().await;
+            tracing::error!("SIGUSR2: {NO_SWAP}");
+        }
+    });
+    notify::tell("READY=1");
     tokio::select! {
-        done = running.run(stop, greet) => done,
-        () = lifecycle::obey(signals, soft) => {
+        done = running.run(stop.clone(), greet) => done,
+        () = lifecycle::obey(signals, stop) => {
             Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off"))
         }
     }

@@ -5,6 +5,7 @@
 //!
 //! Invariant: a catalog gives way only to one that was read after more had been told of.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use base::error::Kind;
@@ -52,6 +53,9 @@ impl Records {
     /// does.
     pub async fn keep_up(&self) -> Result<Moment, Error> {
         let reads = &self.inner.reads;
+        if self.store().has_company() {
+            self.keep_up_with_company().await?;
+        }
         let mut tries_left = HEAR_TRIES_MAX;
         let moment = loop {
             match reads.hear().await {
@@ -67,6 +71,16 @@ impl Records {
             self.reload().await?;
         }
         Ok(moment)
+    }
+
+    /// The same where SQLite's file is written to by another server for a while: the file says what is new.
+    async fn keep_up_with_company(&self) -> Result<(), Error> {
+        let newest = self.store().newest().await?.0;
+        if self.inner.read_to.load(Ordering::SeqCst) < newest {
+            self.reload_changed().await?;
+            self.inner.read_to.fetch_max(newest, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     /// Follows the change log and reads the collections anew when another process or server has changed them, and keeps

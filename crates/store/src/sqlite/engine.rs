@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::live::Live;
 use crate::once::{Earlier, expired};
-use crate::sqlite::{self, Message, Place, Readers, Shared, Tx, Work, Writer, once};
+use crate::sqlite::{self, Message, Place, Readers, Shared, Tx, Work, Writer, log, once};
 use crate::state::About;
 use crate::store::Step;
 
@@ -26,6 +26,8 @@ pub(crate) struct Engine {
     readers: Arc<Readers>,
     clock: Clock,
     once_kept: Duration,
+    /// Another server writes to the same file for a while.
+    has_company: AtomicBool,
     lock_path: PathBuf,
     lock: Mutex<Option<File>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -54,6 +56,7 @@ impl Engine {
             readers,
             clock,
             once_kept: config.once_kept,
+            has_company: AtomicBool::new(false),
             lock_path: config.dir.join("lock"),
             lock: Mutex::new(None),
             thread: Mutex::new(Some(thread)),
@@ -77,6 +80,24 @@ impl Engine {
         *lock(&self.lock) = Some(file);
         self.shared.is_claimed.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Notes whether another server writes to the same file.
+    pub(crate) fn keep_company(&self, has_company: bool) {
+        self.has_company.store(has_company, Ordering::SeqCst);
+    }
+
+    /// Whether another server writes to the same file.
+    pub(crate) fn has_company(&self) -> bool {
+        self.has_company.load(Ordering::SeqCst)
+    }
+
+    /// The newest committed position: what this process has committed, or what the file says while others commit too.
+    pub(crate) async fn newest(&self) -> Result<i64, Error> {
+        if self.has_company() {
+            self.shared.live.advance(self.readers.brief(log::newest).await?);
+        }
+        Ok(self.shared.live.position())
     }
 
     /// The connections for reading.

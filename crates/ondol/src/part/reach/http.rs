@@ -4,13 +4,23 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Bytes of an answer that are read at the most.
-const ANSWER_BYTES_MAX: usize = 64 << 10;
+const ANSWER_BYTES_MAX: usize = 256 << 10;
 
 /// Asks `HOST:PORT` for a path: the status, and the body. It waits for as long as there is no answer.
 pub(crate) async fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
+    get_as(address, path, None).await
+}
+
+/// The same as whoever has this secret.
+pub(crate) async fn get_as(
+    address: &str,
+    path: &str,
+    secret: Option<&str>,
+) -> std::io::Result<(u16, String)> {
+    let secret = secret.map(|secret| format!("Authorization: Bearer {secret}\r\n")).unwrap_or_default();
     let mut stream = TcpStream::connect(address).await?;
     // of the first version, so that the answer's end is the connection's
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n{secret}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut read = Vec::new();
     // some servers keep the connection open all the same
