@@ -27,7 +27,8 @@ async fn main() -> Result<()> {
         stop: stop.soft.clone(),
     };
     let service = Service::new(config, means);
-    web::serve(vec![TcpListener::bind(listen).await?.into()], Front::of_others(service.pass(), web), stop)
-        .await;
-    Ok(())
+    let listeners = vec![TcpListener::bind(listen).await?.into()];
+    let serving = web::serve(listeners, Front::of_others(service.pass(), web), stop);
+    // on a worker, where its connections are too
+    tokio::spawn(serving).await.map_err(Error::other)
 }

@@ -44,10 +44,13 @@ pub(crate) fn way(head: &Parts, has_body: bool) -> Result<Way, &'static str> {
     Ok(if is_websocket(head, &options) && !has_body { Way::Tunnel } else { Way::Plain })
 }
 
-/// What `Connection` names: headers that are not for those behind. What is no name names nothing.
+/// What `Connection` names: headers that are not for those behind. What is no name names nothing, and two names that are
+/// never passed on need not be named.
 pub(crate) fn options(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
+    let names = values.flat_map(|value| value.split(',')).map(str::trim);
+    let is_known = |name: &&str| ["keep-alive", "close"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    names.filter(|name| !is_known(name)).filter_map(|name| name.parse().ok()).collect()
 }
 
 /// RFC 6455, 4.1. Any other upgrade is not asked for further on.

@@ -2,18 +2,17 @@
 //!
 //! Invariant: pure. Nothing that a client says of itself reaches a backend under a name by which we speak.
 
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use bytes::BytesMut;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Uri, Version};
 
 use crate::gate::{self, Way};
+use crate::words::Words;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -22,9 +21,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Tells the application how often a request has been sent before; from the second time on.
 pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static("x-ondol-attempt");
-/// Headers that we add to a request, at most; and bytes of what we say in them, as a rule.
+/// Headers that we add to a request, at most.
 const OURS_MAX: usize = 9;
-const OURS_BYTES: usize = 256;
 
 /// What is known of a client and its request.
 #[derive(Clone, Debug)]
@@ -127,11 +125,12 @@ fn told(sent: &HeaderMap, client: &Client) -> HeaderMap {
             headers.append(name.clone(), value.clone());
         }
     }
-    let mut words = Words(BytesMut::with_capacity(OURS_BYTES));
+    let mut words = Words::new();
     forwarded(&mut headers, &mut words, &sent, client);
     headers.extend(client.id.clone().map(|id| (REQUEST_ID, id)));
     if !has_trace {
-        words.set(&mut headers, TRACE_PARENT, trace);
+        begin_trace(&mut words);
+        headers.extend(words.value().map(|trace| (TRACE_PARENT, trace)));
     }
     // no `Via` of ours: behind one nginx and others no longer compress
     if client.way == Way::Tunnel {
@@ -145,19 +144,24 @@ fn told(sent: &HeaderMap, client: &Client) -> HeaderMap {
 fn forwarded(headers: &mut HeaderMap, words: &mut Words, sent: &Sent<'_>, client: &Client) {
     let (peer, proto) = (client.peer, if client.is_secure { "https" } else { "http" });
     let host = headers.get(header::HOST).cloned();
-    words.set(headers, FORWARDED_FOR, |text| {
-        sent.write_before(text, &FORWARDED_FOR)?;
-        write!(text, "{peer}")
-    });
-    words.set(headers, header::FORWARDED, |text| {
-        sent.write_before(text, &header::FORWARDED)?;
-        match peer {
-            IpAddr::V4(v4) => write!(text, "for={v4}")?,
-            IpAddr::V6(v6) => write!(text, "for=\"[{v6}]\"")?,
+    sent.say_before(words, &FORWARDED_FOR);
+    words.address(peer);
+    headers.extend(words.value().map(|value| (FORWARDED_FOR, value)));
+    sent.say_before(words, &header::FORWARDED);
+    words.text("for=");
+    match peer {
+        IpAddr::V4(_) => words.address(peer),
+        IpAddr::V6(_) => {
+            words.text("\"[");
+            words.address(peer);
+            words.text("]\"");
         }
-        let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-        write!(text, ";host=\"{host}\";proto={proto}")
-    });
+    }
+    words.text(";host=\"");
+    words.text(host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default());
+    words.text("\";proto=");
+    words.text(proto);
+    headers.extend(words.value().map(|value| (header::FORWARDED, value)));
     if !headers.contains_key(FORWARDED_PROTO) {
         headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
     }
@@ -166,13 +170,17 @@ fn forwarded(headers: &mut HeaderMap, words: &mut Words, sent: &Sent<'_>, client
     }
 }
 
-/// A trace (W3C Trace Context) that begins here.
-fn trace(text: &mut BytesMut) -> std::fmt::Result {
+/// Says a trace (W3C Trace Context) that begins here.
+fn begin_trace(words: &mut Words) {
     static WORD: LazyLock<u128> = LazyLock::new(|| u128::from_be_bytes(base::chance::bytes()) | 1);
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let count = COUNT.fetch_add(1, Relaxed);
     let trace = WORD.wrapping_add(u128::from(count));
-    write!(text, "00-{trace:032x}-{count:016x}-00")
+    words.text("00-");
+    words.hex(&trace.to_be_bytes());
+    words.text("-");
+    words.hex(&count.to_be_bytes());
+    words.text("-00");
 }
 
 fn is_trace(parent: &[u8]) -> bool {
@@ -209,31 +217,13 @@ impl<'h> Sent<'h> {
         parents.next().is_some_and(is_trace) && parents.next().is_none()
     }
 
-    /// What proxies that we trust say of those before them, to be continued.
-    fn write_before(&self, text: &mut BytesMut, name: &HeaderName) -> std::fmt::Result {
-        if !self.is_trusted {
-            return Ok(());
-        }
-        let values = self.values(name).filter_map(|value| std::str::from_utf8(value).ok());
-        values.into_iter().try_for_each(|value| write!(text, "{value}, "))
-    }
-}
-
-/// What we say ourselves, all of it written into one piece of memory.
-struct Words(BytesMut);
-
-impl Words {
-    fn set(
-        &mut self,
-        headers: &mut HeaderMap,
-        name: HeaderName,
-        write: impl FnOnce(&mut BytesMut) -> std::fmt::Result,
-    ) {
-        // what can't be written is left out; memory is what it is written to
-        let written = write(&mut self.0);
-        let value = HeaderValue::from_maybe_shared(self.0.split().freeze());
-        if let (Ok(()), Ok(value)) = (written, value) {
-            headers.insert(name, value);
+    /// Says what proxies that we trust say of those before them, to be continued.
+    fn say_before(&self, words: &mut Words, name: &HeaderName) {
+        if self.is_trusted {
+            for value in self.values(name).filter_map(|value| std::str::from_utf8(value).ok()) {
+                words.text(value);
+                words.text(", ");
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Map, in reading order: `config` (every limit, with its default), `core` (what decides: routes, health, pick, retry, queue,
 //! roster), `condition` (what of a file is sent), `coding` (and how), `plan` (what the settings come to), `gate` (what may not be passed on),
-//! `headers` (whose are whose), `sticky` (the cookie), `line` (one connection to a web server), `backend` (one web server and
+//! `headers` (whose are whose), `words` (what we say in
+//! them), `sticky` (the cookie), `line` (one connection to a web server), `backend` (one web server and
 //! its connections), `desk` (places at backends, and the wait for one), `parcel` (a request that may be sent again), `spool`
 //! (a large upload on disk), `answer` (a body on its way back), `ahead` (the same for a slow client), `tunnel` (websockets),
 //! `reading` and `files` (files of roots), `redirect`, `reproxy` (what an answer orders to be sent in its stead), `squeeze`
@@ -46,6 +47,7 @@ mod squeeze;
 mod status;
 mod sticky;
 mod tunnel;
+mod words;
 
 pub use config::{Config, Goal, Place, Route, Uploads};
 pub use error::Error;
