@@ -13,6 +13,7 @@ from clients import Client, judge, prepare
 from faults import FAULTS
 from history import Watchers, check, known, perform, table
 from ondol import Ondol
+from outsider import what_opens
 
 CLIENTS = 6
 # how long a run's fault may be put off, in seconds
@@ -62,6 +63,9 @@ def act(faults, has, arguments):
     try:
         adapter.enter()
         adapter.setup()
+        wrong = what_opens(adapter)
+        if wrong:
+            sys.exit("the doors are not as they should be: " + "; ".join(wrong))
         api = prepare(adapter, IP["w"], CLIENTS)
         kept, counts = set(), {}
         # round after round, so that a busy minute of the machine falls on all

@@ -57,7 +57,7 @@ class Session:
 def where(node):
     return dict(host=IP[node], port=PORT, user="ondol", password=SECRET, dbname="ondol", connect_timeout=2,
                 tcp_user_timeout=3000, keepalives_idle=2, keepalives_interval=1, keepalives_count=3,
-                gssencmode="disable", sslmode="disable", application_name="writer")
+                gssencmode="disable", sslmode="require", application_name="writer")
 
 
 class Ondol(Adapter):
@@ -163,11 +163,17 @@ class Ondol(Adapter):
 
     def document(self, key):
         environment = {"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
-        endpoints = ",".join(f"http://{IP[host]}:2379" for host in self.hosts)
-        command = ["ip", "netns", "exec", f"ha{self.lab}-c", "etcdctl", "--endpoints", endpoints, "--command-timeout=3s",
+        endpoints = ",".join(f"https://{IP[host]}:2379" for host in self.hosts)
+        command = ["ip", "netns", "exec", f"ha{self.lab}-c", "etcdctl", *self.papers(), "--endpoints", endpoints,
+                   "--command-timeout=3s",
                    "get", f"/ondol/{SERVICE}/{key}", "--print-value-only"]
         told = subprocess.run(command, capture_output=True, text=True, env=environment)
         return json.loads(told.stdout) if told.returncode == 0 and told.stdout.strip() else None
+
+    def papers(self):
+        """A host's own: nobody else is heard by etcd."""
+        keys = f"{self.dir}/w/keys"
+        return ["--cacert", f"{keys}/authority.pem", "--cert", f"{keys}/host.pem", "--key", f"{keys}/host.key"]
 
     def connect(self, node, inside=False):
         connection = psycopg2.connect(**self.place(node, inside))
@@ -313,7 +319,7 @@ class Ondol(Adapter):
                 return
 
     def etcdctl(self, host, *words):
-        command = ["ip", "netns", "exec", f"ha{self.lab}-c", "etcdctl", "--endpoints", f"http://{IP[host]}:2379",
+        command = ["ip", "netns", "exec", f"ha{self.lab}-c", "etcdctl", *self.papers(), "--endpoints", f"https://{IP[host]}:2379",
                    "--command-timeout=3s", *words]
         environment = {"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
         return subprocess.run(command, capture_output=True, text=True, env=environment).stdout

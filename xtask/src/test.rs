@@ -20,7 +20,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 23] = [
+const NEEDS: [Need; 24] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",

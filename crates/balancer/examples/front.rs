@@ -14,7 +14,7 @@ use web::{Front, Stop};
 async fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
     let listen = words.next().ok_or_else(|| Error::other("front LISTEN BACKEND…"))?;
-    let backends = words.map(|address| Place { address, weight: 1 }).collect();
+    let backends = words.map(|address| Place { address, weight: 1, is_spare: false }).collect();
     let config = Config { backends, connections_per_address_max: usize::MAX, ..Config::default() };
     let faults = config.check();
     if let Some((_, what)) = faults.first() {

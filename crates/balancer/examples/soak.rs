@@ -46,8 +46,10 @@ async fn main() -> Result<()> {
 
 /// The balancer.
 async fn front(listen: &str, root: &str, servers: &[&str]) -> Result<()> {
-    let backends: Vec<Place> =
-        servers.iter().map(|address| Place { address: (*address).to_owned(), weight: 1 }).collect();
+    let backends: Vec<Place> = servers
+        .iter()
+        .map(|address| Place { address: (*address).to_owned(), weight: 1, is_spare: false })
+        .collect();
     let route = |path: &str| Route { path: path.into(), ..Route::default() };
     let config = Config {
         pools: [("store".to_owned(), backends.clone())].into(),

@@ -22,6 +22,8 @@ pub struct Place {
     pub address: String,
     /// How much it gets beside the others.
     pub weight: u32,
+    /// It gets nothing while one that is no spare is there: a web server of another site.
+    pub is_spare: bool,
 }
 
 /// What the balancer is told.
@@ -122,6 +124,8 @@ struct Whole {
     address: String,
     #[serde(default = "usual_weight")]
     weight: u32,
+    #[serde(default)]
+    spare: bool,
 }
 
 fn usual_weight() -> u32 {
@@ -138,12 +142,12 @@ impl<'de> Visitor<'de> for Written {
     }
 
     fn visit_str<E: Error>(self, address: &str) -> Result<Place, E> {
-        Ok(Place { address: address.to_owned(), weight: usual_weight() })
+        Ok(Place { address: address.to_owned(), weight: usual_weight(), is_spare: false })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Place, A::Error> {
-        let Whole { address, weight } = Whole::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Place { address, weight })
+        let Whole { address, weight, spare } = Whole::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Place { address, weight, is_spare: spare })
     }
 }
 

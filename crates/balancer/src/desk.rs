@@ -112,13 +112,22 @@ impl Desk {
                     .slots
                     .iter_mut()
                     .filter(|slot| slot.id == known.id)
-                    .for_each(|slot| slot.weight = weight);
+                    .for_each(|slot| (slot.weight, slot.is_spare) = (weight, place.is_spare));
                 continue;
             }
             *next_id += 1;
             let (id, tag) = (*next_id, key.tag(&place.address));
             let health = if is_first { Health::trusted() } else { Health::unknown() };
-            roster.slots.push(Slot { id, weight, health, requests: 0, lasting: 0, is_drained: false });
+            let is_spare = place.is_spare;
+            roster.slots.push(Slot {
+                id,
+                weight,
+                is_spare,
+                health,
+                requests: 0,
+                lasting: 0,
+                is_drained: false,
+            });
             let backend = Arc::new(Backend::new(id, &place.address, tag, tasks.clone()));
             backends.push(backend.clone());
             added.push(backend);
@@ -198,10 +207,12 @@ impl Desk {
         self.lock().backends.iter().map(|backend| backend.id).filter(|id| *id != than).collect()
     }
 
-    /// The backend where an address is at home, of those that are up.
+    /// The backend where an address is at home, of those that are up; a spare only while none else is.
     pub(crate) fn home(&self, address: IpAddr) -> Option<Id> {
         let inner = self.lock();
-        let up: Vec<Id> = inner.roster.slots.iter().filter(|slot| slot.is_up()).map(|slot| slot.id).collect();
+        let slots = || inner.roster.slots.iter().filter(|slot| slot.is_up());
+        let has_other = slots().any(|slot| !slot.is_spare);
+        let up: Vec<Id> = slots().filter(|slot| !(has_other && slot.is_spare)).map(|slot| slot.id).collect();
         let backends: Vec<&Arc<Backend>> =
             inner.backends.iter().filter(|backend| up.contains(&backend.id)).collect();
         let names = backends.iter().map(|backend| backend.address.as_str());

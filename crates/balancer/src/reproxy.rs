@@ -196,7 +196,7 @@ mod tests {
 
     fn orders() -> Orders {
         let desk = Desk::new(&Config::default());
-        let places = [Place { address: "10.0.0.21:80".into(), weight: 1 }];
+        let places = [Place { address: "10.0.0.21:80".into(), weight: 1, is_spare: false }];
         let tasks = tokio_util::task::TaskTracker::new();
         desk.settle(&places, &Config::default(), &Key::draw(), &tasks);
         let root = |name, path| Arc::new(Root::new(name, Path::new(path)));

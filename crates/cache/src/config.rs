@@ -40,6 +40,8 @@ pub struct Memcached {
     /// What tells this database's values from those of any other database in the same servers: a name that no other
     /// database has.
     pub namespace: String,
+    /// How connections to them are encrypted, and whom to believe there; `None`: they are not.
+    pub tls: Option<trust::Tls>,
     /// How long one question may take.
     pub answer_time_max: Duration,
     /// How long a connection may take to come about; no request waits for it.
@@ -99,6 +101,7 @@ impl Memcached {
         Memcached {
             addresses,
             namespace: namespace.to_owned(),
+            tls: None,
             answer_time_max: Duration::from_millis(20),
             connect_time_max: Duration::from_secs(1),
             rest_time: Duration::from_secs(2),

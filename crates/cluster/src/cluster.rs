@@ -30,6 +30,14 @@ impl Cluster {
         Cluster(Back::Memory(memory.clone()))
     }
 
+    /// The members' client addresses, in the order of [`Cluster::statuses`].
+    pub fn members(&self) -> Vec<String> {
+        match &self.0 {
+            Back::Etcd(client) => client.addresses(),
+            Back::Memory(_) => Vec::new(),
+        }
+    }
+
     /// A key, as a majority has it now.
     ///
     /// # Errors

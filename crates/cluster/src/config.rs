@@ -5,8 +5,10 @@ use std::time::Duration;
 /// How etcd is reached.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Its members' client addresses, `host:port`, the nearest first. Plain HTTP: they belong on a network of the hosts' own.
+    /// Its members' client addresses, `host:port`, the nearest first.
     pub members: Vec<String>,
+    /// How connections to them are encrypted; `None`: they are not, and whoever reaches the members can do everything.
+    pub tls: Option<trust::Tls>,
     /// Longest time for one question to one member, connecting included.
     pub attempt_time_max: Duration,
     /// A member that has not answered by then has its question put to the next one too.
@@ -26,6 +28,7 @@ impl Config {
     pub fn new(members: Vec<String>) -> Config {
         Config {
             members,
+            tls: None,
             attempt_time_max: Duration::from_millis(400),
             hedge_after: Duration::from_millis(150),
             watch_silence_max: Duration::from_secs(1),

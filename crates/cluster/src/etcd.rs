@@ -1,6 +1,6 @@
 //! etcd through its JSON gateway, in the versions from 3.4 on: one question, one answer, each with a limit of time.
 //!
-//! Unary requests over plain HTTP are easier to bound and to put to another member than a gRPC stream that is tied to one.
+//! Unary requests over HTTP are easier to bound and to put to another member than a gRPC stream that is tied to one.
 //!
 //! Invariant: every attempt ends within the configured time, whatever a member does.
 
@@ -45,6 +45,11 @@ impl Client {
         let members =
             config.members.iter().map(|address| Member::new(address, &config, tasks.clone())).collect();
         Client { config, members, preferred: AtomicUsize::new(0) }
+    }
+
+    /// In the order in which they were named.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.config.members.clone()
     }
 
     pub(crate) async fn get(&self, key: &str) -> Result<Read, Error> {

@@ -2,6 +2,7 @@
 import "./keys.js";
 import "./grid.js";
 import "./form.js";
+import "./live.js";
 
 // Times come in UTC and are shown in the reader's own zone; the whole moment stays in the title.
 const two = (n) => String(n).padStart(2, "0");

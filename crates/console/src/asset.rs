@@ -20,12 +20,13 @@ const CSS: &str = concat!(
 
 const JS: &str = "text/javascript; charset=utf-8";
 
-const ASSETS: [Asset; 6] = [
+const ASSETS: [Asset; 7] = [
     Asset { name: "console.css", media: "text/css; charset=utf-8", bytes: CSS },
     Asset { name: "mark.svg", media: "image/svg+xml", bytes: include_str!("../assets/mark.svg") },
     Asset { name: "console.js", media: JS, bytes: include_str!("../assets/console.js") },
     Asset { name: "keys.js", media: JS, bytes: include_str!("../assets/keys.js") },
     Asset { name: "grid.js", media: JS, bytes: include_str!("../assets/grid.js") },
+    Asset { name: "live.js", media: JS, bytes: include_str!("../assets/live.js") },
     Asset { name: "form.js", media: JS, bytes: include_str!("../assets/form.js") },
 ];
 

@@ -17,6 +17,8 @@ pub(crate) struct Frame {
     pub(crate) links: Vec<SideLink>,
     /// There are balancers to be looked at.
     pub(crate) has_balancers: bool,
+    /// There are several hosts to be looked at.
+    pub(crate) has_hosts: bool,
     /// The path of this page, to which the switches come back.
     pub(crate) path: String,
     /// What has just been done.
@@ -161,6 +163,13 @@ fn side(frame: &Frame, here: Option<&str>) -> Markup {
                         h2 {
                             a href="/_/balancers" aria-current=[frame.path.starts_with("/_/balancers").then_some("page")] {
                                 (words.balancers)
+                            }
+                        }
+                    }
+                    @if frame.has_hosts {
+                        h2 {
+                            a href="/_/continuity" aria-current=[frame.path.starts_with("/_/continuity").then_some("page")] {
+                                (words.continuity)
                             }
                         }
                     }

@@ -3,7 +3,8 @@
 //! Pages are made on the server and work without scripts; a few small modules add keys and comfort. One page is one
 //! file: its handler, what it reads from its form, and its template.
 //!
-//! Map, in reading order: `config`, `balancers` (how those in front are, as facts), `service` (the routes), `words` (every text in both languages), `look` (language and
+//! Map, in reading order: `config`, `balancers` (how those in front are, as facts), `continuity` (how several hosts are, as
+//! facts), `service` (the routes), `words` (every text in both languages), `look` (language and
 //! theme), `guard` (what all requests go through), `session` (who is signed in), `form` (what a page sent), `refusal`
 //! (what goes wrong), `asset`, `icon`, `frame` (what pages stand in), `control` (the right control for each field kind),
 //! `cell` (a value in the grid), `page` (the pages).
@@ -18,6 +19,7 @@ mod asset;
 pub mod balancers;
 mod cell;
 mod config;
+pub mod continuity;
 mod control;
 mod cookie;
 mod fault;

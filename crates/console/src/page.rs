@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod balancers;
 pub(crate) mod collections;
+pub(crate) mod continuity;
 pub(crate) mod export;
 pub(crate) mod fields;
 pub(crate) mod first_run;

@@ -82,6 +82,7 @@ pub(crate) fn frame(look: Look) -> Frame {
             link("_superusers", true, true),
         ],
         has_balancers: true,
+        has_hosts: true,
         path: "/_/collections/bills".into(),
         said: None,
     }

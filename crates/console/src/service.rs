@@ -11,6 +11,7 @@ use web::limiter::Limiter;
 
 use crate::balancers::Ask;
 use crate::config::Config;
+use crate::continuity::Watch;
 use crate::page::mailed::Mailed;
 use crate::{asset, guard, page};
 
@@ -25,6 +26,8 @@ pub struct Means {
     pub limiter: Arc<Limiter>,
     /// Who can ask the balancers in front, where the service file names some.
     pub balancers: Option<Arc<dyn Ask>>,
+    /// Who knows how all hosts are, where there are several.
+    pub watch: Option<Arc<dyn Watch>>,
 }
 
 /// The console.
@@ -42,13 +45,14 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) balancers: Option<Arc<dyn Ask>>,
+    pub(crate) watch: Option<Arc<dyn Watch>>,
 }
 
 impl Service {
     /// The console over these means.
     pub fn new(config: Config, means: Means) -> Service {
-        let Means { records, identity, limiter, balancers } = means;
-        Service { shared: Arc::new(Inner { config, records, identity, limiter, balancers }) }
+        let Means { records, identity, limiter, balancers, watch } = means;
+        Service { shared: Arc::new(Inner { config, records, identity, limiter, balancers, watch }) }
     }
 
     /// The pages: below `/_/`, and those that mails lead to, below `/auth/`.
@@ -66,6 +70,8 @@ impl Service {
             .route("/_/pulse", get(page::pulse::show))
             .route("/_/balancers", get(page::balancers::show))
             .route("/_/balancers/now", get(page::balancers::now))
+            .route("/_/continuity", get(page::continuity::show))
+            .route("/_/continuity/now", get(page::continuity::now))
             .route("/_/collections", get(page::collections::show))
             .route("/_/new", get(page::make::show).post(page::make::submit))
             .route("/_/collections/{name}", get(page::grid::show))

@@ -157,8 +157,9 @@ impl Session {
         let values = self.shared.records.values(&self.who.collection, &self.who.row);
         let email = values.0.get("email").and_then(Value::as_str).unwrap_or_default().to_owned();
         let said = self.visitor.query.find("said").and_then(Said::from_code);
-        let has_balancers = self.shared.balancers.is_some();
-        Frame { look: self.look(), email, links, has_balancers, path: self.visitor.path.clone(), said }
+        let (has_balancers, has_hosts) = (self.shared.balancers.is_some(), self.shared.watch.is_some());
+        let path = self.visitor.path.clone();
+        Frame { look: self.look(), email, links, has_balancers, has_hosts, path, said }
     }
 
     /// A whole page in the frame. It renews the token, so that whoever is at work is not put out in the middle of it.

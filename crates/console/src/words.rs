@@ -7,6 +7,7 @@
 //! code, as the rooms tell theirs, and `faults` has them in Korean.
 
 mod catalogue;
+mod continuity;
 mod counted;
 mod faults;
 mod kinds;

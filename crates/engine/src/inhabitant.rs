@@ -50,6 +50,14 @@ pub(crate) fn kill(folder: &Path) -> usize {
     processes.len()
 }
 
+/// Whether a server of that number has ended, and nobody has taken note of that yet.
+pub(crate) fn is_dead_and_listed(process: u32) -> bool {
+    let of = |name: &str| PathBuf::from(format!("/proc/{process}/{name}"));
+    let name = fs::read_to_string(of("comm")).unwrap_or_default();
+    // what has ended has no program any more, but its name
+    SERVERS.contains(&name.trim()) && fs::read_link(of("exe")).is_err()
+}
+
 fn works_in(process: u32, folder: &Path) -> bool {
     let link = |name: &str| fs::read_link(format!("/proc/{process}/{name}"));
     let is_server = |program: PathBuf| {

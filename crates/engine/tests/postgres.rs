@@ -12,5 +12,7 @@ mod guard;
 mod host;
 #[path = "postgres/life.rs"]
 mod life;
+#[path = "postgres/papers.rs"]
+mod papers;
 #[path = "postgres/rejoin.rs"]
 mod rejoin;

@@ -1,4 +1,4 @@
-//! `ondol serve` where the service file names web servers to stand in front of: the balancer, and no database.
+//! The balancer: of `ondol serve` where the service file names web servers to stand in front of, and of a host of sites.
 //!
 //! SIGHUP reads the file again: backends come and go, connections that are open stay. A file with a mistake in it changes
 //! nothing.
@@ -35,6 +35,7 @@ impl Balancing {
         config: Config,
         settings: balancer::Config,
         sockets: &Sockets,
+        stop: Stop,
     ) -> Result<Balancing, Failure> {
         let outside = Outside::open(&config, sockets).await?;
         let kept = config.store.dir.join(CERTIFICATES);
@@ -44,7 +45,6 @@ impl Balancing {
             Ok(Arc::new(folder))
         };
         outside.keep_on(shelf).await?;
-        let stop = Stop::new();
         let means = Means {
             limiter: Arc::new(Limiter::new(&config.web, Clock::System)),
             trusted_proxies: config.web.trusted_proxies.clone(),

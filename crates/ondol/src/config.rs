@@ -24,7 +24,7 @@ use records::Limits;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::topology::core::{Confirm, Topology, Without};
+use crate::topology::core::{Confirm, Role, Topology, Without};
 pub(crate) use database::Kept;
 use read::Reader;
 pub use tls::Tls;
@@ -86,6 +86,8 @@ pub struct Config {
     pub cache: Option<::cache::Config>,
     /// The server that takes its mails; `None` when it sends none.
     pub mail: Option<::mail::Config>,
+    /// What a host of sites that caches has for it, in bytes.
+    pub(crate) cache_host_bytes_max: u64,
     /// Who stands where; `None` when the file names no sites.
     pub(crate) topology: Option<Topology>,
     /// Networks from which others than the hosts may come to their databases.
@@ -153,6 +155,7 @@ impl Config {
             store: store::Config::new(dir),
             cache: Some(::cache::Config::in_process(cache::BYTES_MAX)),
             mail: None,
+            cache_host_bytes_max: cache::BYTES_MAX,
             topology: None,
             clients: Vec::new(),
             balancer: None,
@@ -205,9 +208,13 @@ impl Config {
         let database = reader.room::<database::Section>("database");
         config.clients = database.settle(&mut reader, has_sites, &mut config.store);
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
-        config.cache = reader.room::<cache::Section>("cache").settle(&mut reader, is_embedded);
+        let caching = reader.room::<cache::Section>("cache");
+        config.cache_host_bytes_max = caching.bytes_max();
+        let has_caches =
+            config.topology.as_ref().is_some_and(|topology| topology.with(Role::Cache).next().is_some());
+        config.cache = caching.settle(&mut reader, is_embedded, has_caches);
         config.mail = reader.room::<mail::Section>("mail").settle(&mut reader, &config.url);
-        config.balancer = balancer::read(&mut reader);
+        config.balancer = balancer::read(&mut reader, config.topology.as_ref());
         config.advice = reader.finish()?;
         Ok(config)
     }

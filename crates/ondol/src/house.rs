@@ -63,11 +63,16 @@ pub(crate) enum Coming {
 impl House {
     /// Opens everything; what can't be opened is told in one sentence, and nothing is left half-made.
     pub async fn open(config: Config) -> Result<House, Failure> {
-        House::open_on(config, &Sockets::default(), Coming::Alone).await
+        House::open_on(config, &Sockets::default(), Coming::Alone, None).await
     }
 
-    /// The same with sockets that may have been handed over.
-    pub(crate) async fn open_on(config: Config, sockets: &Sockets, coming: Coming) -> Result<House, Failure> {
+    /// The same with sockets that may have been handed over; as one of several hosts, `watch` knows how they are.
+    pub(crate) async fn open_on(
+        config: Config,
+        sockets: &Sockets,
+        coming: Coming,
+        watch: Option<Arc<dyn console::continuity::Watch>>,
+    ) -> Result<House, Failure> {
         let outside = Outside::open(&config, sockets).await?;
         let address = outside.address();
         let clock = Clock::System;
@@ -112,6 +117,7 @@ impl House {
                 identity: identity.clone(),
                 limiter,
                 balancers: (!fronts.addresses.is_empty()).then(|| Arc::new(fronts) as _),
+                watch,
             },
         );
         let router = Router::new().merge(api.router()).merge(identity.router()).merge(console.router());

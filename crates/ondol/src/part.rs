@@ -1,12 +1,15 @@
 //! This host's part of a service on several hosts: what `ondol up` runs here.
 //!
-//! Map, in reading order: `core` (what a host runs, and with which settings; pure), `etcd` (this host's member of etcd: a
-//! process), `keeping` (its keeper and database), `lead` (who is primary, for the store), `reach` (the service from the outside: for the other verbs),
+//! Map, in reading order: `core` (what a host runs, and with which settings; pure), `keys` (what the hosts know each other by), `etcd` (this host's member of etcd: a
+//! process), `caching` (its memcached), `keeping` (its keeper and database), `lead` (who is primary, for the store), `reach` (the service from the outside: for the other verbs), `lookout` (all hosts, for the console),
 //! `running` (all of a host's, in order).
 
+mod caching;
 pub(crate) mod core;
 pub(crate) mod etcd;
 pub(crate) mod keeping;
+pub(crate) mod keys;
 pub(crate) mod lead;
+mod lookout;
 pub(crate) mod reach;
 pub(crate) mod running;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base::secret::Secret;
 use tokio::sync::watch;
+use trust::Tls;
 
 /// What keeps the records.
 #[derive(Clone, Debug, Default)]
@@ -31,11 +32,13 @@ pub struct Server {
     pub secret: Option<Secret>,
     /// The database's name. It must be there; the tables are made.
     pub database: String,
+    /// How connections to it are encrypted, and whom to believe there; `None`: they are not. A socket needs none.
+    pub tls: Option<Tls>,
 }
 
 impl Engine {
-    /// Reads `postgres://USER:SECRET@HOST:PORT/DATABASE`, or `mariadb://…`; the secret and the port may be left out. An
-    /// error says what is missing.
+    /// Reads `postgres://USER:SECRET@HOST:PORT/DATABASE`, or `mariadb://…`; the secret and the port may be left out, and
+    /// `?sslmode=verify-full`, perhaps with `&sslrootcert=FILE`, may follow. An error says what is missing.
     pub fn from_url(url: &str) -> Result<Engine, String> {
         let shape = "write it as postgres://USER:SECRET@HOST:PORT/DATABASE or mariadb://…";
         let (scheme, rest) = url.split_once("://").ok_or_else(|| format!("there is no scheme; {shape}"))?;
@@ -46,6 +49,10 @@ impl Engine {
         };
         let (address, database) =
             place.rsplit_once('/').ok_or_else(|| format!("there is no database; {shape}"))?;
+        let (database, tls) = match database.split_once('?') {
+            Some((database, said)) => (database, tls(said)?),
+            None => (database, None),
+        };
         let usual = if scheme.starts_with("postgres") { 5432 } else { 3306 };
         let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) => {
@@ -59,11 +66,44 @@ impl Engine {
             user: user.to_owned(),
             secret,
             database: database.to_owned(),
+            tls,
         };
         match scheme {
             "postgres" | "postgresql" => Ok(Engine::Postgres(server)),
             "mariadb" => Ok(Engine::MariaDb(server)),
             other => Err(format!("{other:?} is not a server that the store works with; {shape}")),
+        }
+    }
+}
+
+/// How a connection is encrypted, as a URL says it: in libpq's words, of those that can be kept.
+fn tls(said: &str) -> Result<Option<Tls>, String> {
+    let (mut is_verified, mut roots) = (false, None);
+    for (name, value) in said.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))) {
+        match (name, value) {
+            ("sslmode", "verify-full") => is_verified = true,
+            ("sslmode", "disable") => is_verified = false,
+            ("sslmode", other) => {
+                return Err(format!(
+                    "sslmode={other} would encrypt for whoever answers: write verify-full, or disable"
+                ));
+            }
+            ("sslrootcert", "system") => roots = None,
+            ("sslrootcert", path) => roots = Some(path),
+            (other, _) => {
+                return Err(format!("{other:?} is not known here: there are sslmode and sslrootcert"));
+            }
+        }
+    }
+    match roots {
+        _ if !is_verified => Ok(None),
+        None => Ok(Some(Tls::public())),
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
+            let tls =
+                Tls::vouched_by(&text).map_err(|error| format!("{path}: {}", base::error::chain(&error)))?;
+            Ok(Some(tls))
         }
     }
 }
@@ -147,6 +187,36 @@ impl Config {
             write_tries_max: 10,
             log_poll_every: Duration::from_millis(25),
             index_wait_max: Duration::from_secs(5),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tls_of(url: &str) -> Result<Option<String>, String> {
+        match Engine::from_url(url)? {
+            Engine::Postgres(server) | Engine::MariaDb(server) => {
+                Ok(server.tls.map(|tls| format!("{tls:?}")))
+            }
+            Engine::Sqlite => Err("sqlite".into()),
+        }
+    }
+
+    #[test]
+    fn a_url_says_how_a_connection_is_encrypted() {
+        assert_eq!(tls_of("postgres://u:s@db/ondol"), Ok(None));
+        assert_eq!(tls_of("postgres://u:s@db/ondol?sslmode=disable"), Ok(None));
+        let public = Ok(Some("Tls(public)".to_owned()));
+        assert_eq!(tls_of("mariadb://u:s@db/ondol?sslmode=verify-full"), public);
+        assert_eq!(tls_of("postgres://u:s@db/ondol?sslmode=verify-full&sslrootcert=system"), public);
+        for (url, word) in [
+            ("postgres://u@db/ondol?sslmode=require", "verify-full"),
+            ("postgres://u@db/ondol?ssl=1", "sslrootcert"),
+            ("postgres://u@db/ondol?sslmode=verify-full&sslrootcert=/nowhere.pem", "/nowhere.pem"),
+        ] {
+            assert!(tls_of(url).is_err_and(|said| said.contains(word)), "{url}");
         }
     }
 }

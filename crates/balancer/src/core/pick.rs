@@ -1,7 +1,7 @@
 //! Which backend a request goes to: the one with the least load for its weight, among the best that there are.
 //!
 //! Backends that are out get nothing while another is up. Doubted ones are spared too, but never so that less than half
-//! of all have to carry everything. When nobody is up or doubted, health itself is doubted, and all are tried (panic).
+//! of all have to carry everything. Spares get nothing while another that is not one is in. When nobody is up or doubted, health itself is doubted, and all are tried (panic).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -19,6 +19,8 @@ pub(crate) struct Candidate {
     pub(crate) has_room: bool,
     /// Whether this request was tried there in vain.
     pub(crate) was_tried: bool,
+    /// Whether it is for when no other is there.
+    pub(crate) is_spare: bool,
     /// Whether this client was there before.
     pub(crate) is_preferred: bool,
 }
@@ -36,15 +38,18 @@ pub(crate) enum Picked {
 
 /// Picks. `turn` goes up with each request, so that equals take turns.
 pub(crate) fn pick(candidates: &[Candidate], turn: usize) -> Picked {
-    let is_up = |c: &Candidate| c.state == State::Up;
     let is_in = |c: &Candidate| c.state != State::Out;
+    let is_at_home = candidates.iter().any(|c| !c.is_spare && is_in(c));
+    let counts = |c: &Candidate| !(is_at_home && c.is_spare);
+    let is_up = |c: &Candidate| c.state == State::Up && counts(c);
     let ups = candidates.iter().filter(|c| is_up(c)).count();
-    let ins = candidates.iter().filter(|c| is_in(c)).count();
+    let all = candidates.iter().filter(|c| counts(c)).count();
+    let ins = candidates.iter().filter(|c| is_in(c) && counts(c)).count();
     if ins == 0 {
         // trying again where it has just failed would help nobody
         return best(candidates, turn, |c| !c.was_tried);
     }
-    let is_fit = |c: &Candidate| if ups * 2 >= candidates.len() || ups == ins { is_up(c) } else { is_in(c) };
+    let is_fit = |c: &Candidate| counts(c) && if ups * 2 >= all || ups == ins { is_up(c) } else { is_in(c) };
     match best(candidates, turn, |c| is_fit(c) && !c.was_tried) {
         Picked::Nobody => match best(candidates, turn, |c| is_in(c) && !c.was_tried) {
             Picked::Nobody => best(candidates, turn, is_fit),
@@ -109,12 +114,23 @@ mod tests {
             weight: 1000,
             has_room: true,
             was_tried: false,
+            is_spare: false,
             is_preferred: false,
         }
     }
 
     fn with(state: State, load: u32) -> Candidate {
         Candidate { state, ..up(load) }
+    }
+
+    #[test]
+    fn spares_come_in_when_no_other_is_left_or_where_it_failed() {
+        let spare = |of: Candidate| Candidate { is_spare: true, ..of };
+        assert_eq!(pick(&[up(9), spare(up(0))], 0), Picked::One(0));
+        assert_eq!(pick(&[with(State::Doubted, 9), spare(up(0))], 0), Picked::One(0));
+        assert_eq!(pick(&[with(State::Out, 0), spare(up(9))], 0), Picked::One(1));
+        assert_eq!(pick(&[Candidate { was_tried: true, ..up(0) }, spare(up(9))], 0), Picked::One(1));
+        assert_eq!(pick(&[Candidate { has_room: false, ..up(0) }, spare(up(0))], 0), Picked::Full);
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(crate) enum Told {
 pub(crate) struct Slot {
     pub(crate) id: Id,
     pub(crate) weight: u32,
+    /// For when no other is there.
+    pub(crate) is_spare: bool,
     pub(crate) health: Health,
     /// Requests that it has in hand.
     pub(crate) requests: u32,
@@ -149,6 +151,7 @@ impl Roster {
             load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
             weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
             has_room: slot.requests < self.most.requests,
+            is_spare: slot.is_spare,
             // who is drained gets nothing even when all are out
             was_tried: slot.is_drained || want.tried.contains(&slot.id),
             is_preferred: want.preferred == Some(slot.id),
@@ -181,6 +184,7 @@ mod tests {
             .map(|id| Slot {
                 id,
                 weight: 1,
+                is_spare: false,
                 health: Health::trusted(),
                 requests: 0,
                 lasting: 0,

@@ -104,7 +104,7 @@ impl Bench {
 }
 
 pub(crate) fn config(backends: &[SocketAddr]) -> Config {
-    let place = |address: &SocketAddr| Place { address: address.to_string(), weight: 1 };
+    let place = |address: &SocketAddr| Place { address: address.to_string(), weight: 1, is_spare: false };
     Config { backends: backends.iter().map(place).collect(), ..Config::default() }
 }
 

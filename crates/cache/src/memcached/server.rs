@@ -107,7 +107,7 @@ impl Server {
 
     /// Serves until it fails, and says why.
     async fn serve(&self, queue: &mut mpsc::Receiver<Ask>) -> io::Error {
-        let greeting = Talk::begin(&self.address, self.value_bytes_max);
+        let greeting = Talk::begin(&self.address, self.config.tls.as_ref(), self.value_bytes_max);
         let talk = match timeout(self.config.connect_time_max, greeting).await {
             Ok(Ok(talk)) => talk,
             Ok(Err(fault)) => return fault,

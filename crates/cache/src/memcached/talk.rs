@@ -6,10 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, mpsc, oneshot};
+use trust::Tls;
 
 use crate::core::protocol::{self, Garbage, Reply};
 
@@ -43,10 +43,15 @@ enum Open {
     Set,
 }
 
+/// What comes in, encrypted or not.
+type Input = Box<dyn AsyncRead + Send + Sync + Unpin>;
+/// What goes out.
+type Output = Box<dyn AsyncWrite + Send + Sync + Unpin>;
+
 /// A connection that was greeted.
 pub(super) struct Talk {
-    input: OwnedReadHalf,
-    output: OwnedWriteHalf,
+    input: Input,
+    output: Output,
     value_bytes_max: usize,
     open: Mutex<VecDeque<Open>>,
     last_read: Mutex<Instant>,
@@ -54,20 +59,31 @@ pub(super) struct Talk {
 
 impl Talk {
     /// Connects and waits until the server says its version, so that one that hangs is never asked anything.
-    pub(super) async fn begin(address: &str, value_bytes_max: usize) -> io::Result<Talk> {
-        let mut stream = TcpStream::connect(address).await?;
+    pub(super) async fn begin(address: &str, tls: Option<&Tls>, value_bytes_max: usize) -> io::Result<Talk> {
+        let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        stream.write_all(b"version\r\n").await?;
+        let (mut input, mut output): (Input, Output) = match tls {
+            None => {
+                let (input, output) = stream.into_split();
+                (Box::new(input), Box::new(output))
+            }
+            Some(tls) => {
+                let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+                let (input, output) = tokio::io::split(tls.encrypt(host, stream).await?);
+                (Box::new(input), Box::new(output))
+            }
+        };
+        output.write_all(b"version\r\n").await?;
+        output.flush().await?;
         let mut buffer = BytesMut::new();
         loop {
             match protocol::take(&mut buffer, value_bytes_max).map_err(|Garbage| garbage())? {
                 Some(Reply::Version) => break,
                 Some(_) => return Err(garbage()),
-                None if stream.read_buf(&mut buffer).await? == 0 => return Err(closed()),
+                None if input.read_buf(&mut buffer).await? == 0 => return Err(closed()),
                 None => {}
             }
         }
-        let (input, output) = stream.into_split();
         let (open, last_read) = (Mutex::default(), Mutex::new(Instant::now()));
         Ok(Talk { input, output, value_bytes_max, open, last_read })
     }
@@ -103,7 +119,7 @@ impl Talk {
 
 /// Writes questions as they come.
 async fn write(
-    mut output: OwnedWriteHalf,
+    mut output: Output,
     open: &Mutex<VecDeque<Open>>,
     queue: &mut mpsc::Receiver<Ask>,
 ) -> io::Error {
@@ -117,7 +133,12 @@ async fn write(
         for ask in asks.drain(..) {
             put_in(&mut text, ask, &mut lock(open));
         }
-        if let Err(fault) = output.write_all(&text).await {
+        // an encrypted line keeps what it has until it is told
+        let sent = async {
+            output.write_all(&text).await?;
+            output.flush().await
+        };
+        if let Err(fault) = sent.await {
             return fault;
         }
     }
@@ -141,7 +162,7 @@ fn put_in(text: &mut BytesMut, ask: Ask, open: &mut VecDeque<Open>) {
 
 /// Reads answers as they come.
 async fn read(
-    mut input: OwnedReadHalf,
+    mut input: Input,
     open: &Mutex<VecDeque<Open>>,
     last_read: &Mutex<Instant>,
     value_bytes_max: usize,

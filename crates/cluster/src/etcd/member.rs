@@ -11,9 +11,11 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
+use trust::Tls;
 
 use crate::config::Config;
 
@@ -46,6 +48,7 @@ type Wire = SendRequest<Full<Bytes>>;
 #[derive(Debug)]
 pub(super) struct Member {
     address: String,
+    tls: Option<Tls>,
     attempt_time_max: Duration,
     answer_bytes_max: usize,
     idle_max: usize,
@@ -57,6 +60,7 @@ impl Member {
     pub(super) fn new(address: &str, config: &Config, tasks: TaskTracker) -> Member {
         Member {
             address: address.to_owned(),
+            tls: config.tls.clone(),
             attempt_time_max: config.attempt_time_max,
             answer_bytes_max: config.answer_bytes_max,
             idle_max: config.idle_connections_max,
@@ -136,7 +140,21 @@ impl Member {
         let stream = TcpStream::connect(&self.address).await.map_err(|error| not_sent(&error))?;
         // a question is one small packet, and waits for nothing
         stream.set_nodelay(true).map_err(|error| not_sent(&error))?;
-        let (wire, driver) = handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
+        match &self.tls {
+            None => self.begin(stream).await,
+            Some(tls) => {
+                let host = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
+                self.begin(tls.encrypt(host, stream).await.map_err(|error| not_sent(&error))?).await
+            }
+        }
+    }
+
+    async fn begin<S>(&self, stream: S) -> Result<Wire, Trouble>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let not_sent = |error: hyper::Error| Trouble::NotSent(base::error::chain(&error));
+        let (wire, driver) = handshake(TokioIo::new(stream)).await.map_err(not_sent)?;
         self.tasks.spawn(async move {
             // whoever asks on it is told the same
             let _ = driver.await;

@@ -48,6 +48,19 @@ catalogue! {
     retries: "Retried", "재시도";
     p50: "Half within", "절반";
     p99: "99 % within", "99 %";
+    // several hosts
+    continuity: "Continuity", "연속성";
+    continuity_unseen: "How the hosts are can't be told at the moment.", "지금은 서버들의 상태를 알 수 없어요.";
+    alarms: "To be looked after", "살펴볼 것";
+    site: "Site", "사이트";
+    host: "Host", "서버";
+    host_roles: "For", "역할";
+    host_database: "Database", "데이터베이스";
+    host_behind: "Behind", "뒤처짐";
+    takeovers: "Last takeovers", "최근 이어받기";
+    epoch: "Epoch", "임기";
+    began: "Began", "시작";
+    why: "Why", "이유";
     // signing in
     sign_in: "Sign in", "로그인";
     sign_in_lead: "For those who look after this service.", "서비스를 돌보는 분들을 위한 곳이에요.";

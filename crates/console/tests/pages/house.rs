@@ -98,7 +98,13 @@ impl House {
         let config = Config { first_run_key: Some(Secret::new("the-key")), ..Config::default() };
         let console = Service::new(
             config,
-            Means { records: records.clone(), identity: identity.clone(), limiter, balancers: None },
+            Means {
+                records: records.clone(),
+                identity: identity.clone(),
+                limiter,
+                balancers: None,
+                watch: None,
+            },
         );
         let front = Front::new(console.router().merge(identity.router()), Arc::new(web));
         House { _dir: dir, records, identity, front, clock, cookies: String::new(), _database: database }

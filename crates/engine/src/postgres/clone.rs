@@ -2,14 +2,15 @@
 
 use base::moment::Moment;
 use tokio::sync::watch;
+use trust::{Encrypt, Tls};
 
 use crate::error::Error;
 use crate::observation::{Observation, Unfinished};
 use crate::order::{Progress, Upstream};
 use crate::place::Place;
 use crate::postgres::link::Link;
-use crate::postgres::settings::{self, REPLICATOR, conninfo};
-use crate::postgres::{Postgres, audit};
+use crate::postgres::settings::{REPLICATOR, conninfo};
+use crate::postgres::{Postgres, audit, life};
 
 impl Postgres {
     /// Copies another host's server here. What is here is taken away first, as soon as it is certain that the other one is
@@ -41,7 +42,7 @@ impl Postgres {
                 audit::keep(place, &format!("clone-{timeline}-{at:016X}"), timeline, at, most)?;
             }
             place.begin(Unfinished::Clone)?;
-            place.write(&settings::password_file(&place.folder), &settings::passwords(&config))?;
+            life::write_papers(&config, place)?;
             place.wipe()
         };
         let limits = self.config.limits;
@@ -69,7 +70,13 @@ impl Postgres {
         settings.host(&upstream.address).port(upstream.port).user(REPLICATOR).dbname("postgres");
         // the driver signs in with it
         settings.password(self.config.replication.reveal()).application_name(&self.config.host);
-        Ok((Link::connect(&settings, &self.tasks, limit).await?, until))
+        Ok((Link::connect(settings, self.encrypt()?, &self.tasks, limit).await?, until))
+    }
+
+    /// How other hosts are talked with.
+    fn encrypt(&self) -> Result<Encrypt, Error> {
+        let among = self.config.papers.as_ref().map(Tls::among).transpose();
+        among.map(Encrypt).map_err(|error| Error::Settings { what: base::error::chain(&error) })
     }
 
     /// Whether the other host has the data that it is to have.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use base::secret::Secret;
 use base::unit::Bytes;
+use trust::Papers;
 
 use crate::error::Error;
 use crate::order::Limits;
@@ -36,6 +37,9 @@ pub struct Config {
     pub database: String,
     /// With what that user signs in.
     pub secret: Secret,
+    /// What it shows to others, and believes them by; with it every connection from other machines is encrypted, and replicas
+    /// have to show papers too. `None`: nothing is encrypted.
+    pub papers: Option<Papers>,
     /// From where clients may come, as networks.
     pub clients: Vec<String>,
     /// Settings of PostgreSQL's own, such as `shared_buffers`; those that safety rests on can't be set.
@@ -62,6 +66,7 @@ impl Config {
             user: "ondol".to_owned(),
             database: "ondol".to_owned(),
             secret: Secret::new(""),
+            papers: None,
             clients: vec!["0.0.0.0/0".to_owned(), "::/0".to_owned()],
             settings: BTreeMap::new(),
             kept_bytes_max: Bytes(10 << 30),

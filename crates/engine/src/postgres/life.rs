@@ -146,10 +146,25 @@ impl Postgres {
             return Err(Error::Occupied { folder: self.place.data(), processes });
         }
         let limit = self.config.limits.disk_time_max;
-        match self.place.look("looking at the data", limit, Place::unfinished).await? {
-            Some(what) => Err(Error::Unfinished { what: word(what) }),
-            None => Ok(()),
+        if let Some(what) = self.place.look("looking at the data", limit, Place::unfinished).await? {
+            return Err(Error::Unfinished { what: word(what) });
         }
+        self.wait_buried(limit).await
+    }
+
+    /// Waits for a while until nobody has the number that the server's lock file names: one that was killed keeps it until its
+    /// parent, or the system, has taken note of its end, and PostgreSQL would take it for a server that runs.
+    async fn wait_buried(&self, limit: Duration) -> Result<(), Error> {
+        let until = Moment::now().after(limit);
+        let lock = |place: &Place| {
+            let text = std::fs::read_to_string(place.data().join("postmaster.pid")).unwrap_or_default();
+            Ok(text.lines().next().and_then(|number| number.parse().ok()))
+        };
+        let Some(process) = self.place.look("looking at the data", limit, lock).await? else { return Ok(()) };
+        while inhabitant::is_dead_and_listed(process) && !until.left().is_zero() {
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     /// Writes to the disk that the data lie on, and waits until that is there: a server may answer from memory while its disk
@@ -242,11 +257,22 @@ pub(super) fn write(
 ) -> Result<(), Error> {
     let path = |name: &str| place.folder.join(name);
     if before.is_none() {
-        place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
+        write_papers(config, place)?;
         place.write(&path("pg_ident.conf"), &settings::ident(&place.account.name))?;
     }
     if before.is_none_or(|before| before.door != state.door) {
         place.write(&path("pg_hba.conf"), &settings::hba(config, state.door))?;
     }
     place.write(&path("postgresql.conf"), &settings::main(config, state))
+}
+
+/// Writes what this host signs in at others with, and what it shows.
+pub(super) fn write_papers(config: &crate::postgres::Config, place: &Place) -> Result<(), Error> {
+    place.write(&settings::password_file(&place.folder), &settings::passwords(config))?;
+    let Some(papers) = &config.papers else { return Ok(()) };
+    let texts = [&papers.authority, &papers.certificate, &papers.key];
+    settings::PAPERS
+        .iter()
+        .zip(texts)
+        .try_for_each(|(name, text)| place.write(&place.folder.join(name), text))
 }

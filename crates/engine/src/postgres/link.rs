@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 use tokio_util::task::TaskTracker;
+use trust::Encrypt;
 
 use crate::error::Error;
 use crate::postgres::Postgres;
@@ -26,15 +27,18 @@ impl Link {
         let mut settings = tokio_postgres::Config::new();
         settings.host_path(home.place.socket()).port(home.config.port).user(SUPERUSER).dbname("postgres");
         settings.application_name("ondol keeper").options("-c client_min_messages=error");
-        Link::connect(&settings, &home.tasks, limit).await
+        // it does not leave this machine
+        Link::connect(settings, Encrypt(None), &home.tasks, limit).await
     }
 
     pub(crate) async fn connect(
-        settings: &tokio_postgres::Config,
+        mut settings: tokio_postgres::Config,
+        encrypt: Encrypt,
         tasks: &TaskTracker,
         limit: Duration,
     ) -> Result<Link, Error> {
-        let connected = timeout(limit, settings.connect(NoTls)).await.map_err(|_| silent(limit))?;
+        settings.ssl_mode(encrypt.mode());
+        let connected = timeout(limit, settings.connect(encrypt)).await.map_err(|_| silent(limit))?;
         let (client, driver) = connected.map_err(|error| fault(&error, "let us in"))?;
         let driver = tasks.spawn(async move {
             // whoever asks is told the same

@@ -7,7 +7,7 @@ use crate::observation::{Confirm, End, Observation, Stopped, Unfinished};
 use crate::order::{Door, Fit, Upstream};
 use crate::place::{Place, word};
 use crate::postgres::settings::conninfo;
-use crate::postgres::{Postgres, audit, lsn};
+use crate::postgres::{Postgres, audit, life, lsn};
 use crate::program::Said;
 
 use base::moment::Moment;
@@ -22,6 +22,9 @@ impl Postgres {
         self.place.rest("a rewind", self.config.limits.disk_time_max).await?;
         self.is_ready_to_work().await?;
         let theirs = self.timeline_of(upstream).await?;
+        let config = self.config.clone();
+        let papers = move |place: &Place| life::write_papers(&config, place);
+        self.place.change("writing its papers", self.config.limits.disk_time_max, papers).await?;
         let ours = self.recover().await?;
         if !self.is_known_to(upstream, ours, theirs).await? {
             // pg_rewind would take one for the other

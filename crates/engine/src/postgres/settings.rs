@@ -13,7 +13,7 @@ use crate::order::{Door, Upstream};
 use crate::postgres::config::Config;
 
 /// What only we set: what is acknowledged, and how it is followed, rests on it.
-pub(crate) const OURS: [&str; 38] = [
+pub(crate) const OURS: [&str; 43] = [
     "archive_cleanup_command",
     "cluster_name",
     "config_file",
@@ -41,6 +41,11 @@ pub(crate) const OURS: [&str; 38] = [
     "recovery_target_timeline",
     "restart_after_crash",
     "restore_command",
+    "ssl",
+    "ssl_ca_file",
+    "ssl_cert_file",
+    "ssl_key_file",
+    "ssl_min_protocol_version",
     "superuser_reserved_connections",
     "synchronous_commit",
     "synchronous_standby_names",
@@ -60,6 +65,9 @@ pub(crate) const REPLICATOR: &str = "ondol_replicator";
 pub(crate) const SUPERUSER: &str = "postgres";
 /// A name that no host has, so that nothing is acknowledged.
 const NOBODY: &str = "nobody at all";
+
+/// The files of its papers: who vouches, its own certificate, its key.
+pub(super) const PAPERS: [&str; 3] = ["authority.pem", "host.pem", "host.key"];
 
 /// What changes while a server lives.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +108,14 @@ pub(crate) fn main(config: &Config, state: &State) -> String {
     set("wal_receiver_timeout", &silence);
     for (name, value) in firm() {
         set(name, value);
+    }
+    if config.papers.is_some() {
+        let [authority, certificate, key] = PAPERS.map(folder);
+        set("ssl", "on");
+        set("ssl_min_protocol_version", "TLSv1.2");
+        set("ssl_ca_file", &authority);
+        set("ssl_cert_file", &certificate);
+        set("ssl_key_file", &key);
     }
     set("synchronous_standby_names", &names(&state.confirm));
     let slot = super::slot::name(&config.host);
@@ -195,6 +211,16 @@ pub(crate) fn conninfo(config: &Config, upstream: &Upstream, database: &str) -> 
     if !database.is_empty() {
         parts.push(("dbname", database));
     }
+    let files = PAPERS.map(|name| config.folder.join(name).display().to_string());
+    if config.papers.is_some() {
+        let [authority, certificate, key] = &files;
+        parts.extend([
+            ("sslmode", "verify-full"),
+            ("sslrootcert", authority.as_str()),
+            ("sslcert", certificate),
+            ("sslkey", key),
+        ]);
+    }
     let escaped = |value: &str| value.replace('\\', "\\\\").replace('\'', "\\'");
     parts.iter().map(|(name, value)| format!("{name}='{}'", escaped(value))).collect::<Vec<_>>().join(" ")
 }
@@ -213,13 +239,17 @@ pub(crate) fn passwords(config: &Config) -> String {
 /// `pg_hba.conf`: ourselves through the socket, replicas, and clients while the door is open.
 pub(crate) fn hba(config: &Config, door: Door) -> String {
     let mut text = "# Written by ondol.\nlocal all all peer map=ondol\n".to_owned();
+    let (line, papers) = match config.papers {
+        Some(_) => ("hostssl", " clientcert=verify-ca"),
+        None => ("host", ""),
+    };
     for database in ["replication", "postgres"] {
-        let _ = writeln!(text, "host {database} {REPLICATOR} all scram-sha-256");
+        let _ = writeln!(text, "{line} {database} {REPLICATOR} all scram-sha-256{papers}");
     }
     let _ = writeln!(text, "host all {REPLICATOR},{SUPERUSER} all reject");
     if door == Door::Open {
         for network in &config.clients {
-            let _ = writeln!(text, "host all all {network} scram-sha-256");
+            let _ = writeln!(text, "{line} all all {network} scram-sha-256");
         }
     }
     text
@@ -290,6 +320,24 @@ mod tests {
                 format!("synchronous_standby_names = {names}")
             );
         }
+    }
+
+    #[test]
+    fn with_papers_nobody_comes_in_unencrypted_and_replicas_show_theirs() {
+        let mut config = config();
+        config.papers = Some(trust::Papers {
+            authority: String::new(),
+            certificate: String::new(),
+            key: "the key".to_owned(),
+        });
+        let open = hba(&config, Door::Open);
+        assert!(open.lines().all(|line| !line.starts_with("host ") || line.ends_with("reject")), "{open}");
+        assert!(open.contains("hostssl replication ondol_replicator all scram-sha-256 clientcert=verify-ca"));
+        let upstream = Upstream { host: "busan-1".into(), address: "10.0.0.9".into(), port: 5432 };
+        assert!(conninfo(&config, &upstream, "").contains("sslmode='verify-full'"));
+        let text = main(&config, &State::default());
+        assert_eq!(line(&text, "ssl"), "ssl = 'on'");
+        assert!(!text.contains("the key"));
     }
 
     #[test]

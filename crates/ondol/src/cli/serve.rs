@@ -87,7 +87,7 @@ fn begin(args: &Args, heir: Option<Arc<Heir>>) -> Result<(), Failure> {
 async fn serve(config: Config, birth: Birth) -> Result<(), Failure> {
     let (dir, limits) = (config.store.dir.clone(), config.web.clone());
     let coming = if birth.heir.is_some() { Coming::AfterAnother } else { Coming::Alone };
-    let house = House::open_on(config, &birth.sockets, coming).await?;
+    let house = House::open_on(config, &birth.sockets, coming, None).await?;
     let (signals, stop, store) = (Signals::new().map_err(unheard)?, Stop::new(), house.store());
     // from here on the two write to one file, where it is one
     let swapper = birth.swapper(&stop, &limits, move || store.keep_company(true));
@@ -126,7 +126,7 @@ async fn balance(
     birth: Birth,
 ) -> Result<(), Failure> {
     let (dir, limits) = (config.store.dir.clone(), config.web.clone());
-    let balancing = Balancing::open(config, settings, &birth.sockets).await?;
+    let balancing = Balancing::open(config, settings, &birth.sockets, Stop::new()).await?;
     let (signals, reloads) = (Signals::new().map_err(unheard)?, Reloads::new().map_err(unheard)?);
     let stop = balancing.stop();
     let service = balancing.service();

@@ -2,7 +2,6 @@
 //! indexes are not ready, and whether the web server answers. Of a balancer: the web servers
 //! behind it. Of several hosts: who is what, and what would be lost now.
 
-mod answer;
 mod balanced;
 mod screen;
 mod several;
@@ -17,11 +16,14 @@ use records::core::index;
 use serde_json::json;
 use store::{About, IndexState, Stage, Store};
 
+use several::Onlooker;
+
 use super::place::Place;
 use super::{say, short};
 use crate::config::{Config, Kept};
 use crate::failure::Failure;
 use crate::lifecycle::Signals;
+use crate::part::reach::answer;
 
 /// Time between two looks of `--watch`.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
@@ -67,11 +69,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config = args.place.config()?;
     let config = if config.balancer.is_some() { config } else { args.place.existing()? };
     short(async {
+        let several = config.topology.as_ref().map(|topology| Onlooker::new(&config, topology));
+        let mut several = several.transpose()?;
         let mut signals =
             Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
         loop {
             let seen = tokio::select! {
-                seen = seen(&config) => seen,
+                seen = seen(&config, several.as_mut()) => seen,
                 _ = signals.next() => return Ok(()),
             };
             if args.watch && stdout().is_terminal() && !args.json {
@@ -101,9 +105,9 @@ struct Shown {
 }
 
 /// Looks once, at this box or at all hosts.
-async fn seen(config: &Config) -> Result<Shown, Failure> {
-    if let Some(topology) = &config.topology {
-        let state = several::look(config, topology).await?;
+async fn seen(config: &Config, several: Option<&mut Onlooker<'_>>) -> Result<Shown, Failure> {
+    if let Some(onlooker) = several {
+        let state = onlooker.look().await?;
         let lines = state.lines.iter().map(|line| format!("\n  {line}"));
         let text = std::iter::once(state.sentence).chain(lines).collect();
         return Ok(Shown { text, json: state.json, is_well: state.faults.is_empty() });

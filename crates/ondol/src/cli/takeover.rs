@@ -16,6 +16,7 @@ use super::place::Place;
 use super::short;
 use crate::failure::Failure;
 use crate::part::core::Part;
+use crate::part::keys::Keys;
 use crate::part::reach::Eyes;
 use crate::topology::core::{Role, Topology};
 
@@ -40,17 +41,19 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let place = Place { dir: None, file: args.file.clone() };
-    let config = place.config()?;
-    let Some(topology) = &config.topology else {
+    let mut config = place.config()?;
+    let Some(topology) = config.topology.clone() else {
         return Err(Failure::usage("the file names no sites: there is no other host to take over"));
     };
-    let to = args.to.as_deref().map(|word| database(topology, word)).transpose()?;
+    let to = args.to.as_deref().map(|word| database(&topology, word)).transpose()?;
     short(async {
         let tasks = TaskTracker::new();
-        let eyes = Eyes::open(&Part::outside(&config.service, topology), &tasks);
+        let keys = Keys::of(&config, None)?;
+        keys.equip(&mut config);
+        let eyes = Eyes::open(&Part::outside(&config.service, &topology), &keys, &tasks);
         match args.accept_loss {
-            true => accept::run(eyes, topology, to, args.yes).await,
-            false => planned::run(eyes, &config, topology, to).await,
+            true => accept::run(eyes, &topology, to, args.yes).await,
+            false => planned::run(eyes, &config, &topology, to).await,
         }
     })
 }

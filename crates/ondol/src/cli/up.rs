@@ -24,7 +24,7 @@ pub(super) const NO_SWAP: &str = "`ondol up` also looks after this host's databa
     is not swapped under way; put the new program in place, then stop and start one host after the other (`systemctl restart \
     ondol`), the primary's last: a stop hands over first, and no write is lost";
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// The service file [default: ondol.toml]
     #[arg(long, value_name = "FILE")]
@@ -38,6 +38,20 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let (config, part) = read(args)?;
+    log::begin(&config.log);
+    say(&format!("Ondol runs {} of {}: {}", part.host, part.site, part.words()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let done = runtime.block_on(up(config, part, args.clone()));
+    runtime.shutdown_timeout(LAST_WAIT);
+    done
+}
+
+/// The file, and what it means for this host.
+fn read(args: &Args) -> Result<(Config, Part), Failure> {
     let mut config = Config::read(args.file.as_deref().unwrap_or(Path::new(config::FILE)))?;
     if let Some(dir) = &args.dir {
         config.store.dir.clone_from(dir);
@@ -50,21 +64,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     };
     let (site, host) = topology::find(topology, Named::of(args.named.as_deref()))?;
     let part = Part::new(&config.service, topology, site, host);
-    log::begin(&config.log);
-    say(&format!("Ondol runs {} of {}: {}", part.host, part.site, part.words()))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    let done = runtime.block_on(up(config, part));
-    runtime.shutdown_timeout(LAST_WAIT);
-    done
+    match (&mut config.balancer, &part.behind) {
+        (Some(settings), Some(_)) => settings.backends = part.backends(),
+        _ => config.balancer = None,
+    }
+    Ok((config, part))
 }
 
-async fn up(config: Config, part: Part) -> Result<(), Failure> {
+async fn up(config: Config, part: Part, args: Args) -> Result<(), Failure> {
     let signals =
         Signals::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
-    let running = Running::start(config, part).await?;
     let stop = Stop::new();
     let mut upgrades =
         Upgrades::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
@@ -74,9 +83,13 @@ async fn up(config: Config, part: Part) -> Result<(), Failure> {
             tracing::error!("SIGUSR2: {NO_SWAP}");
         }
     });
+    let running = Running::start(config, part, &stop).await?;
+    if let Some((origin, behind)) = running.fronts() {
+        say(&format!("Ondol balances {origin} in front of {behind}"))?;
+    }
     notify::tell("READY=1");
     tokio::select! {
-        done = running.run(stop.clone(), greet) => done,
+        done = running.run(stop.clone(), greet, move || read(&args).map(|(config, _)| config)) => done,
         () = lifecycle::obey(signals, stop) => {
             Err(Failure::degraded("stopped at once by a second signal; requests in flight were cut off"))
         }

@@ -3,6 +3,7 @@
 use balancer::Config;
 
 use super::read::Reader;
+use crate::topology::core::{Role, Topology};
 
 /// The table's name.
 pub(super) const ROOM: &str = "balancer";
@@ -11,19 +12,39 @@ const ELSEWHERE: &str = "a balancer answers nothing of a database itself";
 /// Its list of routes.
 const ROUTES: &str = "routes";
 
-/// The settings; `None` where the file has no such table. Faults go to the reader.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<Config> {
+/// The settings; `None` where nothing is balanced: the file has no such table, and no host of its sites is a balancer. Faults
+/// go to the reader.
+pub(super) fn read(reader: &mut Reader<'_>, topology: Option<&Topology>) -> Option<Config> {
+    let is_role = topology.is_some_and(|topology| topology.with(Role::Balancer).next().is_some());
     if !reader.has(ROOM) {
-        return None;
+        return is_role.then(Config::default);
     }
     let (routes, places): (Vec<_>, Vec<_>) = reader.list(ROOM, ROUTES).into_iter().unzip();
-    let config = Config { routes, ..reader.room(ROOM) };
-    for (key, what) in config.check() {
+    let mut config = Config { routes, ..reader.room(ROOM) };
+    if topology.is_some() && !is_role {
+        let what = "[balancer] is there and no host of the sites is `balancer`: name one, such as balancer = \"203.0.113.10\"";
+        reader.blame(ROOM, "", what.into());
+        return None;
+    }
+    if is_role && reader.says(ROOM, "backends") {
+        let what = "`backends` in [balancer]: the sites' `web` hosts are its backends; take this line out";
+        reader.blame(ROOM, "backends", what.into());
+        return None;
+    }
+    if is_role {
+        // who they are is each balancer's own: those of its site come first
+        config.backends = vec![balancer::Place { address: "host:1".into(), weight: 1, is_spare: false }];
+    }
+    let faults = config.check();
+    if is_role {
+        config.backends = Vec::new();
+    }
+    for (key, what) in faults {
         if !reader.is_faulty(ROOM, key) {
             reader.blame(ROOM, key, format!("`{key}` in [{ROOM}]: {what}"));
         }
     }
-    if config.backends.is_empty() && !config.routes.is_empty() {
+    if !is_role && config.backends.is_empty() && !config.routes.is_empty() {
         reader.blame(ROOM, "backends", format!("`backends` in [{ROOM}]: name the web servers; {ELSEWHERE}"));
     }
     for (at, _) in config.routes.iter().enumerate().filter(|(_, route)| route.local) {

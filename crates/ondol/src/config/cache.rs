@@ -25,8 +25,23 @@ impl Default for Section {
 }
 
 impl Section {
-    /// The settings; `None` where nothing is to be kept. Faults go to the reader, `is_embedded` when SQLite keeps the data.
-    pub(super) fn settle(self, reader: &mut Reader<'_>, is_embedded: bool) -> Option<Config> {
+    /// What is kept at the most: by this process, or by each host that caches for a site.
+    pub(super) fn bytes_max(&self) -> u64 {
+        self.bytes_max.0
+    }
+
+    /// The settings; `None` where nothing is to be kept. Faults go to the reader: `is_embedded` when SQLite keeps the data,
+    /// `has_caches` when the file's sites have hosts that cache.
+    pub(super) fn settle(
+        self,
+        reader: &mut Reader<'_>,
+        is_embedded: bool,
+        has_caches: bool,
+    ) -> Option<Config> {
+        if has_caches && !self.memcached.is_empty() {
+            let what = "`memcached` in [cache]: the sites' `cache` hosts are its addresses; take this line out, or those";
+            reader.blame("cache", "memcached", what.into());
+        }
         if self.memcached.is_empty() {
             return (!self.off).then(|| Config::in_process(self.bytes_max.0));
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base::unit::Span;
 use base::word::nearest;
 use serde::{Deserialize, Deserializer, de};
+use trust::Tls;
 
 use super::read::Reader;
 use super::secret::Written;
@@ -24,6 +25,7 @@ pub(super) struct Section {
     name: String,
     user: String,
     secret: Written,
+    tls: Wanted,
     clients: Vec<String>,
     connections: usize,
     brief_connections: usize,
@@ -44,6 +46,10 @@ enum Word {
     MariaDb,
 }
 
+/// Whether connections to a server are encrypted: `"off"`, `"verify"`, or `{ file = "…" }` with who vouches for it.
+#[derive(Clone, Debug, Default)]
+struct Wanted(Option<Tls>);
+
 /// A server's address: host or socket's path, and perhaps a port. Empty when nothing is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Address {
@@ -60,6 +66,7 @@ impl Default for Section {
             name: "ondol".into(),
             user: "ondol".into(),
             secret: Written::default(),
+            tls: Wanted::default(),
             clients: Vec::new(),
             connections: config.connections,
             brief_connections: config.brief_connections,
@@ -126,8 +133,14 @@ impl Section {
         }
         let host = if self.address.host.is_empty() { HOST.to_owned() } else { self.address.host };
         let port = self.address.port.unwrap_or(usual_port);
-        let server =
-            store::Server { host, port, user: self.user, secret: self.secret.0, database: self.name };
+        let server = store::Server {
+            host,
+            port,
+            user: self.user,
+            secret: self.secret.0,
+            database: self.name,
+            tls: self.tls.0,
+        };
         config.engine = match self.engine {
             Word::MariaDb => store::Engine::MariaDb(server),
             _ => store::Engine::Postgres(server),
@@ -145,6 +158,10 @@ impl Section {
         if self.secret.0.is_none() && !reader.is_faulty("database", "secret") {
             let what = "the hosts' databases are reached with a secret, the same on all hosts: add secret = { file = \"db.secret\" } to [database]";
             reader.blame("database", "secret", what.into());
+        }
+        if reader.says("database", "tls") && !reader.is_faulty("database", "tls") {
+            let what = "`tls` in [database]: the hosts of sites always encrypt, by keys that they make of the secret; take this line out";
+            reader.blame("database", "tls", what.into());
         }
         let refused = match self.engine {
             Word::Postgres => return Word::Postgres,
@@ -170,6 +187,7 @@ impl Section {
             ("name", self.name != usual.name),
             ("user", self.user != usual.user),
             ("secret", self.secret.0.is_some()),
+            ("tls", self.tls.0.is_some()),
         ];
         for (key, _) in said.into_iter().filter(|(_, is_said)| *is_said) {
             let what = format!(
@@ -196,6 +214,30 @@ impl<'de> Deserialize<'de> for Word {
             },
         };
         Err(unknown(&word, near))
+    }
+}
+
+impl<'de> Deserialize<'de> for Wanted {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Wanted, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Word(String),
+            File { file: String },
+        }
+        const FORMS: &str = "write tls = \"verify\", \"off\", or { file = \"ca.pem\" } with the certificate of who vouches for the server";
+        match Form::deserialize(from).map_err(|_| de::Error::custom(FORMS))? {
+            Form::Word(word) if word == "off" => Ok(Wanted(None)),
+            Form::Word(word) if word == "verify" => Ok(Wanted(Some(Tls::public()))),
+            Form::Word(word) => Err(de::Error::custom(format!("`{word}` is not known here; {FORMS}"))),
+            Form::File { file } => {
+                let text = std::fs::read_to_string(&file)
+                    .map_err(|error| de::Error::custom(format!("cannot read {file}: {error}")))?;
+                let tls = Tls::vouched_by(&text)
+                    .map_err(|error| de::Error::custom(format!("{file}: {}", base::error::chain(&error))))?;
+                Ok(Wanted(Some(tls)))
+            }
+        }
     }
 }
 

@@ -286,7 +286,9 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let value = &match word {
-                SECRET => Spanned::new(value.span(), secret::grounded(value.get_ref(), self.folder())),
+                SECRET | "tls" => {
+                    Spanned::new(value.span(), secret::grounded(value.get_ref(), self.folder()))
+                }
                 _ => value.clone(),
             };
             let alone = DeTable::from_iter([(key.clone(), value.clone())]);

@@ -14,7 +14,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::core::{self, Entry, Initial, Known, Part};
+use super::core::{self, Entry, Files, Initial, Known, Part};
+use super::keys::Keys;
 use super::reach::http;
 use crate::failure::Failure;
 
@@ -36,6 +37,8 @@ const ASK_TIME_MAX: Duration = Duration::from_secs(1);
 pub(crate) struct Member {
     part: Part,
     dir: PathBuf,
+    keys: Keys,
+    files: Files,
     process: Process,
 }
 
@@ -48,14 +51,12 @@ enum Process {
 
 impl Member {
     /// Starts it, or finds the one that runs. Its data lie in `etcd` under a folder.
-    pub(crate) async fn start(part: &Part, dir: &Path) -> Result<Member, Failure> {
-        std::fs::create_dir_all(dir)
-            .map_err(|error| Failure::failed(format!("cannot make {}: {error}", dir.display())))?;
+    pub(crate) async fn start(part: &Part, dir: &Path, keys: &Keys, files: Files) -> Result<Member, Failure> {
         let process = match found(dir) {
             Some(pid) => Process::Found(pid),
-            None => spawn(part, dir).await?,
+            None => spawn(part, dir, keys, &files).await?,
         };
-        Ok(Member { part: part.clone(), dir: dir.to_owned(), process })
+        Ok(Member { part: part.clone(), dir: dir.to_owned(), keys: keys.clone(), files, process })
     }
 
     /// Looks after it until `stop`, then stops it.
@@ -70,13 +71,13 @@ impl Member {
         let begun = Moment::now();
         tokio::select! {
             () = self.process.ended() => {}
-            () = taken_in(&self.part, &self.dir) => {}
+            () = taken_in(&self.part, &self.dir, &self.keys) => {}
         }
         *pause =
             if Moment::now().since(begun) >= WELL_AFTER { PAUSE_MIN } else { (*pause * 2).min(PAUSE_MAX) };
         tracing::warn!("this host's etcd has ended; it is started again in {} ms", pause.as_millis());
         sleep(*pause).await;
-        match spawn(&self.part, &self.dir).await {
+        match spawn(&self.part, &self.dir, &self.keys, &self.files).await {
             Ok(process) => self.process = process,
             Err(failure) => tracing::error!("etcd can't be started: {}", failure.lines.join("; ")),
         }
@@ -145,11 +146,11 @@ fn clear(data: &Path) -> Result<(), Failure> {
 }
 
 /// Waits until the member takes part, which it can't without a majority; notes it.
-async fn taken_in(part: &Part, dir: &Path) {
+async fn taken_in(part: &Part, dir: &Path, keys: &Keys) {
     let mark = known_mark(dir);
     let health = core::at(&part.host, core::CLIENT_PORT);
     while !mark.is_file() {
-        let asked = timeout(ASK_TIME_MAX, http::get(&health, "/health")).await;
+        let asked = timeout(ASK_TIME_MAX, http::get_among(&keys.tls, &health, "/health")).await;
         if matches!(asked, Ok(Ok((200, _)))) && std::fs::write(&mark, "").is_err() {
             tracing::warn!("cannot write {}", mark.display());
         }
@@ -167,7 +168,7 @@ fn found(dir: &Path) -> Option<Pid> {
     is_it.then(|| Pid::from_raw(id)).flatten()
 }
 
-async fn spawn(part: &Part, dir: &Path) -> Result<Process, Failure> {
+async fn spawn(part: &Part, dir: &Path, keys: &Keys, files: &Files) -> Result<Process, Failure> {
     let data = data(dir);
     let initial = match known_mark(dir).is_file() {
         // what it has in its folder counts, not this
@@ -175,11 +176,11 @@ async fn spawn(part: &Part, dir: &Path) -> Result<Process, Failure> {
         false => {
             // what a beginning left that did not come to its end would be taken for data
             clear(&data)?;
-            come_in(part, dir).await?
+            come_in(part, dir, keys).await?
         }
     };
     let mut command = Command::new(PROGRAM);
-    command.args(core::arguments(part, &data, listens(&part.host), initial));
+    command.args(core::arguments(part, &data, listens(&part.host), initial, files));
     // a Ctrl-C is for us: it is stopped last
     command.process_group(0).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
     let child = command.spawn().map_err(|error| {
@@ -202,8 +203,8 @@ fn listens(host: &str) -> &str {
 }
 
 /// How a member without data comes in.
-async fn come_in(part: &Part, dir: &Path) -> Result<Initial, Failure> {
-    let others = known(part).await;
+async fn come_in(part: &Part, dir: &Path, keys: &Keys) -> Result<Initial, Failure> {
+    let others = known(part, keys).await;
     match core::initial(&Part::peer_url(&part.host), others.as_deref()) {
         Entry::Start(Initial::New) if dir.join("postgres").is_dir() => Err(Failure::failed(format!(
             "this host has a database and no data of etcd, and no other host of the service answers: start the others \
@@ -211,14 +212,14 @@ async fn come_in(part: &Part, dir: &Path) -> Result<Initial, Failure> {
             dir.join("postgres").display()
         ))),
         Entry::Start(initial) => Ok(initial),
-        Entry::Add => join(part, None).await,
+        Entry::Add => join(part, keys, None).await,
         Entry::Replace { .. } if is_taken(part).await => Err(Failure::failed(format!(
             "etcd of {host} runs already, and not out of {}: stop what else runs as {host}, here or on another machine, or say by \
              --as which host this is",
             dir.display(),
             host = part.host
         ))),
-        Entry::Replace { id } => join(part, Some(id)).await,
+        Entry::Replace { id } => join(part, keys, Some(id)).await,
     }
 }
 
@@ -230,10 +231,11 @@ async fn is_taken(part: &Part) -> bool {
 }
 
 /// Lets the others know of a new member on this host, and forget the one whose data are gone. It takes a majority of them.
-async fn join(part: &Part, lost: Option<u64>) -> Result<Initial, Failure> {
+async fn join(part: &Part, keys: &Keys, lost: Option<u64>) -> Result<Initial, Failure> {
     let own = core::at(&part.host, core::CLIENT_PORT);
     let others = part.endpoints().into_iter().filter(|endpoint| *endpoint != own).collect();
-    let cluster = Cluster::etcd(cluster::Config::new(others));
+    let tls = Some(keys.tls.clone());
+    let cluster = Cluster::etcd(cluster::Config { tls, ..cluster::Config::new(others) });
     let changed = async {
         if let Some(id) = lost {
             tracing::warn!(
@@ -253,10 +255,11 @@ async fn join(part: &Part, lost: Option<u64>) -> Result<Initial, Failure> {
 }
 
 /// The members as another one knows them; `None` where none answers.
-async fn known(part: &Part) -> Option<Vec<Known>> {
+async fn known(part: &Part, keys: &Keys) -> Option<Vec<Known>> {
     for voter in part.voters.iter().filter(|voter| **voter != part.host) {
         let url = Part::peer_url(voter);
-        let asked = timeout(ASK_TIME_MAX, http::get(url.trim_start_matches("http://"), "/members")).await;
+        let address = url.trim_start_matches("https://");
+        let asked = timeout(ASK_TIME_MAX, http::get_among(&keys.tls, address, "/members")).await;
         if let Ok(Ok((200, text))) = asked
             && let Ok(members) = serde_json::from_str::<Vec<Told>>(&text)
         {

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::core::{self, Part};
+use super::keys::{self, Keys};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::topology::core::Topology;
@@ -26,17 +27,23 @@ pub(crate) fn start(
     config: &Config,
     topology: &Topology,
     part: &Part,
+    keys: &Keys,
     stop: CancellationToken,
 ) -> Result<Ended, Failure> {
     let mut settled = core::keeper(part, topology, &config.store.dir);
     let program = std::env::current_exe()
         .map_err(|error| Failure::failed(format!("cannot find this program itself: {error}")))?;
-    let args = [crate::cli::GUARD, "--etcd", &part.endpoints().join(",")].map(str::to_owned).into();
+    let folder = keys::folder(&config.store.dir).display().to_string();
+    let args = [crate::cli::GUARD, "--etcd", &part.endpoints().join(","), "--keys", &folder];
+    let args = args.map(str::to_owned).into();
     settled.guard = Some(keeper::GuardProgram { program, args });
-    let database = Postgres::new(database(config, topology, part)?).map_err(|error| failure(&error))?;
+    let database = Postgres::new(database(config, topology, part, keys)?).map_err(|error| failure(&error))?;
     let means = keeper::Means {
         // its own: what the web service asks must not stand before it
-        cluster: Cluster::etcd(cluster::Config::new(part.endpoints())),
+        cluster: Cluster::etcd(cluster::Config {
+            tls: Some(keys.tls.clone()),
+            ..cluster::Config::new(part.endpoints())
+        }),
         database: Arc::new(database.into()),
         clock: Clock::System,
     };
@@ -55,7 +62,12 @@ pub(crate) fn start(
 }
 
 /// The database of this host, in the engine's words.
-fn database(config: &Config, topology: &Topology, part: &Part) -> Result<engine::postgres::Config, Failure> {
+fn database(
+    config: &Config,
+    topology: &Topology,
+    part: &Part,
+    keys: &Keys,
+) -> Result<engine::postgres::Config, Failure> {
     let store::Engine::Postgres(server) = &config.store.engine else {
         return Err(Failure::usage("takeover is built for PostgreSQL so far"));
     };
@@ -71,6 +83,7 @@ fn database(config: &Config, topology: &Topology, part: &Part) -> Result<engine:
     database.port = core::DATABASE_PORT;
     database.replication = secret.clone();
     database.secret = secret;
+    database.papers = Some(keys.papers.clone());
     database.user.clone_from(&server.user);
     database.database.clone_from(&server.database);
     database.clients = topology.hosts().map(|(_, host)| core::network(&host.address)).collect();

@@ -1,5 +1,7 @@
 //! The service as the other verbs reach it from any host: who is primary is asked of etcd.
 
+pub(crate) mod answer;
+pub(crate) mod gather;
 pub(crate) mod http;
 
 use std::time::Duration;
@@ -10,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::core::Part;
+use super::keys::Keys;
 use super::lead;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -33,8 +36,9 @@ pub(crate) struct Eyes {
 
 impl Eyes {
     /// Follows until the tracker's tasks are ended with their runtime.
-    pub(crate) fn open(part: &Part, tasks: &TaskTracker) -> Eyes {
-        let cluster = Cluster::etcd(cluster::Config::new(part.endpoints()));
+    pub(crate) fn open(part: &Part, keys: &Keys, tasks: &TaskTracker) -> Eyes {
+        let tls = Some(keys.tls.clone());
+        let cluster = Cluster::etcd(cluster::Config { tls, ..cluster::Config::new(part.endpoints()) });
         let layout = Layout::new(&part.service);
         let (seen, view) = watch::channel(View::default());
         let (told, primary) = watch::channel(Primary::default());
@@ -61,8 +65,9 @@ impl Eyes {
 /// Lets a verb's store find the primary, where the file names several hosts.
 pub(crate) async fn find_primary(config: &mut Config) -> Result<(), Failure> {
     let Some(topology) = &config.topology else { return Ok(()) };
-    let tasks = TaskTracker::new();
-    let mut eyes = Eyes::open(&Part::outside(&config.service, topology), &tasks);
+    let (keys, tasks) = (Keys::of(config, None)?, TaskTracker::new());
+    let mut eyes = Eyes::open(&Part::outside(&config.service, topology), &keys, &tasks);
+    keys.equip(config);
     config.store.primary = Some(eyes.primary.clone());
     let known = eyes.primary.wait_for(|primary| primary.address.is_some());
     match tokio::time::timeout(ANSWER_TIME_MAX, known).await {
@@ -74,7 +79,8 @@ pub(crate) async fn find_primary(config: &mut Config) -> Result<(), Failure> {
 
 fn unheard() -> Failure {
     Failure::failed(format!(
-        "no majority of the hosts that have a voice answers within {} s; see that `ondol up` runs on them",
+        "no majority of the hosts that have a voice answers within {} s; see that `ondol up` runs on them, and that `service` and \
+         [database] secret are the same there",
         ANSWER_TIME_MAX.as_secs()
     ))
 }

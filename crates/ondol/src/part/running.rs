@@ -1,18 +1,26 @@
-//! All that a host runs, started and stopped in order: etcd first and last, then the keeper, then the web service.
+//! All that a host runs, started and stopped in order: etcd first and last, then the keeper, then the web service, and what
+//! stands in front of it.
 
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::Stop;
 
+use super::caching::Caching;
 use super::core::Part;
 use super::etcd::Member;
 use super::keeping::{self, Ended};
+use super::keys::Keys;
+use super::lead;
+use super::lookout::Lookout;
 use super::reach::Eyes;
+use crate::balancing::{Balancing, Reloads};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::house::House;
+use crate::house::{Coming, House};
+use crate::swap::Sockets;
 
 /// Pause before the web service is opened again after it could not be.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -21,8 +29,12 @@ const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(2);
 pub(crate) struct Running {
     config: Config,
     part: Part,
+    keys: Keys,
     tasks: TaskTracker,
     member: Option<Member>,
+    caching: Option<Caching>,
+    balancing: Option<Balancing>,
+    reloads: Reloads,
     keeping: Option<Ended>,
     keeper_stop: CancellationToken,
     eyes: Eyes,
@@ -30,26 +42,82 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts what others need of this host.
-    pub(crate) async fn start(config: Config, part: Part) -> Result<Running, Failure> {
+    pub(crate) async fn start(config: Config, part: Part, stop: &Stop) -> Result<Running, Failure> {
+        let mut config = config;
         let tasks = TaskTracker::new();
+        let keys = Keys::of(&config, Some(&part.host))?;
+        keys.equip(&mut config);
+        // etcd reads them anew for each connection
+        let files = keys.write(&config.store.dir)?;
         let member = match part.votes {
-            true => Some(Member::start(&part, &config.store.dir).await?),
+            true => Some(Member::start(&part, &config.store.dir, &keys, files.clone()).await?),
             false => None,
         };
-        let eyes = Eyes::open(&part, &tasks);
+        let caching = match part.has_cache {
+            true => {
+                Some(Caching::start(&part, &config.store.dir, &files, config.cache_host_bytes_max).await?)
+            }
+            false => None,
+        };
+        let reloads =
+            Reloads::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+        let balancing = match part.behind {
+            Some(_) => Some(balance(&config, &part, stop).await?),
+            None => None,
+        };
+        let eyes = Eyes::open(&part, &keys, &tasks);
+        if part.has_database {
+            tasks.spawn(lead::tell_work(eyes.view.clone(), part.host.clone()));
+        }
         let keeper_stop = CancellationToken::new();
         let keeping = match &config.topology {
             Some(topology) if part.has_database => {
-                Some(keeping::start(&config, topology, &part, keeper_stop.clone())?)
+                Some(keeping::start(&config, topology, &part, &keys, keeper_stop.clone())?)
             }
             _ => None,
         };
-        Ok(Running { config, part, tasks, member, keeping, keeper_stop, eyes })
+        Ok(Running {
+            config,
+            part,
+            keys,
+            tasks,
+            member,
+            caching,
+            balancing,
+            reloads,
+            keeping,
+            keeper_stop,
+            eyes,
+        })
     }
 
-    /// Runs until `stop`, or until the keeper ends by itself; `greet` is called when the web service is ready.
-    pub(crate) async fn run(self, stop: Stop, greet: impl Fn(&House)) -> Result<(), Failure> {
-        let Running { config, part, tasks, member, keeping, keeper_stop, eyes } = self;
+    /// Where its balancer listens, and whom it stands in front of.
+    pub(crate) fn fronts(&self) -> Option<(String, String)> {
+        let balancing = self.balancing.as_ref()?;
+        Some((balancing.origin(), balancing.backends().join(" ")))
+    }
+
+    /// Runs until `stop`, or until the keeper ends by itself. `greet` is called when the web service is ready; `read` reads the
+    /// file again when the balancer is to follow it.
+    pub(crate) async fn run(
+        self,
+        stop: Stop,
+        greet: impl Fn(&House),
+        read: impl Fn() -> Result<Config, Failure> + Clone + Send + Sync + 'static,
+    ) -> Result<(), Failure> {
+        let Running {
+            config,
+            part,
+            keys,
+            tasks,
+            member,
+            caching,
+            balancing,
+            reloads,
+            keeping,
+            keeper_stop,
+            eyes,
+        } = self;
         let etcd_stop = CancellationToken::new();
         let etcd = member.map(|member| tasks.spawn(member.run(etcd_stop.clone())));
         let keeper = keeping.map(|ended| {
@@ -63,10 +131,23 @@ impl Running {
                 })
             })
         });
+        let cache_stop = CancellationToken::new();
+        let cache = caching.map(|caching| tasks.spawn(caching.run(cache_stop.clone())));
+        // without a balancer the signal is taken all the same: it must not kill a host
+        let front = match balancing {
+            Some(balancing) => tasks.spawn(balancing.run(reloads, read)),
+            None => tasks.spawn(stop.soft.clone().cancelled_owned()),
+        };
         if part.has_web {
-            serve(config, &part, eyes, &stop, greet).await;
+            serve(config, &part, &keys, eyes, &stop, greet).await;
         }
         stop.soft.cancelled().await;
+        // what it had in hand has an answer, or was cut off
+        let _ = front.await;
+        cache_stop.cancel();
+        if let Some(cache) = cache {
+            let _ = cache.await;
+        }
         keeper_stop.cancel();
         let kept = match keeper {
             Some(keeper) => keeper.await.unwrap_or(Ok(())),
@@ -81,18 +162,53 @@ impl Running {
     }
 }
 
+/// The balancer of this host.
+async fn balance(config: &Config, part: &Part, stop: &Stop) -> Result<Balancing, Failure> {
+    let settings = config.balancer.clone().unwrap_or_default();
+    let listen = part.fronts(&config.listen);
+    let front = Config { listen, ..config.clone() };
+    Balancing::open(front, settings, &Sockets::default(), stop.clone()).await
+}
+
+/// The addresses that the hosts of a list come from. One that has none now is not believed until the next start.
+fn addresses(hosts: &[String]) -> Vec<IpAddr> {
+    let found = |host: &String| {
+        (host.as_str(), 0).to_socket_addrs().map_err(|error| {
+            tracing::warn!(
+                "the balancer {host} has no address ({error}): what it says of visitors is not believed"
+            );
+        })
+    };
+    hosts.iter().flat_map(|host| found(host).into_iter().flatten()).map(|address| address.ip()).collect()
+}
+
 /// Serves once a primary is known, and until the stop.
-async fn serve(config: Config, part: &Part, eyes: Eyes, stop: &Stop, greet: impl Fn(&House)) {
+async fn serve(config: Config, part: &Part, keys: &Keys, eyes: Eyes, stop: &Stop, greet: impl Fn(&House)) {
     let mut config = config;
     config.listen = part.listens(&config.listen);
+    config.web.trusted_proxies.extend(addresses(&part.balancers));
+    if let (Some(cache), false) = (&mut config.cache, part.caches.is_empty()) {
+        let mut memcached = cache::Memcached::new(part.cached_at(), "");
+        memcached.tls = Some(keys.tls.clone());
+        cache.back = cache::Back::Memcached(memcached);
+    }
     config.store.primary = Some(eyes.primary.clone());
+    let lookout = config.topology.as_ref().map(|topology| Lookout::new(&config, topology, keys, &eyes));
+    let Some(lookout) = lookout else { return };
+    // ended with the web service
+    let noting = TaskTracker::new().spawn(lookout.clone().run());
     let opening = async {
         let mut primary = eyes.primary.clone();
         loop {
             // nobody to tell means that we are about to end
             let _ = primary.wait_for(|primary| primary.address.is_some()).await;
-            match House::open(config.clone()).await {
-                Ok(house) => return house,
+            match House::open_on(config.clone(), &Sockets::default(), Coming::Alone, Some(lookout.clone()))
+                .await
+            {
+                Ok(house) => {
+                    lookout.count_in(&house.store());
+                    return house;
+                }
                 Err(failure) => {
                     tracing::warn!("the web service can't be opened yet: {}", failure.lines.join("; "))
                 }
@@ -100,7 +216,9 @@ async fn serve(config: Config, part: &Part, eyes: Eyes, stop: &Stop, greet: impl
             tokio::time::sleep(OPEN_AGAIN_AFTER).await;
         }
     };
-    let Some(house) = stop.soft.run_until_cancelled(opening).await else { return };
-    greet(&house);
-    house.run(stop.clone()).await;
+    if let Some(house) = stop.soft.run_until_cancelled(opening).await {
+        greet(&house);
+        house.run(stop.clone()).await;
+    }
+    noting.abort();
 }

@@ -12,8 +12,10 @@ const STRICT: &str = "CI";
 /// How many times each fault is done; `tests/drama/README.md` has the long drama.
 const RUNS: &str = "ONDOL_DRAMA_RUNS";
 /// What it takes beside the driver, each with a shell command that succeeds where it is there.
-const NEEDS: [(&str, &str); 5] = [
+const NEEDS: [(&str, &str); 7] = [
     ("root", "test $(id -u) = 0"),
+    ("curl", "command -v curl"),
+    ("openssl", "command -v openssl"),
     ("ip (Debian's package iproute2)", "command -v ip"),
     ("nft (nftables)", "command -v nft"),
     ("etcd and etcdctl (etcd-server, etcd-client)", "command -v etcd && command -v etcdctl"),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, DriverError, Opts, OptsBuilder, ServerError};
+use mysql_async::{Conn, DriverError, Opts, OptsBuilder, ServerError, SslOpts};
 
 use super::fault::Place;
 use super::line::Mode;
@@ -279,7 +279,18 @@ fn opts(server: &Server, is_socket: bool) -> Opts {
     if is_socket {
         return opts.socket(Some(server.host.as_str())).into();
     }
+    let opts = opts.ssl_opts(server.tls.as_ref().map(ssl));
     opts.ip_or_hostname(server.host.as_str()).tcp_port(server.port).into()
+}
+
+/// What the driver is to believe. It shows no papers: the password is what we are known by.
+fn ssl(tls: &trust::Tls) -> SslOpts {
+    match tls.authority() {
+        None => SslOpts::default(),
+        Some(authority) => SslOpts::default()
+            .with_root_certs(vec![authority.as_bytes().to_vec().into()])
+            .with_disable_built_in_roots(true),
+    }
 }
 
 fn seconds(time: Duration) -> String {

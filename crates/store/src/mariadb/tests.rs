@@ -27,6 +27,7 @@ fn server_at(database: &str, port: u16) -> Server {
         user: testbed::USER.into(),
         secret: Some(Secret::new(testbed::PASSWORD)),
         database: database.into(),
+        tls: None,
     }
 }
 

@@ -77,6 +77,11 @@ pub(super) fn no_connection(error: tokio_postgres::Error, server: &Server, name:
     }
     match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
         Some(cause) => no_way(cause, server, name),
+        None if base::error::chain(&error).contains("server does not support TLS") => Error::Unfit {
+            what: format!(
+                "the server at {name} does not encrypt: set ssl = on there, or write tls = \"off\" in [database]"
+            ),
+        },
         None if error.is_closed() => fault::lost(name, error),
         // what is left: the server wants a password and there is none, or a way to sign in that the driver has not
         None => Error::Unfit {
@@ -122,6 +127,12 @@ fn no_way(cause: &io::Error, server: &Server, name: &str) -> Error {
         io::ErrorKind::NotFound => {
             fault::lost(name, "there is no such socket: start PostgreSQL, or correct its folder and port")
         }
+        // rustls' own word for who is not believed, and for what is no TLS
+        io::ErrorKind::InvalidData => Error::Unfit {
+            what: format!(
+                "the server at {name} is not believed: {said}; see `tls` in [database], and its certificate"
+            ),
+        },
         io::ErrorKind::PermissionDenied => {
             Error::Unfit { what: format!("this program's user may not use the socket {name}") }
         }
@@ -156,7 +167,7 @@ mod tests {
 
     fn server() -> Server {
         let [host, user, database] = ["db", "kim", "bills"].map(String::from);
-        Server { host, port: 5432, user, secret: None, database }
+        Server { host, port: 5432, user, secret: None, database, tls: None }
     }
 
     fn told(version: &str, encoding: &str, follows: bool) -> String {

@@ -12,12 +12,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use trust::{Encrypt, Encrypted};
 
 use crate::config::{Config, Primary, Server};
 use crate::error::Error;
@@ -39,6 +38,8 @@ pub(crate) const EPOCH: i64 = 1;
 /// The server, and what all connections to it share.
 pub(super) struct Place {
     server: Server,
+    /// How connections are encrypted.
+    pub(super) encrypt: Encrypt,
     /// Without host and port.
     settings: tokio_postgres::Config,
     connect_time_max: Duration,
@@ -76,7 +77,7 @@ pub(super) struct Made {
 }
 
 /// What drives a connection.
-pub(super) type Driver = Connection<Socket, NoTlsStream>;
+pub(super) type Driver = Connection<Socket, Encrypted<Socket>>;
 
 impl Place {
     /// Must be called in the runtime that is to drive the connections.
@@ -87,13 +88,16 @@ impl Place {
             // the driver signs in with it
             settings.password(secret.reveal());
         }
-        settings.application_name("ondol").ssl_mode(SslMode::Disable);
+        let is_socket = server.host.starts_with('/') && config.primary.is_none();
+        let encrypt = Encrypt(server.tls.clone().filter(|_| !is_socket));
+        settings.application_name("ondol").ssl_mode(encrypt.mode());
         settings.connect_timeout(config.connect_time_max).tcp_user_timeout(RECEIPT_WAIT_MAX);
         settings.keepalives_idle(PROBE_AFTER).keepalives_interval(PROBE_EVERY).keepalives_retries(3);
         settings.options(options(config));
         let target = Target::new(Some((server.host.clone(), server.port)), "");
         Place {
             server: server.clone(),
+            encrypt,
             settings,
             connect_time_max: config.connect_time_max,
             read_time_max: config.read_time_max,
@@ -151,8 +155,8 @@ impl Place {
             return Err(fault::lost(&target.name, "nobody is primary at the moment"));
         };
         let settings = self.settings_for(host, *port);
-        let connecting =
-            target.leaving.run_until_cancelled(timeout(self.connect_time_max, settings.connect(NoTls)));
+        let connecting = settings.connect(self.encrypt.clone());
+        let connecting = target.leaving.run_until_cancelled(timeout(self.connect_time_max, connecting));
         let connected = match connecting.await {
             None => return Err(fault::lost(&target.name, "it is not the primary any more")),
             Some(Err(_)) => return Err(fault::lost(&target.name, "no connection came about in time")),
@@ -174,6 +178,8 @@ impl Place {
             Some(code) if self.is_led && *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
                 fault::lost(name, error)
             }
+            // one that is just dying breaks off wherever it is
+            None if self.is_led => fault::lost(name, error),
             _ => fit::no_connection(error, &self.server, name),
         }
     }

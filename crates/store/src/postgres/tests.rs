@@ -24,6 +24,7 @@ fn server(port: u16, database: &str) -> Server {
         user: testbed::USER.into(),
         secret: Some(Secret::new(testbed::PASSWORD)),
         database: database.into(),
+        tls: None,
     }
 }
 

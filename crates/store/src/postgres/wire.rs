@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
-use tokio_postgres::{Client, NoTls, RowStream, Statement};
+use tokio_postgres::{Client, RowStream, Statement};
 
 use crate::dialect::Sql;
 use crate::error::Error;
@@ -147,7 +147,7 @@ impl Wire {
     pub(super) async fn end(self: Arc<Self>) {
         let cancel = self.client.cancel_token();
         // Without an answer in time, or with an error, the same is left to do: to close.
-        let _ = timeout(GRACE, cancel.cancel_query(NoTls)).await;
+        let _ = timeout(GRACE, cancel.cancel_query(self.place.encrypt.clone())).await;
         let _ = timeout(GRACE, self.client.check_connection()).await;
     }
 

@@ -1,44 +1,46 @@
 //! `ondol status` of a service on several hosts.
 
-use std::collections::BTreeMap;
-
-use base::error::chain;
+use base::moment::Moment;
 use tokio_util::task::TaskTracker;
 
-use super::{ANSWER_TIME_MAX, answer};
+use super::ANSWER_TIME_MAX;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::part::core::{self, Part, Seen, State, Voice};
+use crate::part::core::{self, Part, Seen, State, Trail};
+use crate::part::keys::Keys;
 use crate::part::reach::Eyes;
-use crate::topology::core::{Role, Topology};
+use crate::part::reach::gather::{Gathered, gather};
+use crate::topology::core::Topology;
 
-/// Looks at all hosts once.
-pub(super) async fn look(config: &Config, topology: &Topology) -> Result<State, Failure> {
-    let tasks = TaskTracker::new();
-    let part = Part::outside(&config.service, topology);
-    let eyes = Eyes::open(&part, &tasks);
-    let (view, voices, web) = tokio::join!(eyes.seen(), voices(&eyes.cluster, &part), web(config, topology));
-    Ok(core::state(&Seen { service: &config.service, topology, view: &view?, voices, web }))
+/// Whoever looks on: what it has seen lately says how old is what a replica lacks.
+pub(super) struct Onlooker<'c> {
+    config: &'c Config,
+    topology: &'c Topology,
+    keys: Keys,
+    eyes: Eyes,
+    trail: Trail,
 }
 
-async fn voices(cluster: &cluster::Cluster, part: &Part) -> BTreeMap<String, Voice> {
-    let said = cluster.statuses().await;
-    let voice = |status: Result<cluster::Status, cluster::Error>| match status {
-        Ok(status) if status.leader == status.id => Voice::Leads,
-        Ok(_) => Voice::Follows,
-        Err(error) => Voice::Silent(chain(&error)),
-    };
-    part.voters.iter().cloned().zip(said.into_iter().map(voice)).collect()
-}
-
-async fn web(config: &Config, topology: &Topology) -> BTreeMap<String, Result<(), String>> {
-    let mut answers = BTreeMap::new();
-    for (site, host) in topology.with(Role::Web) {
-        let part = Part::new(&config.service, topology, site, host);
-        answers.insert(
-            host.address.clone(),
-            answer::ask(&part.asked(&config.listen), ANSWER_TIME_MAX, "ondol up").await,
-        );
+impl<'c> Onlooker<'c> {
+    /// Must be called in the runtime that is to look.
+    pub(super) fn new(config: &'c Config, topology: &'c Topology) -> Result<Onlooker<'c>, Failure> {
+        let keys = Keys::of(config, None)?;
+        let eyes = Eyes::open(&Part::outside(&config.service, topology), &keys, &TaskTracker::new());
+        Ok(Onlooker { config, topology, keys, eyes, trail: Trail::default() })
     }
-    answers
+
+    /// Looks at all hosts once.
+    pub(super) async fn look(&mut self) -> Result<State, Failure> {
+        let gathered = gather(self.config, self.topology, &self.keys, &self.eyes, ANSWER_TIME_MAX).await?;
+        let Gathered { view, voices, web, fronts, caches } = gathered;
+        let now = Moment::now();
+        let leader = view.leader.as_ref().map(|leader| &leader.what);
+        let written = leader.and_then(|leader| Some((leader.epoch, view.members.get(&leader.host)?)));
+        if let Some((epoch, primary)) = written {
+            self.trail.note(now, epoch, primary.what.received.offset, None);
+        }
+        let (service, topology) = (&self.config.service, self.topology);
+        let trail = Some((&self.trail, now));
+        Ok(core::state(&Seen { service, topology, view: &view, voices, web, fronts, caches, trail }))
+    }
 }

@@ -138,10 +138,9 @@ fn what_is_not_built_is_refused_by_name() {
     check(
         "[seoul]\nbalancer = \"203.0.113.10\"\ncache = \"10.0.0.14\"\nall = \"10.0.0.21\"\nbackup = \"10.0.0.30\"\n\
          [oregon]\nall = \"10.9.0.21\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
-        expect![[r#"
-            ondol.toml:2: the role `balancer` is not built yet; run `ondol serve` with [balancer] there, and a service file of its own, for now, and take this line out
-            ondol.toml:3: the role `cache` is not built yet; name the memcached that you run in [cache] memcached for now, and take this line out
-            ondol.toml:5: the role `backup` is not built yet; make backups with the database's own tools for now, and take this line out"#]],
+        expect![[
+            r#"ondol.toml:5: the role `backup` is not built yet; make backups with the database's own tools for now, and take this line out"#
+        ]],
     );
     check(
         "[seoul]\nall = [\"a\", \"b\", \"c\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"mariadb\"\naddress = \"10.0.0.5\"\n",
@@ -228,5 +227,53 @@ fn a_write_counts_only_where_there_is_a_machine_for_it() {
             ondol.toml:1: `confirm` is about several hosts, and the file names none; add a site, such as [seoul]
             ondol.toml:2: `without` is about several hosts, and the file names none; add a site, such as [seoul]
             ondol.toml:4: `secret` in [database] is a server's, and none is named: add engine = "postgres" or "mariadb""#]],
+    );
+}
+
+#[test]
+fn what_a_balancer_and_a_cache_are_for_and_what_their_loss_costs() {
+    check(
+        "[seoul]\nbalancer = \"203.0.113.10\"\nweb = [\"10.0.0.11\", \"10.0.0.12\"]\ncache = \"10.0.0.12\"\n\
+         database = \"10.0.0.21\"\n[oregon]\nbalancer = \"198.51.100.10\"\nall = \"10.9.0.11\"\n\
+         [tokyo]\nwitness = \"192.0.2.5\"\n",
+        expect![[r#"
+            seoul: 203.0.113.10 balancer, 10.0.0.11 web, 10.0.0.12 web and cache, 10.0.0.21 database
+            oregon: 198.51.100.10 balancer, 10.9.0.11 web and database
+            tokyo: 192.0.2.5 witness
+            primary at first: 10.0.0.21 of seoul
+            a write counts once it is on the disks of two sites; without the second, writes wait 2 s and then go on, with an alarm
+            if seoul's 203.0.113.10 goes: writes go on, nothing is lost; 1 of 2 balancers answer: visitors of the others are served where the service's name leads to both
+            if seoul's 10.0.0.11 goes: writes go on, nothing is lost; 2 of 3 web hosts answer
+            if seoul's 10.0.0.12 goes: writes go on, nothing is lost; 2 of 3 web hosts answer; the web hosts of seoul read from the database what was cached, nothing is lost
+            if seoul's 10.0.0.21 goes: takeover to oregon (10.9.0.11) in about 4 s, nothing acknowledged is lost; a second loss before it is back would stop all writes
+            if oregon's 198.51.100.10 goes: writes go on, nothing is lost; 1 of 2 balancers answer: visitors of the others are served where the service's name leads to both
+            if oregon's 10.9.0.11 goes: writes wait 2 s and then go on; from then to its return the loss of the primary too would lose writes; 2 of 3 web hosts answer; a second loss before it is back would stop all writes
+            if tokyo's 192.0.2.5 goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
+            if all of seoul goes: takeover to oregon (10.9.0.11) in about 4 s, nothing acknowledged is lost; 1 of 3 web hosts answer; 1 of 2 balancers answer: visitors of the others are served where the service's name leads to both; a second loss before it is back would stop all writes
+            if all of oregon goes: writes wait 2 s and then go on; from then to its return the loss of the primary too would lose writes; 2 of 3 web hosts answer; 1 of 2 balancers answer: visitors of the others are served where the service's name leads to both; a second loss before it is back would stop all writes"#]],
+    );
+}
+
+#[test]
+fn a_balancer_and_a_cache_without_anybody_to_serve_are_told() {
+    check(
+        "[seoul]\nbalancer = \"b\"\ndatabase = \"x\"\ncache = \"c\"\n[oregon]\ndatabase = \"y\"\nwitness = \"w\"\n",
+        expect![[r#"
+            ondol.toml:2: [seoul] has a balancer and no host of the file is `web`: nobody is behind it; name one
+            ondol.toml:4: [seoul] has a cache and no `web`: a cache is for the web hosts of its own site, so that nobody would use it; take this line out, or name a web host here"#]],
+    );
+    check(
+        "[seoul]\nall = [\"x\", \"y\"]\nwitness = \"w\"\n[balancer]\nhold_time_max = \"5 s\"\n\
+         [database]\nsecret = \"warm floor\"\ntls = \"verify\"\n",
+        expect![[r#"
+            ondol.toml:4: [balancer] is there and no host of the sites is `balancer`: name one, such as balancer = "203.0.113.10"
+            ondol.toml:8: `tls` in [database]: the hosts of sites always encrypt, by keys that they make of the secret; take this line out"#]],
+    );
+    check(
+        "[seoul]\nall = [\"x\", \"y\"]\nwitness = \"w\"\nbalancer = \"x\"\ncache = \"x\"\n\
+         [balancer]\nbackends = [\"x:8090\"]\n[cache]\nmemcached = [\"x:11211\"]\n",
+        expect![[r#"
+            ondol.toml:7: `backends` in [balancer]: the sites' `web` hosts are its backends; take this line out
+            ondol.toml:9: `memcached` in [cache]: the sites' `cache` hosts are its addresses; take this line out, or those"#]],
     );
 }

@@ -1,6 +1,6 @@
 //! The settings of this host's member of etcd, as its command takes them (etcd 3.4 and later).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Part;
 
@@ -8,6 +8,14 @@ use super::Part;
 const KEPT_BYTES_MAX: u64 = 256 << 20;
 /// Hours of old revisions that it keeps.
 const HISTORY_HOURS: u32 = 1;
+
+/// Where this host's keys lie: who vouches, its certificate, its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Files {
+    pub(crate) authority: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
 
 /// How a member without data comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +63,19 @@ pub(crate) fn initial(own_url: &str, others: Option<&[Known]>) -> Entry {
 
 /// The arguments of etcd's command. `listen` is where it can listen: its own address, or all where that is somebody else's
 /// to translate.
-pub(crate) fn arguments(part: &Part, data: &Path, listen: &str, initial: Initial) -> Vec<String> {
-    let url = |host: &str, port| format!("http://{}", super::at(host, port));
+pub(crate) fn arguments(
+    part: &Part,
+    data: &Path,
+    listen: &str,
+    initial: Initial,
+    files: &Files,
+) -> Vec<String> {
+    let url = |host: &str, port| format!("https://{}", super::at(host, port));
     let own = |port| url(&part.host, port);
     let client = super::plan::CLIENT_PORT;
     let cluster: Vec<String> =
         part.voters.iter().map(|voter| format!("{voter}={}", Part::peer_url(voter))).collect();
+    let file = |path: &Path| path.display().to_string();
     let ms = |time: std::time::Duration| time.as_millis().to_string();
     let settings = [
         ("name", part.host.clone()),
@@ -80,6 +95,17 @@ pub(crate) fn arguments(part: &Part, data: &Path, listen: &str, initial: Initial
         ("auto-compaction-mode", "periodic".to_owned()),
         ("auto-compaction-retention", HISTORY_HOURS.to_string()),
         ("quota-backend-bytes", KEPT_BYTES_MAX.to_string()),
+        // whoever comes shows papers of the hosts' authority, to read as to write
+        ("trusted-ca-file", file(&files.authority)),
+        ("cert-file", file(&files.certificate)),
+        ("key-file", file(&files.key)),
+        ("client-cert-auth", "true".to_owned()),
+        ("peer-trusted-ca-file", file(&files.authority)),
+        ("peer-cert-file", file(&files.certificate)),
+        ("peer-key-file", file(&files.key)),
+        ("peer-client-cert-auth", "true".to_owned()),
+        // a host may come from another address than the one that it is reached at; that it has papers is what counts
+        ("experimental-peer-skip-client-san-verification", "true".to_owned()),
         ("logger", "zap".to_owned()),
         ("log-level", "error".to_owned()),
     ];

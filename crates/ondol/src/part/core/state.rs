@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use base::moment::Moment;
 use base::time::Timestamp;
 use cluster::View;
 use cluster::layout::{Member, Role};
+use console::continuity::Behind;
 use serde_json::{Value, json};
 
+use super::Trail;
 use crate::topology::core::{self as topology, Confirm, Host, Site, Topology};
 
 /// What was seen of a service at one moment.
@@ -18,6 +21,12 @@ pub(crate) struct Seen<'a> {
     pub(crate) voices: BTreeMap<String, Voice>,
     /// Whether the web hosts answer; else why not.
     pub(crate) web: BTreeMap<String, Result<(), String>>,
+    /// Whether the balancers answer.
+    pub(crate) fronts: BTreeMap<String, Result<(), String>>,
+    /// Whether the hosts that cache do.
+    pub(crate) caches: BTreeMap<String, Result<(), String>>,
+    /// What whoever looks has seen of the primary's positions lately, and when it is now.
+    pub(crate) trail: Option<(&'a Trail, Moment)>,
 }
 
 /// What a member of etcd said.
@@ -41,7 +50,7 @@ pub(crate) struct State {
 
 /// How it is.
 pub(crate) fn state(seen: &Seen<'_>) -> State {
-    let faults = faults(seen);
+    let faults: Vec<String> = seen.alarms().iter().map(super::facts::sentence).collect();
     let sentence = sentence(seen, &faults);
     let mut lines: Vec<String> =
         seen.topology.hosts().map(|(site, host)| seen.host_line(site, host)).collect();
@@ -54,24 +63,34 @@ pub(crate) fn state(seen: &Seen<'_>) -> State {
 }
 
 impl Seen<'_> {
-    fn member(&self, host: &str) -> Option<&Member> {
+    /// The other hosts that have every write and are there.
+    pub(super) fn heirs(&self) -> Vec<&str> {
+        let leader = self.leader().map(|(leader, _)| leader);
+        let eligible = self.view.sync.iter().flat_map(|sync| sync.what.eligible.iter());
+        eligible
+            .map(String::as_str)
+            .filter(|host| Some(*host) != leader && self.member(host).is_some())
+            .collect()
+    }
+
+    pub(super) fn member(&self, host: &str) -> Option<&Member> {
         self.view.members.get(host).map(|member| &member.what)
     }
 
-    fn leader(&self) -> Option<(&str, u64)> {
+    pub(super) fn leader(&self) -> Option<(&str, u64)> {
         self.view.leader.as_ref().map(|leader| (leader.what.host.as_str(), leader.what.epoch))
     }
 
-    fn is_eligible(&self, host: &str) -> bool {
+    pub(super) fn is_eligible(&self, host: &str) -> bool {
         self.view.sync.as_ref().is_some_and(|sync| sync.what.eligible.contains(host))
     }
 
-    fn site_of(&self, host: &str) -> &str {
+    pub(super) fn site_of(&self, host: &str) -> &str {
         self.topology.find(host).map_or("", |(site, _)| site.name.as_str())
     }
 
     /// How many bytes of the log a host has not received.
-    fn behind(&self, host: &str) -> Option<u64> {
+    pub(super) fn behind(&self, host: &str) -> Option<u64> {
         let (leader, _) = self.leader()?;
         let (primary, member) = (self.member(leader)?, self.member(host)?);
         Some(primary.received.offset.saturating_sub(member.received.offset))
@@ -87,10 +106,12 @@ impl Seen<'_> {
             Voice::Follows => "etcd".to_owned(),
             Voice::Silent(_) => "etcd does not answer".to_owned(),
         }));
-        said.extend(self.web.get(&host.address).map(|web| match web {
-            Ok(()) => "web answers".to_owned(),
-            Err(why) => format!("web: {why}"),
-        }));
+        for (what, answers) in [("web", &self.web), ("cache", &self.caches), ("balancer", &self.fronts)] {
+            said.extend(answers.get(&host.address).map(|answer| match answer {
+                Ok(()) => format!("{what} answers"),
+                Err(why) => format!("{what}: {why}"),
+            }));
+        }
         format!("{:<10} {:<15} {}", site.name, host.address, said.join(" · "))
     }
 
@@ -111,7 +132,7 @@ impl Seen<'_> {
             Role::Stopped => "database stopped".to_owned(),
             Role::Replica => {
                 let behind =
-                    self.behind(host).map_or_else(String::new, |bytes| format!(", {bytes} bytes behind"));
+                    lacks(self.behind_of(host)).map_or_else(String::new, |what| format!(", {what} behind"));
                 let may = if self.is_eligible(host) { ", has every write" } else { ", may lack writes" };
                 format!("replica{behind}{may}{version}")
             }
@@ -164,55 +185,11 @@ fn why_none(seen: &Seen<'_>) -> String {
     }
 }
 
-/// What is not as it should be, the worst first.
-fn faults(seen: &Seen<'_>) -> Vec<String> {
-    let mut faults = Vec::new();
-    if seen.leader().is_none() {
-        faults.push("nobody is primary".to_owned());
-    }
-    for (site, host) in seen.topology.with(topology::Role::Database) {
-        match seen.member(&host.address) {
-            None => faults.push(format!("the database of {} ({}) is not heard of", host.address, site.name)),
-            Some(member) => {
-                if let Some(work) = &member.work {
-                    faults.push(format!("{} is at work: {work}", host.address));
-                } else if !member.is_healthy {
-                    faults.push(format!("the database of {} may not take over", host.address));
-                } else if let Some(unfit) = &member.unfit {
-                    faults.push(format!("{} would not take over: {unfit}", host.address));
-                }
-                faults.extend(member.troubles.iter().map(|trouble| format!("{}: {trouble}", host.address)));
-            }
-        }
-    }
-    if seen.leader().is_some() && seen.topology.confirm != Confirm::Here && heirs(seen).is_empty() {
-        faults.push("no other host has every write, so that none could take over without a loss".into());
-    }
-    for (host, voice) in &seen.voices {
-        if let Voice::Silent(why) = voice {
-            faults.push(format!("etcd on {host} does not answer ({why})"));
-        }
-    }
-    for (host, web) in &seen.web {
-        if let Err(why) = web {
-            faults.push(format!("the web service on {host} does not answer: {why}"));
-        }
-    }
-    faults
-}
-
-/// The other hosts that have every write and are there.
-fn heirs<'a>(seen: &'a Seen<'_>) -> Vec<&'a str> {
-    let leader = seen.leader().map(|(leader, _)| leader);
-    let eligible = seen.view.sync.iter().flat_map(|sync| sync.what.eligible.iter());
-    eligible.map(String::as_str).filter(|host| Some(*host) != leader && seen.member(host).is_some()).collect()
-}
-
 /// What would be lost if the primary's host, or all of its site, vanished at this moment.
 fn loss(seen: &Seen<'_>) -> Option<String> {
     let (leader, _) = seen.leader()?;
     let home = seen.site_of(leader);
-    let heirs = heirs(seen);
+    let heirs = seen.heirs();
     let abroad = heirs.iter().find(|host| seen.site_of(host) != home);
     let line = match (abroad, heirs.first()) {
         (Some(heir), _) => {
@@ -236,11 +213,24 @@ fn tail(seen: &Seen<'_>, leader: &str) -> String {
     let others = seen.topology.with(topology::Role::Database).filter(|(site, _)| site.name != home);
     let best = others.filter_map(|(_, host)| Some((seen.behind(&host.address)?, &host.address))).min();
     match best {
-        Some((bytes, host)) => format!(
-            "no takeover by itself; {host} lacks {bytes} bytes of the log, which `ondol takeover --accept-loss` gives up"
-        ),
+        Some((_, host)) => {
+            let what = lacks(seen.behind_of(host)).unwrap_or_default();
+            format!(
+                "no takeover by itself; {host} lacks {what} of the log, which `ondol takeover --accept-loss` gives up"
+            )
+        }
         None => "no copy is left, and everything since the last backup is lost".into(),
     }
+}
+
+/// How much is lacked, as far as it is known: "4096 bytes (2 s, 7 writes)".
+fn lacks(behind: Behind) -> Option<String> {
+    let bytes = behind.bytes?;
+    let time = behind.time.filter(|_| bytes > 0).map(|time| format!("{} s", time.as_secs()));
+    let writes = behind.writes.filter(|_| bytes > 0).map(|writes| format!("{writes} writes"));
+    let more: Vec<String> = [time, writes].into_iter().flatten().collect();
+    let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
+    Some(format!("{bytes} bytes{more}"))
 }
 
 fn last_reign(seen: &Seen<'_>) -> Option<String> {
@@ -258,12 +248,16 @@ fn json(seen: &Seen<'_>, sentence: &str, faults: &[String], loss: &Option<String
             "database": member,
             "has_every_write": seen.is_eligible(&host.address),
             "behind_bytes": seen.behind(&host.address),
+            "behind_seconds": seen.behind_of(&host.address).time.map(|time| time.as_secs()),
+            "behind_writes": seen.behind_of(&host.address).writes,
             "etcd": seen.voices.get(&host.address).map(|voice| match voice {
                 Voice::Leads => "leads",
                 Voice::Follows => "follows",
                 Voice::Silent(_) => "silent",
             }),
             "web_answers": seen.web.get(&host.address).map(Result::is_ok),
+            "balancer_answers": seen.fronts.get(&host.address).map(Result::is_ok),
+            "cache_answers": seen.caches.get(&host.address).map(Result::is_ok),
         })
     };
     json!({
@@ -279,6 +273,9 @@ fn json(seen: &Seen<'_>, sentence: &str, faults: &[String], loss: &Option<String
         "confirm": seen.topology.confirm.to_string(),
         "if_lost": loss,
         "faults": faults,
+        "reigns": seen.facts().reigns.iter().map(|reign| {
+            json!({ "epoch": reign.epoch, "host": reign.host, "began": reign.began, "why": reign.why })
+        }).collect::<Vec<_>>(),
         "hosts": seen.topology.hosts().map(host).collect::<Vec<_>>(),
     })
 }

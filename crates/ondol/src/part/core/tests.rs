@@ -32,15 +32,18 @@ fn a_host_knows_its_part_and_asks_itself_first() {
 
 #[test]
 fn a_member_of_etcd_is_told_all_it_needs() {
-    let told = arguments(&part("seoul"), Path::new("/srv/etcd"), "10.77.0.1", Initial::New);
+    let file = |name: &str| std::path::PathBuf::from(format!("/srv/keys/{name}"));
+    let files =
+        Files { authority: file("authority.pem"), certificate: file("host.pem"), key: file("host.key") };
+    let told = arguments(&part("seoul"), Path::new("/srv/etcd"), "10.77.0.1", Initial::New, &files);
     expect![[r#"
         --name=10.77.0.1
         --data-dir=/srv/etcd
-        --listen-peer-urls=http://10.77.0.1:2380
-        --initial-advertise-peer-urls=http://10.77.0.1:2380
-        --listen-client-urls=http://10.77.0.1:2379
-        --advertise-client-urls=http://10.77.0.1:2379
-        --initial-cluster=10.77.0.1=http://10.77.0.1:2380,10.77.0.2=http://10.77.0.2:2380,fd00::3=http://[fd00::3]:2380
+        --listen-peer-urls=https://10.77.0.1:2380
+        --initial-advertise-peer-urls=https://10.77.0.1:2380
+        --listen-client-urls=https://10.77.0.1:2379
+        --advertise-client-urls=https://10.77.0.1:2379
+        --initial-cluster=10.77.0.1=https://10.77.0.1:2380,10.77.0.2=https://10.77.0.2:2380,fd00::3=https://[fd00::3]:2380
         --initial-cluster-token=popong.com
         --initial-cluster-state=new
         --heartbeat-interval=100
@@ -49,6 +52,15 @@ fn a_member_of_etcd_is_told_all_it_needs() {
         --auto-compaction-mode=periodic
         --auto-compaction-retention=1
         --quota-backend-bytes=268435456
+        --trusted-ca-file=/srv/keys/authority.pem
+        --cert-file=/srv/keys/host.pem
+        --key-file=/srv/keys/host.key
+        --client-cert-auth=true
+        --peer-trusted-ca-file=/srv/keys/authority.pem
+        --peer-cert-file=/srv/keys/host.pem
+        --peer-key-file=/srv/keys/host.key
+        --peer-client-cert-auth=true
+        --experimental-peer-skip-client-san-verification=true
         --logger=zap
         --log-level=error"#]]
     .assert_eq(&told.join("\n"));
@@ -60,11 +72,11 @@ fn a_member_without_data_comes_in_as_the_others_know_it() {
         let member = |(n, has_begun): (u64, bool)| Known {
             id: n,
             has_begun,
-            urls: vec![format!("http://10.77.0.{n}:2380")],
+            urls: vec![format!("https://10.77.0.{n}:2380")],
         };
         (1..).zip(begun).map(member).collect::<Vec<_>>()
     };
-    let own = "http://10.77.0.1:2380";
+    let own = "https://10.77.0.1:2380";
     assert_eq!(initial(own, None), Entry::Start(Initial::New), "it is the first");
     assert_eq!(initial(own, Some(&known([false, false]))), Entry::Start(Initial::New), "all begin");
     assert_eq!(
@@ -73,7 +85,11 @@ fn a_member_without_data_comes_in_as_the_others_know_it() {
         "the others have begun"
     );
     assert_eq!(initial(own, Some(&known([true, true]))), Entry::Replace { id: 1 }, "its data are gone");
-    assert_eq!(initial("http://10.77.0.9:2380", Some(&known([true, true]))), Entry::Add, "it is new to them");
+    assert_eq!(
+        initial("https://10.77.0.9:2380", Some(&known([true, true]))),
+        Entry::Add,
+        "it is new to them"
+    );
 }
 
 #[test]
@@ -90,4 +106,34 @@ fn a_primary_is_believed_in_while_the_view_is_fresh() {
     assert_eq!(seen(2_900).address, Some(("10.77.0.1".into(), 5432)));
     assert_eq!((seen(3_000).address, seen(3_000).epoch), (None, 4));
     assert_eq!(primary(&View::default(), proved, Duration::from_secs(3)).address, None);
+}
+
+#[test]
+fn a_balancer_has_its_own_sites_web_hosts_first_and_a_web_host_its_own_sites_cache() {
+    let file = "service = \"popong.com\"\nlisten = \"0.0.0.0:443\"\n[seoul]\nbalancer = \"b1\"\nweb = [\"w1\", \"w2\"]\ncache = \"w1\"\n\
+                database = \"d1\"\n[oregon]\nall = \"d2\"\n[tokyo]\nwitness = \"x\"\nbalancer = \"b3\"\n[database]\nsecret = \"warm floor\"\n";
+    let config = Config::parse("ondol.toml", file).expect("reads");
+    let topology = config.topology.expect("sites");
+    let part = |word: &str| {
+        let (site, host) = topology.find(word).expect("a host");
+        Part::new(&config.service, &topology, site, host)
+    };
+    let behind = |word: &str| -> Vec<(String, bool)> {
+        part(word).backends().into_iter().map(|place| (place.address, place.is_spare)).collect()
+    };
+    let named = |names: [(&str, bool); 3]| names.map(|(name, is_spare)| (name.to_owned(), is_spare)).to_vec();
+    assert_eq!(behind("b1"), named([("w1:8090", false), ("w2:8090", false), ("d2:8090", true)]));
+    assert_eq!(behind("b3"), named([("w1:8090", false), ("w2:8090", false), ("d2:8090", false)]));
+    assert_eq!(
+        (part("b1").fronts(&config.listen), part("b1").front(&config.listen)),
+        ("0.0.0.0:443".into(), "b1:443".into())
+    );
+    assert_eq!(
+        (part("w2").listens(&config.listen), part("w2").cached_at()),
+        ("w2:8090".into(), vec!["w1:11211".into()])
+    );
+    assert!(part("d2").cached_at().is_empty());
+    assert_eq!(part("d2").balancers, ["b1", "b3"]);
+    expect!["the web service, a cache"].assert_eq(&part("w1").words());
+    expect!["a balancer"].assert_eq(&part("b1").words());
 }

@@ -1,7 +1,8 @@
 //! One question over HTTP, with as much of it as that takes.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use trust::Tls;
 
 /// Bytes of an answer that are read at the most.
 const ANSWER_BYTES_MAX: usize = 256 << 10;
@@ -17,8 +18,30 @@ pub(crate) async fn get_as(
     path: &str,
     secret: Option<&str>,
 ) -> std::io::Result<(u16, String)> {
+    ask(TcpStream::connect(address).await?, address, path, secret).await
+}
+
+/// The same of one that the hosts' papers are shown to.
+pub(crate) async fn get_among(tls: &Tls, address: &str, path: &str) -> std::io::Result<(u16, String)> {
+    let stream = TcpStream::connect(address).await?;
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    ask(tls.encrypt(host, stream).await?, address, path, None).await
+}
+
+/// Whether a host lets us in who shows papers.
+pub(crate) async fn reach(tls: &Tls, address: &str) -> std::io::Result<()> {
+    let stream = TcpStream::connect(address).await?;
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    tls.encrypt(host, stream).await.map(drop)
+}
+
+async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    address: &str,
+    path: &str,
+    secret: Option<&str>,
+) -> std::io::Result<(u16, String)> {
     let secret = secret.map(|secret| format!("Authorization: Bearer {secret}\r\n")).unwrap_or_default();
-    let mut stream = TcpStream::connect(address).await?;
     // of the first version, so that the answer's end is the connection's
     let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n{secret}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;

@@ -18,6 +18,10 @@ pub(crate) struct Outcome<'a> {
     pub(crate) writes: Writes<'a>,
     /// How many web hosts are left, of how many.
     pub(crate) web: (usize, usize),
+    /// How many balancers are left, of how many.
+    pub(crate) balancers: (usize, usize),
+    /// A site whose web hosts have lost a cache and are still there.
+    pub(crate) uncached: Option<&'a Site>,
     /// Whether the next loss of a voter would stop the writes.
     pub(crate) is_last_voice: bool,
 }
@@ -57,6 +61,11 @@ impl Topology {
         Outcome {
             writes: self.writes(lost, voices_left * 2 > voices),
             web: (left(Role::Web), self.with(Role::Web).count()),
+            balancers: (left(Role::Balancer), self.with(Role::Balancer).count()),
+            uncached: self.sites.iter().find(|site| {
+                let of = |role: Role| site.hosts.iter().filter(move |host| host.is(role));
+                of(Role::Cache).any(|host| lost.has(host)) && of(Role::Web).any(|host| !lost.has(host))
+            }),
             is_last_voice: voices_left < voices && voices_left.saturating_sub(1) * 2 <= voices,
         }
     }

@@ -131,14 +131,13 @@ fn roles(key: &str) -> Option<&'static [Role]> {
 }
 
 fn is_built(role: Role) -> bool {
-    matches!(role, Role::Web | Role::Database | Role::Witness)
+    role != Role::Backup
 }
 
 fn not_yet(role: Role) -> String {
     let instead = match role {
-        Role::Balancer => "run `ondol serve` with [balancer] there, and a service file of its own, for now",
-        Role::Cache => "name the memcached that you run in [cache] memcached for now",
-        _ => "make backups with the database's own tools for now",
+        Role::Backup => "make backups with the database's own tools for now",
+        _ => "do without it for now",
     };
     format!("the role `{role}` is not built yet; {instead}, and take this line out")
 }
@@ -228,6 +227,7 @@ impl Topology {
 /// What fits badly though every word is right.
 fn judge(topology: &Topology, written: &Written, faults: &mut Vec<Fault>) {
     let first = written.sites[0].at.clone();
+    judge_fronts(topology, written, faults);
     let databases = topology.with(Role::Database).count();
     if databases < 2 {
         let has = if databases == 0 { "no host is `database`" } else { "only one host is `database`" };
@@ -249,6 +249,31 @@ fn judge(topology: &Topology, written: &Written, faults: &mut Vec<Fault>) {
         faults.push((setting.at.clone(), unconfirmed(topology, setting.value)));
     }
     judge_voters(topology, written, faults);
+}
+
+/// A balancer has somebody behind it, a cache somebody who reads in it.
+fn judge_fronts(topology: &Topology, written: &Written, faults: &mut Vec<Fault>) {
+    let has_web = topology.with(Role::Web).next().is_some();
+    for site in &topology.sites {
+        let is = |role: Role| site.hosts.iter().any(|host| host.is(role));
+        let at =
+            |key: &str| place_of(written, &site.name, key).unwrap_or_else(|| written.sites[0].at.clone());
+        if is(Role::Balancer) && !has_web {
+            let what = format!(
+                "[{}] has a balancer and no host of the file is `web`: nobody is behind it; name one",
+                site.name
+            );
+            faults.push((at("balancer"), what));
+        }
+        if is(Role::Cache) && !is(Role::Web) {
+            let what = format!(
+                "[{}] has a cache and no `web`: a cache is for the web hosts of its own site, so that nobody would use \
+                 it; take this line out, or name a web host here",
+                site.name
+            );
+            faults.push((at("cache"), what));
+        }
+    }
 }
 
 fn unconfirmed(topology: &Topology, confirm: Confirm) -> String {

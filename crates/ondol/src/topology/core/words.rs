@@ -62,6 +62,18 @@ fn outcome(topology: &Topology, outcome: Outcome<'_>, times: Times) -> String {
     } else if left < of {
         said.push(format!("{left} of {of} web hosts answer"));
     }
+    let (left, of) = outcome.balancers;
+    if of > 0 && left == 0 {
+        said.push("no balancer is left: visitors reach nobody".into());
+    } else if left < of {
+        said.push(format!("{left} of {of} balancers answer: visitors of the others are served where the service's name leads to both"));
+    }
+    if let Some(site) = outcome.uncached {
+        said.push(format!(
+            "the web hosts of {} read from the database what was cached, nothing is lost",
+            site.name
+        ));
+    }
     if outcome.is_last_voice && !matches!(outcome.writes, Writes::Stop | Writes::Gone) {
         said.push("a second loss before it is back would stop all writes".into());
     }

@@ -75,6 +75,9 @@ fn check(view: &View, silent: &[&str], told: Expect) {
         view,
         voices: topology.voters().map(|(_, host)| (host.address.clone(), voice(&host.address))).collect(),
         web: ["10.0.0.1", "10.9.0.1"].map(|host| (host.to_owned(), web(host))).into(),
+        fronts: BTreeMap::new(),
+        caches: BTreeMap::new(),
+        trail: None,
     };
     let state = state(&seen);
     assert_eq!(state.json["sentence"], state.sentence.as_str());

@@ -3,10 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::part::reach::http;
+use super::http;
 
 /// Asks the server that listens there; an error says why there is no good answer.
-pub(super) async fn ask(listen: &str, time: Duration, verb: &str) -> Result<(), String> {
+pub(crate) async fn ask(listen: &str, time: Duration, verb: &str) -> Result<(), String> {
     let Some(address) = crate::house::addresses(listen).ok().and_then(|found| found.into_iter().next())
     else {
         return Err(format!("`{listen}` is not an address"));
