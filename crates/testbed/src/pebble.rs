@@ -55,6 +55,7 @@ impl Pebble {
                 "ec_paramgen_curve:prime256v1",
                 "-nodes",
             ]);
+            openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
             openssl.args([
                 "-subj",
                 "/CN=issuer",
