@@ -14,12 +14,12 @@ mod read;
 mod secret;
 mod sign_in;
 mod sites;
+mod store_section;
 mod tls;
 
 use std::path::{Path, PathBuf};
 
 use base::secret::Secret;
-use base::unit::Span;
 use records::Limits;
 use serde::Deserialize;
 
@@ -203,7 +203,7 @@ impl Config {
         config.identity = reader.room("identity");
         config.identity.providers = sign_in::read(&mut reader, config.identity.may_ask_loopback);
         config.identity.clients = client::read(&mut reader);
-        reader.room::<StoreSection>("store").settle(&mut config.store);
+        reader.room::<store_section::Section>("store").settle(&mut config.store);
         let has_sites = config.topology.is_some();
         let database = reader.room::<database::Section>("database");
         config.clients = database.settle(&mut reader, has_sites, &mut config.store);
@@ -239,46 +239,6 @@ struct Top {
 struct MetricsSection {
     secret: secret::Written<{ web::metrics::SECRET_LENGTH_MIN }>,
     balancers: Vec<String>,
-}
-
-/// `[store]` as written.
-#[derive(Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct StoreSection {
-    readers: usize,
-    read_steps_max: u32,
-    slow_reads_max: usize,
-    read_time_max: Span,
-    write_queue_max: usize,
-    commit_group_max: usize,
-    change_log_rows_max: u64,
-}
-
-impl Default for StoreSection {
-    fn default() -> StoreSection {
-        let config = store::Config::new("");
-        StoreSection {
-            readers: config.readers,
-            read_steps_max: config.read_steps_max,
-            slow_reads_max: config.slow_reads_max,
-            read_time_max: Span(config.read_time_max),
-            write_queue_max: config.write_queue_max,
-            commit_group_max: config.commit_group_max,
-            change_log_rows_max: config.change_log_rows_max,
-        }
-    }
-}
-
-impl StoreSection {
-    fn settle(self, config: &mut store::Config) {
-        config.readers = self.readers;
-        config.read_steps_max = self.read_steps_max;
-        config.slow_reads_max = self.slow_reads_max;
-        config.read_time_max = self.read_time_max.0;
-        config.write_queue_max = self.write_queue_max;
-        config.commit_group_max = self.commit_group_max;
-        config.change_log_rows_max = self.change_log_rows_max;
-    }
 }
 
 #[cfg(test)]
@@ -470,7 +430,7 @@ mod tests {
             keys::<LogConfig>(),
             keys::<MetricsSection>(),
             keys::<database::Section>(),
-            keys::<StoreSection>(),
+            keys::<store_section::Section>(),
             keys::<identity::Config>(),
         ];
         for word in words.into_iter().flatten() {

@@ -1,7 +1,7 @@
 //! All that a host runs, started and stopped in order: etcd first and last, then the keeper, then the web service, and what
 //! stands in front of it.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
