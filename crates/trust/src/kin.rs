@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_same_secret_is_the_same_authority_on_every_host() {
-        let key = |secret, service| authority_key(secret, service).unwrap().public_key_der();
+        let key = |secret, service| authority_key(secret, service).unwrap().public_key_pem();
         let seoul = key("warm floor", "popong.com");
         assert_eq!(seoul, key("warm floor", "popong.com"));
         assert_ne!(seoul, key("warm floot", "popong.com"));

@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn what_is_lacked_is_as_old_as_the_last_position_that_was_had() {
-        let (mut trail, begin) = (Trail::default(), Moment::now());
+        let (mut trail, begin) = (Trail::default(), Moment::at(Duration::from_secs(60)));
         let at = |seconds| begin.after(Duration::from_secs(seconds));
         for (second, offset, writes) in [(0, 100, 10), (1, 100, 10), (2, 200, 14), (3, 300, 19), (4, 300, 19)]
         {
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn another_reign_begins_anew_and_what_stands_still_takes_no_room() {
-        let (mut trail, now) = (Trail::default(), Moment::now());
+        let (mut trail, now) = (Trail::default(), Moment::at(Duration::from_secs(60)));
         for _ in 0..100 {
             trail.note(now, 7, 100, None);
         }
