@@ -196,9 +196,18 @@ fn chosen(root: &Path, args: &[String]) -> Result<bool> {
     Ok(status.context("start cargo test")?.success())
 }
 
+/// `cargo test`, as from a shell: what cargo has told us of our own package would have some crates built anew.
 fn cargo_test(root: &Path) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.args(["test", "--locked"]).current_dir(root);
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            cargo.env_remove(&name);
+        }
+    }
     cargo
 }
 

@@ -18,7 +18,8 @@ const ENGINE: &str = "ONDOL_TEST_ENGINE";
 /// Where each suite's words are kept, under the workspace.
 const LOGS: &str = "target/suites";
 /// The suites that wait for most of their time: package and test binary.
-const WAITING: [(&str, &str); 3] = [("engine", "postgres"), ("keeper", "house"), ("ondol", "hosts")];
+const WAITING: [(&str, &str); 4] =
+    [("engine", "mariadb"), ("engine", "postgres"), ("keeper", "house"), ("ondol", "hosts")];
 /// For how long one suite may run. What hangs is told by name instead of holding up all.
 const SUITE_TIME_MAX: Duration = Duration::from_secs(20 * 60);
 /// How often a running suite is looked at.
@@ -31,6 +32,8 @@ const CLOSING: &str = "test result: ";
 pub(super) struct Suite {
     package: String,
     target: String,
+    /// The tests inside the package's own code.
+    is_unit: bool,
     program: PathBuf,
     /// The package's own folder, where cargo runs its tests.
     folder: PathBuf,
@@ -48,7 +51,7 @@ struct Ended {
 impl Suite {
     /// Is it that test binary of that package?
     pub(super) fn is(&self, (package, target): (&str, &str)) -> bool {
-        self.package == package && self.target == target
+        !self.is_unit && self.package == package && self.target == target
     }
 
     /// The same, on that engine.
@@ -58,7 +61,7 @@ impl Suite {
 
     fn name(&self) -> String {
         let on = self.engine.map(|engine| format!(" on {engine}")).unwrap_or_default();
-        match self.package == self.target {
+        match self.is_unit {
             true => format!("{}{on}", self.package),
             false => format!("{} {}{on}", self.package, self.target),
         }
@@ -109,9 +112,9 @@ fn wait(mut child: Child, deadline: Instant) -> Result<Option<ExitStatus>> {
 
 /// Builds all test binaries of the workspace, and names them in a steady order.
 pub(super) fn build(root: &Path) -> Result<Vec<Suite>> {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--locked", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
-    cargo.current_dir(root).stdout(Stdio::piped());
+    let mut cargo = super::cargo_test(root);
+    cargo.args(["--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
+    cargo.stdout(Stdio::piped());
     let mut child = cargo.spawn().context("start cargo test")?;
     let told = child.stdout.take().context("read what cargo builds")?;
     let mut suites = Vec::new();
@@ -120,8 +123,9 @@ pub(super) fn build(root: &Path) -> Result<Vec<Suite>> {
         let (true, Some(program)) = (built.profile.test, built.executable) else { continue };
         let folder = built.manifest_path.parent().context("a package has a folder")?;
         let package = folder.file_name().context("a package's folder has a name")?.to_owned();
-        let (target, folder) = (built.target.name, folder.into());
-        suites.push(Suite { package, target, program: program.into(), folder, engine: None });
+        let is_unit = !built.target.is_test();
+        let (target, program, folder) = (built.target.name, program.into(), folder.into());
+        suites.push(Suite { package, target, is_unit, program, folder, engine: None });
     }
     if !child.wait().context("wait for cargo test")?.success() {
         bail!("the tests could not be built");

@@ -46,8 +46,8 @@ catalogue! {
     answers: "Answers", "응답";
     failed_tries: "Failed", "실패";
     retries: "Retried", "재시도";
-    p50: "Half within", "절반";
-    p99: "99 % within", "99 %";
+    p50: "Half within", "절반까지";
+    p99: "99 % within", "99 %까지";
     // several hosts
     continuity: "Continuity", "연속성";
     continuity_unseen: "How the hosts are can't be told at the moment.", "지금은 서버들의 상태를 알 수 없어요.";

@@ -131,7 +131,7 @@ async fn what_takes_the_promise_away_is_told_of() {
     let admin = host.admin().await;
     admin.batch_execute("ALTER ROLE ondol SET synchronous_commit = off").await.unwrap();
     admin.batch_execute("ALTER SYSTEM SET synchronous_commit = off").await.unwrap();
-    host.hands.door(Door::Open).await.unwrap();
+    admin.batch_execute("SELECT pg_reload_conf()").await.unwrap();
     let troubles = host.running(|running| running.troubles.len() == 3).await.troubles;
     assert!(troubles[1].contains("synchronous_commit=off is set for ondol"), "{troubles:?}");
     assert!(troubles[2].contains("ALTER SYSTEM"), "{troubles:?}");
