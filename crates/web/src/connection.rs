@@ -56,7 +56,7 @@ pub(crate) async fn serve(
     // the client's place among those of its address, once that is known
     let mut _member = None;
     if front.config().proxy_protocol && is_proxy(&front, &caller) {
-        let said = timeout(front.config().head_time_max.0, proxied::read(&mut socket));
+        let said = Box::pin(timeout(front.config().head_time_max.0, proxied::read(&mut socket)));
         match serving.stop.hard.run_until_cancelled(said).await {
             Some(Ok(Ok(Origin::Client(client)))) => {
                 caller.peer = client;
@@ -78,21 +78,28 @@ pub(crate) async fn serve(
             None => return,
         }
     }
+    // each in a piece of memory of its own size: together they would have every idle connection take as much as the largest
     match speaks {
-        Speaks::Plain => one_by_one(socket, Door::new(front, caller, Turns::One, &serving), &serving).await,
+        Speaks::Plain => {
+            Box::pin(one_by_one(socket, Door::new(front, caller, Turns::One, &serving), &serving)).await;
+        }
         Speaks::Aside(pass) => {
-            one_by_one(socket, Door::new(front.beside(pass), caller, Turns::One, &serving), &serving).await;
+            let door = Door::new(front.beside(pass), caller, Turns::One, &serving);
+            Box::pin(one_by_one(socket, door, &serving)).await;
         }
         Speaks::Tls(tls) => {
             let most = front.config().handshake_time_max.0;
-            let shaken = serving.stop.hard.run_until_cancelled(timeout(most, tls.accept(socket))).await;
+            let shaking = Box::pin(timeout(most, tls.accept(socket)));
+            let shaken = serving.stop.hard.run_until_cancelled(shaking).await;
             let caller = Caller { is_secure: true, ..caller };
             match shaken {
                 Some(Ok(Ok((stream, Inside::Http1)))) => {
-                    one_by_one(stream, Door::new(front, caller, Turns::One, &serving), &serving).await;
+                    let door = Door::new(front, caller, Turns::One, &serving);
+                    Box::pin(one_by_one(stream, door, &serving)).await;
                 }
                 Some(Ok(Ok((stream, Inside::Http2)))) => {
-                    many_at_once(stream, Door::new(front, caller, Turns::Many, &serving), &serving).await;
+                    let door = Door::new(front, caller, Turns::Many, &serving);
+                    Box::pin(many_at_once(stream, door, &serving)).await;
                 }
                 Some(Ok(Err(error))) => {
                     front.meter().fail_handshake();
