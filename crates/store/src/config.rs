@@ -47,12 +47,13 @@ impl Engine {
             Some((user, secret)) => (user, Some(Secret::new(secret))),
             None => (sign_in, None),
         };
+        // before the last slash is looked for: a file's path has some too
+        let (place, tls) = match place.split_once('?') {
+            Some((place, said)) => (place, tls(said)?),
+            None => (place, None),
+        };
         let (address, database) =
             place.rsplit_once('/').ok_or_else(|| format!("there is no database; {shape}"))?;
-        let (database, tls) = match database.split_once('?') {
-            Some((database, said)) => (database, tls(said)?),
-            None => (database, None),
-        };
         let usual = if scheme.starts_with("postgres") { 5432 } else { 3306 };
         let (host, port) = match address.rsplit_once(':') {
             Some((host, port)) => {
