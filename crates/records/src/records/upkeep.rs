@@ -21,6 +21,7 @@ use crate::records::{Moment, Records};
 
 /// How many times a request asks again what was committed, where the server has answered and gone again in between.
 const HEAR_TRIES_MAX: u32 = 5;
+
 impl Records {
     /// Makes what a new database begins with, and reads the collections.
     pub(super) async fn prepare(&self) -> Result<(), Error> {
