@@ -1,13 +1,10 @@
 //! Where the server is, how it is connected to, and how long things may take there.
 //!
-//! Where several agree on who is primary, the place moves: all connections to where it was end at once, so that whoever
-//! waits for an answer on one of them finds the outcome out at the new place.
-//!
 //! The limits of time are the server's to keep (`statement_timeout` and its like, set as a connection is made, so that
 //! they cost no round trip); ours are a little longer, and mean that the server is gone.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -21,6 +18,7 @@ use trust::{Encrypt, Encrypted};
 use crate::config::{Config, Primary, Server};
 use crate::error::Error;
 use crate::postgres::{fault, fit};
+use crate::seat::Seat;
 
 /// How much longer than the server's own limit an answer is waited for.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -32,8 +30,6 @@ const RECEIPT_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The routine of the server that says so when a commit was not confirmed by a replica after all.
 const CONFIRMATION: &str = "SyncRepWaitForLSN";
-/// The epoch of a server that nobody takes over.
-pub(crate) const EPOCH: i64 = 1;
 
 /// The server, and what all connections to it share.
 pub(super) struct Place {
@@ -45,25 +41,12 @@ pub(super) struct Place {
     connect_time_max: Duration,
     pub(super) read_time_max: Duration,
     pub(super) write_time_max: Duration,
-    target: Mutex<Arc<Target>>,
-    epoch: AtomicI64,
+    pub(super) seat: Seat,
     /// Counts the losses. A connection that was made before the last one is not used again.
     era: AtomicU64,
     insists_on_sync: AtomicBool,
-    /// Others say where the primary is.
-    is_led: bool,
     tasks: TaskTracker,
     runtime: Handle,
-}
-
-/// Where connections are made to at the moment.
-struct Target {
-    /// Host and port, or the socket; where nobody is primary, where it was last.
-    name: Arc<str>,
-    /// `None` while nobody is primary.
-    address: Option<(String, u16)>,
-    /// Cancelled once it is left.
-    leaving: CancellationToken,
 }
 
 /// A connection that has been made.
@@ -94,7 +77,7 @@ impl Place {
         settings.connect_timeout(config.connect_time_max).tcp_user_timeout(RECEIPT_WAIT_MAX);
         settings.keepalives_idle(PROBE_AFTER).keepalives_interval(PROBE_EVERY).keepalives_retries(3);
         settings.options(options(config));
-        let target = Target::new(Some((server.host.clone(), server.port)), "");
+        let seat = Seat::new(server, name(&server.host, server.port), config);
         Place {
             server: server.clone(),
             encrypt,
@@ -102,11 +85,9 @@ impl Place {
             connect_time_max: config.connect_time_max,
             read_time_max: config.read_time_max,
             write_time_max: config.write_time_max,
-            target: Mutex::new(Arc::new(target)),
-            epoch: AtomicI64::new(EPOCH),
+            seat,
             era: AtomicU64::new(0),
             insists_on_sync: AtomicBool::new(false),
-            is_led: config.primary.is_some(),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
         }
@@ -119,27 +100,14 @@ impl Place {
 
     /// Host and port, or the socket.
     pub(super) fn name(&self) -> Arc<str> {
-        Arc::clone(&self.target().name)
-    }
-
-    /// The reign of the server that is connected to.
-    pub(super) fn epoch(&self) -> i64 {
-        self.epoch.load(Ordering::Acquire)
+        self.seat.name()
     }
 
     /// Goes where the primary is now, and ends all connections to where it was.
     pub(super) fn go_to(&self, primary: &Primary) {
-        let target = Arc::new(Target::new(primary.address.clone(), &self.name()));
-        let left = std::mem::replace(&mut *self.target(), target);
-        self.epoch.store(primary.epoch, Ordering::Release);
+        let left = self.seat.move_to(primary);
         self.era.fetch_add(1, Ordering::AcqRel);
         left.leaving.cancel();
-    }
-
-    /// Returns once the place has been left that is the place now.
-    pub(super) async fn left(&self) {
-        let leaving = self.target().leaving.clone();
-        leaving.cancelled().await;
     }
 
     /// Makes connections sync what they commit, whatever the server's own setting is.
@@ -150,7 +118,7 @@ impl Place {
     /// Connects, and looks whether the server will do.
     pub(super) async fn connect(&self) -> Result<Made, Error> {
         let era = self.era();
-        let target = Arc::clone(&*self.target());
+        let target = self.seat.target();
         let Some((host, port)) = &target.address else {
             return Err(fault::lost(&target.name, "nobody is primary at the moment"));
         };
@@ -175,11 +143,11 @@ impl Place {
     /// Why no connection came about. A primary that is just becoming one lets nobody in yet.
     fn no_connection(&self, error: tokio_postgres::Error, name: &str) -> Error {
         match error.code() {
-            Some(code) if self.is_led && *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            Some(code) if self.seat.is_led() && *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
                 fault::lost(name, error)
             }
             // one that is just dying breaks off wherever it is
-            None if self.is_led => fault::lost(name, error),
+            None if self.seat.is_led() => fault::lost(name, error),
             _ => fit::no_connection(error, &self.server, name),
         }
     }
@@ -192,10 +160,6 @@ impl Place {
             settings.options(format!("{options} -c synchronous_commit=on"));
         }
         settings
-    }
-
-    fn target(&self) -> MutexGuard<'_, Arc<Target>> {
-        self.target.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The server does not answer.
@@ -217,13 +181,6 @@ impl Place {
     /// Runs a task beside the callers, also when none of them is in a runtime (something is dropped there).
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> tokio::task::AbortHandle {
         self.tasks.spawn_on(task, &self.runtime).abort_handle()
-    }
-}
-
-impl Target {
-    fn new(address: Option<(String, u16)>, before: &str) -> Target {
-        let name = address.as_ref().map_or_else(|| before.into(), |(host, port)| name(host, *port).into());
-        Target { name, address, leaving: CancellationToken::new() }
     }
 }
 
