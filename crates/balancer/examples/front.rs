@@ -29,6 +29,10 @@ async fn main() -> Result<()> {
     let service = Service::new(config, means);
     let listeners = vec![TcpListener::bind(listen).await?.into()];
     let serving = web::serve(listeners, Front::of_others(service.pass(), web), stop);
-    // on a worker, where its connections are too
-    tokio::spawn(serving).await.map_err(Error::other)
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is waited for; on a worker, where its connections are too"
+    )]
+    let served = tokio::spawn(serving);
+    served.await.map_err(Error::other)
 }

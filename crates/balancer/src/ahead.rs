@@ -121,7 +121,7 @@ impl Body for Ahead {
     fn size_hint(&self) -> SizeHint {
         match &self.state {
             State::Direct(answer) => answer.size_hint(),
-            _ => self.left.clone(),
+            _ => self.left,
         }
     }
 }

@@ -18,17 +18,20 @@ fn orders() -> Reply {
     })
 }
 
+/// Each request's fields, in the order they came.
+type Heads = Arc<Mutex<Vec<Vec<(String, String)>>>>;
+
 struct Stage {
     bench: Bench,
     files: tempfile::TempDir,
     /// Heads that the store was asked with.
-    asked: Arc<Mutex<Vec<Vec<(String, String)>>>>,
+    asked: Heads,
     store: String,
 }
 
 async fn stage() -> Stage {
     let application = Witness::new(orders()).await;
-    let asked = Arc::<Mutex<Vec<Vec<(String, String)>>>>::default();
+    let asked = Heads::default();
     let store = Witness::new({
         let asked = asked.clone();
         Arc::new(move |read| {

@@ -25,7 +25,6 @@ fn broken(scene: Scene) -> Vec<String> {
 }
 
 fn told(checker: impl Checker<Scene>) -> Vec<String> {
-    println!("{} states", checker.unique_state_count());
     let found = checker.discoveries().into_iter();
     found
         .filter(|(name, _)| law::ALWAYS.iter().any(|(law, _)| law == name))

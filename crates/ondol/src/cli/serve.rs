@@ -153,6 +153,7 @@ impl Birth {
 
     /// Takes this process's turn: at once, or when the one before says so. Gives what listens to those who ask for the next
     /// swap; `None` when this process was only to be tried out.
+    #[expect(clippy::disallowed_methods, reason = "both tasks end when the process leaves")]
     async fn start(
         &self,
         dir: &Path,

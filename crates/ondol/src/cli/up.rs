@@ -77,6 +77,7 @@ async fn up(config: Config, part: Part, args: Args) -> Result<(), Failure> {
     let stop = Stop::new();
     let mut upgrades =
         Upgrades::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+    #[expect(clippy::disallowed_methods, reason = "it listens as long as the process lives")]
     tokio::spawn(async move {
         loop {
             upgrades.next().await;

@@ -111,6 +111,10 @@ impl Control {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let (swapper, answers) = (swapper.clone(), answers.clone());
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "who asks holds nothing that a stop waits for"
+                    )]
                     tokio::spawn(async move {
                         if let Err(error) = answer(stream, &swapper, &*answers).await {
                             tracing::debug!(%error, "who asked at the control socket has gone");

@@ -37,6 +37,7 @@ pub(crate) enum Turn {
 
 impl Heir {
     /// This process's inheritance, if there is one.
+    #[expect(clippy::disallowed_methods, reason = "the process before says it this way")]
     pub(crate) fn take() -> Result<Option<Heir>, Failure> {
         if std::env::var_os(INHERITS).is_none() {
             return Ok(None);

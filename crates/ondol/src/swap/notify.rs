@@ -10,6 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Tells it, if this process was started by a systemd that listens.
+#[expect(clippy::disallowed_methods, reason = "systemd says it this way")]
 pub(crate) fn tell(words: &str) {
     let Some(place) = std::env::var_os(SOCKET) else { return };
     let address = match place.as_bytes() {

@@ -47,6 +47,7 @@ impl Program {
 }
 
 /// The path by which the program was called, if it leads to what runs: a link in it may lead elsewhere by the time of a swap.
+#[expect(clippy::disallowed_methods, reason = "the shell found the program by it")]
 fn by_which(said: &Path, running: &Path) -> Option<PathBuf> {
     let leads_there = |path: &PathBuf| path.canonicalize().is_ok_and(|there| there == running);
     if said.components().count() > 1 {

@@ -130,6 +130,7 @@ impl Swapper {
         stop.leave.cancel();
         sockets.close();
         let (process, linger_max, soft) = (heir.process, *linger_max, stop.soft.clone());
+        #[expect(clippy::disallowed_methods, reason = "the stop waits for what it cancels")]
         tokio::spawn(async move {
             linger(&mut heir, linger_max).await;
             soft.cancel();

@@ -256,7 +256,7 @@ impl Load {
             address: address.to_owned(),
             head: head.clone(),
             body: body.clone(),
-            keeps: person % 2 == 0,
+            keeps: person.is_multiple_of(2),
         };
         Load::of((0..people).map(errand).collect())
     }

@@ -18,6 +18,11 @@ use web::{Listener, Redirect};
 
 use super::*;
 
+#[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+fn beside<F: Future<Output: Send> + Send + 'static>(work: F) -> tokio::task::JoinHandle<F::Output> {
+    tokio::spawn(work)
+}
+
 /// Runs a program of Debian's with words that go to its input, and gives all that it says.
 async fn run(program: &str, package: &str, args: &[&str], input: &str) -> String {
     let mut command = Command::new(program);
@@ -217,7 +222,7 @@ async fn each_name_has_its_certificate_and_a_strange_name_has_none() {
 async fn a_renewed_certificate_is_shown_at_the_next_handshake() {
     let server = Secured::usual().await;
     let (mut held, connection) = server.client(&http2::Builder::new(TokioExecutor::new())).await;
-    let connection = tokio::spawn(connection);
+    let connection = beside(connection);
     let renewed = server.paper.make("a", &["a.test"], 60).await;
     server.certificates.replace(vec![renewed.clone()]);
     let answer = server.curl("/", &["-v"]).await;
@@ -289,7 +294,7 @@ async fn events_come_as_they_happen_over_http_2() {
     let config = Config { idle_time_max: SHORT, ..Config::default() };
     let server = Secured::start(Router::new().route("/events", events), config).await;
     let (mut send, connection) = server.client(&http2::Builder::new(TokioExecutor::new())).await;
-    let connection = tokio::spawn(connection);
+    let connection = beside(connection);
     let mut answer = send.send_request(ask("/events")).await.expect("an answer").into_body();
     for event in ["data: 1\n\n", "data: 2\n\n"] {
         // quiet for longer than an idle connection may be
@@ -327,7 +332,7 @@ async fn a_stream_whose_client_takes_nothing_is_let_go_of_though_the_connection_
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(1 << 10);
     let (mut send, connection) = server.client(&builder).await;
-    let connection = tokio::spawn(connection);
+    let connection = beside(connection);
     let stuck = send.send_request(ask("/endless")).await.expect("an answer");
     tokio::time::timeout(PATIENCE, gone.notified()).await.expect("the answer's source is let go of");
     let answer = send.send_request(ask("/")).await.expect("other streams go on").into_body();
@@ -347,8 +352,8 @@ async fn a_stop_tells_an_http_2_client_and_lets_its_requests_end() {
     });
     let server = Secured::start(Router::new().route("/", slow), Config::default()).await;
     let (mut send, connection) = server.client(&http2::Builder::new(TokioExecutor::new())).await;
-    let connection = tokio::spawn(connection);
-    let answer = tokio::spawn(send.send_request(ask("/")));
+    let connection = beside(connection);
+    let answer = beside(send.send_request(ask("/")));
     begun.notified().await;
     server.server.stop.soft.cancel();
     may_end.notify_one();
@@ -364,7 +369,7 @@ async fn a_stop_tells_an_http_2_client_and_lets_its_requests_end() {
 async fn more_headers_than_the_limit_are_refused_on_http_2_and_the_connection_goes_on() {
     let server = Secured::usual().await;
     let (mut send, connection) = server.client(&http2::Builder::new(TokioExecutor::new())).await;
-    let connection = tokio::spawn(connection);
+    let connection = beside(connection);
     let mut large = ask("/");
     for number in 0..60 {
         let name = hyper::header::HeaderName::try_from(format!("x-{number}")).expect("a name");
