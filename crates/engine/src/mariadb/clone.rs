@@ -120,8 +120,6 @@ impl MariaDb {
                 word.parse().map_err(|_| Error::Unread { what: "the first word of a copy", said: word })?;
             Ok((stream, all))
         };
-        // from here on a primary that vanishes is found out by the database's own stream, or by a person who looks at the
-        // progress
         let what = || Error::Slow { what: "asking for a copy".to_owned(), limit: WORD_TIME_MAX };
         timeout(WORD_TIME_MAX, asked).await.map_err(|_| what())?
     }
@@ -142,7 +140,7 @@ impl MariaDb {
         let extract = extract.reading(OwnedFd::from(theirs.map_err(failed)?));
         // one that breaks off ends like one that is whole, and is found to lack its end
         let carry = async move {
-            let _ = tokio::io::copy(&mut stream, &mut ours).await;
+            let _ = lend::carry(&mut stream, &mut ours).await;
             drop(ours);
         };
         let extract = async {

@@ -25,6 +25,10 @@ pub(super) const LOCK: &str = "ondol_copy_";
 pub(super) const SLIP_LENGTH: usize = 32;
 /// How long a slip may take to come.
 const SLIP_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a copy may come no further.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// What of it is carried at once.
+const CARRIED_BYTES_MAX: usize = 64 << 10;
 /// Before another try to listen.
 const REST: Duration = Duration::from_millis(500);
 
@@ -85,7 +89,7 @@ impl Lender {
             .arg(format!("--target-dir={}", self.config.folder.join("tmp").display()))
             .writing(OwnedFd::from(theirs.map_err(failed)?));
         let carry = async {
-            tokio::io::copy(&mut ours, &mut stream).await.map_err(failed)?;
+            carry(&mut ours, &mut stream).await.map_err(failed)?;
             stream.shutdown().await.map_err(failed)
         };
         // who copies and has gone ends the backup too
@@ -101,6 +105,22 @@ impl Lender {
              WHERE id = IS_USED_LOCK('{LOCK}{slip}') AND user = '{REPLICATOR}'"
         );
         Ok(link.cell("say who holds a slip", &text, limit).await? == "1")
+    }
+}
+
+/// Carries a copy from one to the other, up to its end. One that comes no further for [`SILENCE_MAX`] has broken off: whoever has
+/// vanished does not say so.
+pub(super) async fn carry(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+) -> std::io::Result<()> {
+    let mut bytes = vec![0; CARRIED_BYTES_MAX];
+    loop {
+        let read = timeout(SILENCE_MAX, from.read(&mut bytes)).await??;
+        if read == 0 {
+            return Ok(());
+        }
+        timeout(SILENCE_MAX, to.write_all(&bytes[..read])).await??;
     }
 }
 

@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Row, Statement};
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 
 use super::fault::{After, Fault, Place, too_long_for_packet};
@@ -252,10 +253,7 @@ impl Line {
     }
 
     /// What was heard, or not, of a question: notes what becomes of the connection.
-    fn heard(
-        &mut self,
-        answer: Option<Result<Result<(Next, u64), Fault>, tokio::time::error::Elapsed>>,
-    ) -> Result<u64, Fault> {
+    fn heard(&mut self, answer: Option<Result<Result<(Next, u64), Fault>, Elapsed>>) -> Result<u64, Fault> {
         let answer = match answer {
             Some(Ok(answer)) => answer,
             // still asking: whoever takes its place stops the server's work for it
