@@ -128,6 +128,7 @@ impl House {
         );
         let front =
             Front::new(router, Arc::new(config.web)).with_folder(&config.public).with_metrics(metrics);
+        let front = front.with_short_way(Arc::new(Views { records: records.clone(), api: api.clone() }));
         let front = outside.before(front);
         Ok(House { outside, store, records, front, identity, api, first_run_key, coming })
     }
@@ -227,6 +228,28 @@ async fn keep_up(State(records): State<Records>, mut request: Request, next: Nex
         };
     }
     next.run(request).await
+}
+
+/// One record at a time, past the router.
+struct Views {
+    records: Records,
+    api: api::Service,
+}
+
+impl web::Short for Views {
+    fn route(&self, request: &Request) -> Option<&'static str> {
+        self.api.view_route(request)
+    }
+
+    fn answer(self: Arc<Self>, mut request: Request) -> web::Passing {
+        Box::pin(async move {
+            match self.records.keep_up().await {
+                Ok(moment) => request.extensions_mut().insert(moment),
+                Err(fault) => return web::Problem::from(fault).into_response(),
+            };
+            self.api.view(request).await
+        })
+    }
 }
 
 /// What mails need; `None` where none are sent. A service without a name goes by its address.
