@@ -155,6 +155,9 @@ impl Keeper {
         if has_acted && is_news {
             return Ok(None);
         }
+        if let Err(error) = self.get_ready(&seen).await {
+            tracing::debug!("not ready beforehand: {}", base::error::chain(&error));
+        }
         self.keep_slots(&seen).await;
         // while things are on their way, they are looked at more often
         let is_moving = matches!(seen.view.own, Own::Hung { lasting } if lasting.is_zero())
@@ -170,7 +173,11 @@ impl Keeper {
         if trip == Some(Mishap::Fails) {
             return tripped();
         }
-        self.act(step, seen).await?;
+        let begun = Moment::now();
+        let done = self.act(step, seen).await;
+        let took_ms = Moment::now().since(begun).as_millis();
+        tracing::debug!(step = ?step.kind(), took_ms, is_done = done.is_ok(), "did a step");
+        done?;
         match trip {
             Some(Mishap::Dies) => Err(Error::Died),
             Some(_) => tripped(),
@@ -268,6 +275,9 @@ impl Keeper {
             return;
         }
         self.slots_at = Some(now);
+        if matches!(seen.view.own, Own::Primary(_)) {
+            self.take_back_overrides().await;
+        }
         let others = self.config.policy.sites.keys().filter(|host| **host != self.config.host);
         let kept = others.map(|host| {
             let member = read.members.get(host.as_str());
@@ -275,6 +285,20 @@ impl Keeper {
         });
         if let Err(error) = self.database.keep_slots(&kept.collect()).await {
             tracing::debug!("the log is not kept anew: {}", base::error::chain(&error));
+        }
+    }
+
+    /// No role and no database is exempt from confirmation.
+    async fn take_back_overrides(&self) {
+        match self.database.take_back_overrides().await {
+            Ok(taken) => {
+                for what in taken {
+                    tracing::warn!(
+                        "{what}, and was taken back: its commits waited for nobody's confirmation"
+                    );
+                }
+            }
+            Err(error) => tracing::warn!("overrides are not taken back: {}", base::error::chain(&error)),
         }
     }
 

@@ -22,8 +22,6 @@ pub(super) struct Told<'a> {
     pub(super) version: &'a str,
     /// `server_encoding`
     pub(super) encoding: &'a str,
-    /// `in_hot_standby`
-    pub(super) follows: bool,
 }
 
 /// Whether a server will do by what it tells of itself.
@@ -42,9 +40,6 @@ pub(super) fn check(told: Told<'_>, server: &Server, name: &str) -> Result<(), E
             told.encoding,
             creation(server)
         ));
-    }
-    if told.follows {
-        return Err(fault::lost(name, FOLLOWS));
     }
     Ok(())
 }
