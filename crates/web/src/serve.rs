@@ -82,7 +82,7 @@ pub async fn serve(listeners: Vec<Listener>, front: Front, stop: Stop) {
         places: Arc::new(Semaphore::new(places)),
         crowd: Arc::default(),
     };
-    // ends with us
+    #[expect(clippy::disallowed_methods, reason = "it ends with us")]
     let _looking = AbortOnDropHandle::new(tokio::spawn({
         let (rounds, front, stop) = (serving.rounds.clone(), front.clone(), serving.stop.clone());
         async move { rounds.go(front.config(), &stop).await }
