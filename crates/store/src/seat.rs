@@ -30,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) address: Option<(String, u16)>,
     /// Cancelled once it is left.
     pub(crate) leaving: CancellationToken,
+    /// Cancelled once it takes writes, or says otherwise why it will not do, where somebody has gone ahead to find that out.
+    pub(crate) opened: CancellationToken,
 }
 
 impl Seat {
@@ -39,6 +41,7 @@ impl Seat {
             name: name.into(),
             address: Some((server.host.clone(), server.port)),
             leaving: CancellationToken::new(),
+            opened: CancellationToken::new(),
         };
         Seat {
             target: Mutex::new(Arc::new(target)),
@@ -72,7 +75,12 @@ impl Seat {
         let address = primary.address.clone();
         let name =
             address.as_ref().map_or_else(|| self.name(), |(host, port)| format!("{host}:{port}").into());
-        let target = Arc::new(Target { name, address, leaving: CancellationToken::new() });
+        let target = Arc::new(Target {
+            name,
+            address,
+            leaving: CancellationToken::new(),
+            opened: CancellationToken::new(),
+        });
         let left = std::mem::replace(&mut *self.locked(), target);
         self.epoch.store(primary.epoch, Ordering::Release);
         left

@@ -3,14 +3,14 @@
 //! The limits of time are the server's to keep (`statement_timeout` and its like, set as a connection is made, so that
 //! they cost no round trip); ours are a little longer, and mean that the server is gone.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+use tokio_postgres::{AsyncMessage, Client, Connection, SimpleQueryMessage, Socket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trust::{Encrypt, Encrypted};
@@ -18,7 +18,7 @@ use trust::{Encrypt, Encrypted};
 use crate::config::{Config, Primary, Server};
 use crate::error::Error;
 use crate::postgres::{fault, fit};
-use crate::seat::Seat;
+use crate::seat::{Seat, Target};
 
 /// How much longer than the server's own limit an answer is waited for.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -27,6 +27,10 @@ const PROBE_AFTER: Duration = Duration::from_secs(5);
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// Longest time that what was sent may stay without the other machine's receipt.
 const RECEIPT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often a server that is about to become primary is asked whether it is.
+const AHEAD_EVERY: Duration = Duration::from_millis(5);
+/// How long the others leave that asking to one.
+const AHEAD_WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// The routine of the server that says so when a commit was not confirmed by a replica after all.
 const CONFIRMATION: &str = "SyncRepWaitForLSN";
@@ -42,6 +46,8 @@ pub(super) struct Place {
     pub(super) read_time_max: Duration,
     pub(super) write_time_max: Duration,
     pub(super) seat: Seat,
+    /// The connection that was there before the primary took writes, until somebody takes it.
+    ahead: Mutex<Option<Made>>,
     /// Counts the losses. A connection that was made before the last one is not used again.
     era: AtomicU64,
     insists_on_sync: AtomicBool,
@@ -86,6 +92,7 @@ impl Place {
             read_time_max: config.read_time_max,
             write_time_max: config.write_time_max,
             seat,
+            ahead: Mutex::default(),
             era: AtomicU64::new(0),
             insists_on_sync: AtomicBool::new(false),
             tasks: TaskTracker::new(),
@@ -110,6 +117,32 @@ impl Place {
         left.leaving.cancel();
     }
 
+    /// Connects to where the primary is now before it is one, and waits there until it takes writes: so the others need not try
+    /// again and again meanwhile. Ends when it does, or is left.
+    pub(super) async fn go_ahead(&self) {
+        let target = self.seat.target();
+        let Some((host, port)) = &target.address else { return };
+        let going = async {
+            loop {
+                match self.reach(&target, host, *port).await {
+                    Ok(mut made) => {
+                        if wait_until_it_leads(&mut made).await.is_some() {
+                            *self.ahead() = Some(made);
+                            return;
+                        }
+                    }
+                    Err(Error::Lost { .. }) => {}
+                    // whoever asks next is told
+                    Err(_) => return,
+                }
+                sleep(AHEAD_EVERY).await;
+            }
+        };
+        if target.leaving.run_until_cancelled(going).await.is_some() {
+            target.opened.cancel();
+        }
+    }
+
     /// Makes connections sync what they commit, whatever the server's own setting is.
     pub(super) fn insist_on_sync(&self) {
         self.insists_on_sync.store(true, Ordering::Release);
@@ -117,12 +150,30 @@ impl Place {
 
     /// Connects, and looks whether the server will do.
     pub(super) async fn connect(&self) -> Result<Made, Error> {
-        let era = self.era();
         let target = self.seat.target();
         let Some((host, port)) = &target.address else {
             return Err(fault::lost(&target.name, "nobody is primary at the moment"));
         };
-        let settings = self.settings_for(host, *port);
+        if self.seat.is_led() {
+            let opened = target.leaving.run_until_cancelled(target.opened.cancelled());
+            // one that does not open in time is asked itself why
+            let _ = timeout(AHEAD_WAIT_MAX, opened).await;
+            let ahead = self.ahead().take();
+            if let Some(made) = ahead.filter(|made| !made.client.is_closed() && made.era == self.era()) {
+                return Ok(made);
+            }
+        }
+        let made = self.reach(&target, host, *port).await?;
+        match made.driver.parameter("in_hot_standby") {
+            Some("on") => Err(fault::lost(&target.name, fit::FOLLOWS)),
+            _ => Ok(made),
+        }
+    }
+
+    /// A connection to a place, whether it takes writes or not.
+    async fn reach(&self, target: &Target, host: &str, port: u16) -> Result<Made, Error> {
+        let era = self.era();
+        let settings = self.settings_for(host, port);
         let connecting = settings.connect(self.encrypt.clone());
         let connecting = target.leaving.run_until_cancelled(timeout(self.connect_time_max, connecting));
         let connected = match connecting.await {
@@ -134,7 +185,6 @@ impl Place {
         let told = fit::Told {
             version: driver.parameter("server_version").unwrap_or_default(),
             encoding: driver.parameter("server_encoding").unwrap_or_default(),
-            follows: driver.parameter("in_hot_standby") == Some("on"),
         };
         fit::check(told, &self.server, &target.name)?;
         Ok(Made { client, driver, era, leaving: target.leaving.clone() })
@@ -162,6 +212,10 @@ impl Place {
         settings
     }
 
+    fn ahead(&self) -> MutexGuard<'_, Option<Made>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The server does not answer.
     pub(super) fn lost(&self, source: impl Into<crate::error::Cause>) -> Error {
         fault::lost(&self.name(), source)
@@ -181,6 +235,28 @@ impl Place {
     /// Runs a task beside the callers, also when none of them is in a runtime (something is dropped there).
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> tokio::task::AbortHandle {
         self.tasks.spawn_on(task, &self.runtime).abort_handle()
+    }
+}
+
+/// Asks through a connection that nobody drives yet; `None`: it broke.
+async fn wait_until_it_leads(made: &mut Made) -> Option<()> {
+    let Made { client, driver, .. } = made;
+    let asking = async {
+        loop {
+            let told = client.simple_query("SELECT pg_is_in_recovery()").await.ok()?;
+            let is_open = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("f"));
+            if told.iter().any(is_open) {
+                return Some(());
+            }
+            sleep(AHEAD_EVERY).await;
+        }
+    };
+    let driving = async {
+        while let Some(Ok(_)) = std::future::poll_fn(|context| driver.poll_message(context)).await {}
+    };
+    tokio::select! {
+        leads = asking => leads,
+        () = driving => None,
     }
 }
 

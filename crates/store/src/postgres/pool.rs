@@ -51,9 +51,13 @@ impl Pool {
         let closing = CancellationToken::new();
         if let Some(mut primary) = config.primary.clone() {
             place.go_to(&primary.borrow_and_update());
-            let going = Arc::downgrade(&place);
+            go_ahead(&place, &closing);
+            let (going, until) = (Arc::downgrade(&place), closing.clone());
             place.spawn(seat::follow(primary, closing.clone(), move |primary| {
-                going.upgrade().map(|place| place.go_to(primary)).is_some()
+                let Some(place) = going.upgrade() else { return false };
+                place.go_to(primary);
+                go_ahead(&place, &until);
+                true
             }));
         }
         let made = place.connect().await?;
@@ -193,6 +197,14 @@ impl Home {
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Wire>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Has somebody wait there for the others.
+fn go_ahead(place: &Arc<Place>, closing: &CancellationToken) {
+    let (going, closing) = (Arc::clone(place), closing.clone());
+    place.spawn(async move {
+        let _ = closing.run_until_cancelled(going.go_ahead()).await;
+    });
 }
 
 /// Whether the server's own settings let a commit wait for the disk.
