@@ -208,10 +208,12 @@ impl Keeper {
         let lease = self.lease.id();
         let epoch = read.as_ref().and_then(|read| read.leader.as_ref()).map(|leader| leader.what.epoch);
         let own = sight::own(&self.config, &observed, epoch, memory, now);
-        // a primary that can't write is as good as one that is silent
-        let ailing = memory.lasting(Topic::Disk, u8::from(self.disk.fault().is_some()), now);
+        // a primary that can't write is as good as one that is silent, where somebody is there who can
+        let ails =
+            self.disk.fault().is_some() && read.as_ref().is_some_and(|read| has_heir(&self.config, read));
+        let ailing = memory.lasting(Topic::Disk, u8::from(ails), now);
         let own = match own {
-            Own::Primary(_) if self.disk.fault().is_some() => Own::Hung { lasting: ailing },
+            Own::Primary(_) if ails => Own::Hung { lasting: ailing },
             Own::Replica(replica) => {
                 let unfit = sight::unfit(&self.config, &observed, memory, &self.disk);
                 Own::Replica(Replica { unfit, ..replica })
@@ -391,6 +393,17 @@ impl Keeper {
             ..member
         }
     }
+}
+
+/// Whether another host is well and may take over: else a primary that can only be read is better than none.
+fn has_heir(config: &Config, read: &cluster::View) -> bool {
+    let mut eligible = read.sync.iter().flat_map(|sync| &sync.what.eligible);
+    eligible.any(|host| {
+        let member = read.members.get(host.as_str()).map(|member| &member.what);
+        host.as_str() != config.host.as_str()
+            && member
+                .is_some_and(|it| it.is_healthy && it.role == layout::Role::Replica && it.unfit.is_none())
+    })
 }
 
 fn state(own: &Own) -> State {

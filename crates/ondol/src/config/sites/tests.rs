@@ -170,13 +170,24 @@ fn what_is_not_built_is_refused_by_name() {
     check(
         "[seoul]\nall = [\"a\", \"b\", \"c\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"mariadb\"\naddress = \"10.0.0.5\"\n",
         expect![[r#"
-            ondol.toml:6: `engine` in [database]: takeover is built for PostgreSQL so far: write engine = "postgres", or name no sites
+            ondol.toml:6: `engine` in [database]: 3 hosts are `database`, and MariaDB's commits wait for any one replica, not for those that may take over: name two, or write engine = "postgres"
             ondol.toml:7: `address` in [database]: the sites' `database` hosts are its addresses; take this line out"#]],
     );
     check(
+        "without = \"block\"\n[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"mariadb\"\n",
+        expect![[
+            r#"ondol.toml:7: `engine` in [database]: with `without = "block"` a MariaDB that lost its replica could never get another: the copy for it waits for the commits that wait for it; write without = "go on", or engine = "postgres""#
+        ]],
+    );
+    let text = "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"mariadb\"\n";
+    assert!(matches!(
+        Config::parse("ondol.toml", text).expect("reads").store.engine,
+        store::Engine::MariaDb(_)
+    ));
+    check(
         "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"sqlite\"\n",
         expect![[
-            r#"ondol.toml:6: `engine` in [database]: SQLite is one host's alone: write engine = "postgres" for several"#
+            r#"ondol.toml:6: `engine` in [database]: SQLite is one host's alone: write engine = "postgres" or "mariadb" for several"#
         ]],
     );
 }
