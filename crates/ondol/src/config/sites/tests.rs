@@ -96,11 +96,24 @@ fn writes_that_count_on_one_disk_cost_a_question() {
 fn a_replica_that_stays_one_is_told_with_what_it_means() {
     check(
         "[seoul]\ndatabase = [\"10.0.0.21\", \"10.0.0.22\"]\n[oregon]\nreplica = \"10.9.0.21\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
-        expect![],
+        expect![[r#"
+            seoul: 10.0.0.21 database, 10.0.0.22 database
+            oregon: 10.9.0.21 replica
+            tokyo: 192.0.2.5 witness
+            primary at first: 10.0.0.21 of seoul
+            10.9.0.21 of oregon stays a replica: it confirms writes where it is the only one that can, and never becomes primary, not even by `ondol takeover`; while it alone has every write, a loss of the primary stops the service until that is back
+            a write counts once it is on the disks of two sites; without the second, writes wait 2 s and then go on, with an alarm
+            if seoul's 10.0.0.21 goes: takeover to seoul (10.0.0.22) in about 4 s, nothing acknowledged is lost; a second loss before it is back would stop all writes
+            if seoul's 10.0.0.22 goes: writes go on, nothing is lost
+            if oregon's 10.9.0.21 goes: writes wait 2 s and then go on with 10.0.0.22; from then to its return the loss of all of their site would lose writes; a second loss before it is back would stop all writes
+            if tokyo's 192.0.2.5 goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
+            if all of seoul goes: only 10.9.0.21 is left, which stays a replica: all stops until another database is back, or until the file says `database` of it"#]],
     );
     check(
         "[seoul]\ndatabase = \"10.0.0.21\"\n[oregon]\nreplica = \"10.9.0.21\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
-        expect![],
+        expect![[
+            r#"ondol.toml:1: only one database may become primary, and the others are `replica`: nothing could take over; write `database` for another one"#
+        ]],
     );
 }
 
