@@ -185,4 +185,17 @@ pub(crate) fn kill(signal: &str, process: u32) {
     let done =
         std::process::Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
     assert!(done.unwrap().success());
+    // on a busy machine a thread may answer for a while
+    let begin = Instant::now();
+    while signal == "STOP" && !is_still(process) {
+        assert!(begin.elapsed() < WAIT_MAX, "{process} does not stand still");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether every thread of a process is stopped by a signal (proc(5), `/proc/pid/task/tid/stat`).
+fn is_still(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let mut stats = threads.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats.all(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T')))
 }
