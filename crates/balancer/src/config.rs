@@ -109,6 +109,11 @@ impl Config {
     pub fn has_local(&self) -> bool {
         self.backends.is_empty() || self.routes.iter().any(|route| route.local)
     }
+
+    /// Whether any other server answers.
+    pub fn has_servers(&self) -> bool {
+        !self.backends.is_empty() || !self.pools.is_empty()
+    }
 }
 
 /// Written as `"10.0.0.11:8090"`, or as `{ address = "10.0.0.11:8090", weight = 2 }`.

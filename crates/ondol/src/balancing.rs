@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use balancer::certificates::{Folder, Shelf};
+use balancer::certificates::{self, Folder, Shelf};
 use balancer::{Means, Service};
 use base::time::Clock;
 use web::limiter::Limiter;
@@ -90,7 +90,7 @@ impl Balancing {
     /// Serves until the stop; `read` gives the settings again each time that a reload is asked for.
     pub(crate) async fn run(
         self,
-        mut reloads: Reloads,
+        reloads: Reloads,
         read: impl Fn() -> Result<Config, Failure> + Clone + Send + 'static,
     ) {
         let Balancing { outside, front, service, stop, .. } = self;
@@ -98,23 +98,9 @@ impl Balancing {
         let looking = outside::look_after(certificates.clone(), stop.leave.clone());
         let serving = web::serve(outside.listeners(), front, stop.clone());
         let serving = async { tokio::join!(serving, looking) };
-        let reloading = async {
-            loop {
-                reloads.next().await;
-                // a small file, read seldom
-                let read = read.clone();
-                let settings = tokio::task::spawn_blocking(read)
-                    .await
-                    .map_err(|error| Failure::failed(error.to_string()));
-                reload(&service, settings.and_then(|settings| settings));
-                if let Some(certificates) = &certificates {
-                    certificates.reload();
-                }
-            }
-        };
         tokio::select! {
             ((), ()) = serving => {}
-            () = reloading => {}
+            () = follow(Some(&service), certificates, reloads, read) => {}
         }
         // websockets have left their connections: where another process has taken over they have their time
         tokio::select! {
@@ -125,10 +111,42 @@ impl Balancing {
     }
 }
 
+/// Takes what can be changed while it runs each time that a reload is asked for, for ever: routes and backends as `read` gives
+/// them, and certificates.
+pub(crate) async fn follow(
+    service: Option<&Service>,
+    certificates: Option<certificates::Service>,
+    mut reloads: Reloads,
+    read: impl Fn() -> Result<Config, Failure> + Clone + Send + 'static,
+) {
+    loop {
+        reloads.next().await;
+        if service.is_none() && certificates.is_none() {
+            tracing::info!(
+                "SIGHUP: there are no routes and no certificates to read again; other settings are read at a start"
+            );
+        }
+        if let Some(service) = service {
+            // a small file, read seldom
+            let read = read.clone();
+            let settings =
+                tokio::task::spawn_blocking(read).await.map_err(|error| Failure::failed(error.to_string()));
+            reload(service, settings.and_then(|settings| settings));
+        }
+        if let Some(certificates) = &certificates {
+            certificates.reload();
+        }
+    }
+}
+
 fn reload(service: &Service, read: Result<Config, Failure>) {
     match read.map(|config| config.balancer) {
+        Ok(Some(settings)) if settings.has_local() && !service.has_local() => tracing::error!(
+            "the service file wants requests answered in this process, which has opened no database; stop it, and start it again"
+        ),
         Ok(Some(settings)) => {
-            tracing::info!(backends = names(&settings).join(" "), "reloaded the service file");
+            let (backends, routes) = (names(&settings).join(" "), settings.routes.len());
+            tracing::info!(backends, routes, "reloaded the service file");
             service.reload(settings);
         }
         Ok(None) => tracing::error!(

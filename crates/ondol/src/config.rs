@@ -164,6 +164,11 @@ impl Config {
         }
     }
 
+    /// Whether `ondol serve` opens a database: a front of other web servers has none.
+    pub(crate) fn opens_database(&self) -> bool {
+        self.balancer.as_ref().is_none_or(::balancer::Config::has_local)
+    }
+
     /// Reads a service file. The failure names every fault with its line.
     pub fn read(path: &Path) -> Result<Config, Failure> {
         let text = std::fs::read_to_string(path).map_err(|error| {

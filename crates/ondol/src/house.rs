@@ -5,6 +5,7 @@
 mod fronts;
 mod lately;
 mod process;
+mod routed;
 mod shelf;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -25,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::limiter::Limiter;
-use web::metrics::{Metrics, Operators};
+use web::metrics::{Metrics, Operators, Source};
 use web::{Front, Stop};
 
 use crate::config::{Config, MetricsConfig};
@@ -35,6 +36,7 @@ use crate::swap::Sockets;
 use fronts::Fronts;
 use lately::Lately;
 use process::Process;
+use routed::Routed;
 use shelf::Shelf;
 
 const HEALTH: &str = "/api/health";
@@ -48,6 +50,7 @@ pub struct House {
     identity: Identity,
     api: api::Service,
     first_run_key: Option<Secret>,
+    routed: Option<Routed>,
     coming: Coming,
 }
 
@@ -115,22 +118,29 @@ impl House {
             console::Means {
                 records: records.clone(),
                 identity: identity.clone(),
-                limiter,
+                limiter: limiter.clone(),
                 balancers: (!fronts.addresses.is_empty()).then(|| Arc::new(fronts) as _),
                 watch,
             },
         );
         let router = Router::new().merge(api.router()).merge(identity.router()).merge(console.router());
         let router = router.layer(middleware::from_fn_with_state(records.clone(), keep_up));
-        let metrics = Metrics::new(
-            operators,
-            vec![Box::new(api.clone()), Box::new(Lately(records.clone())), Box::new(process)],
-        );
-        let front =
-            Front::new(router, Arc::new(config.web)).with_folder(&config.public).with_metrics(metrics);
-        let front = front.with_short_way(Arc::new(Views { records: records.clone(), api: api.clone() }));
-        let front = outside.before(front);
-        Ok(House { outside, store, records, front, identity, api, first_run_key, coming })
+        let web = Arc::new(config.web);
+        let views = Views { records: records.clone(), api: api.clone() };
+        let front = Front::new(router, web.clone()).with_folder(&config.public).with_short_way(Arc::new(views));
+        let mut sources: Vec<Box<dyn Source>> =
+            vec![Box::new(api.clone()), Box::new(Lately(records.clone())), Box::new(process)];
+        let (front, metrics, routed) = match config.balancer {
+            Some(settings) => {
+                let (front, routed) = routed::before(front, settings, web, limiter);
+                sources.push(Box::new(routed.service()));
+                let status = routed.service();
+                (front, Metrics::new(operators, sources).with_status(move || status.status()), Some(routed))
+            }
+            None => (front, Metrics::new(operators, sources), None),
+        };
+        let front = outside.before(front.with_metrics(metrics));
+        Ok(House { outside, store, records, front, identity, api, first_run_key, routed, coming })
     }
 
     /// Where it listens, with the port that it really has.
@@ -158,10 +168,15 @@ impl House {
         self.store.clone()
     }
 
+    /// The routes in front of it, if it has any: they can be changed while it runs.
+    pub(crate) fn routes(&self) -> Option<balancer::Service> {
+        self.routed.as_ref().map(Routed::service)
+    }
+
     /// Serves until `stop`: requests in flight end, what waits is committed, the store is closed.
     pub async fn run(self, stop: Stop) {
         let tasks = TaskTracker::new();
-        let House { outside, store, records, front, identity, api, coming, .. } = self;
+        let House { outside, store, records, front, identity, api, routed, coming, .. } = self;
         // who leaves sends no more mails, and ends event streams: their clients come back, to the next process
         let (until, now) = (stop.leave.clone(), stop.clone());
         let mails = tasks.spawn(async move { identity.run(until).await });
@@ -173,7 +188,12 @@ impl House {
             tasks.spawn(claim(store.clone(), known, stop.leave.clone()));
         }
         tasks.spawn(outside::look_after(outside.certificates(), stop.leave.clone()));
+        let served = CancellationToken::new();
+        if let Some(routed) = routed {
+            tasks.spawn(routed.run(stop.clone(), served.clone()));
+        }
         web::serve(outside.listeners(), front, stop).await;
+        served.cancel();
         // a mail that was given away is written down as sent, or it would be sent again
         tokio::select! {
             _ = mails => {}

@@ -24,6 +24,12 @@ mod notice_board;
 #[path = "house/behind_a_balancer.rs"]
 mod behind_a_balancer;
 
+#[path = "house/dawdlers.rs"]
+mod dawdlers;
+
+#[path = "house/in_front_of_one_box.rs"]
+mod in_front_of_one_box;
+
 #[path = "house/console_in_chromium.rs"]
 mod console_in_chromium;
 #[path = "house/pages_in_chromium.rs"]

@@ -10,9 +10,10 @@ use crate::query::Value;
 
 mod joins;
 pub mod mariadb;
-
 mod piece;
 pub mod postgres;
+#[cfg(test)]
+mod said;
 mod selection;
 pub mod sqlite;
 mod strict;

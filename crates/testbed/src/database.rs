@@ -5,11 +5,35 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::program;
+use crate::server::{Kind, Server};
 use crate::{PASSWORD, USER};
+
+/// A kind of server that has databases.
+pub trait Sql: Kind {
+    /// How it is reached on `port` by its own command.
+    fn admin(&self, port: u16) -> Admin;
+}
+
+impl<K: Sql> Server<K> {
+    /// A fresh database; it is dropped when the answer is.
+    pub fn database(&self) -> Database {
+        self.kind.admin(self.port()).database()
+    }
+
+    /// Runs SQL text in `database` (`postgres` or `mysql` is always there) with the server's own command; the answer is rows
+    /// of cells, with `|` (PostgreSQL) or tabs between.
+    ///
+    /// # Panics
+    /// When the server refuses it; the text says why.
+    #[track_caller]
+    pub fn sql(&self, database: &str, text: &str) -> String {
+        self.kind.admin(self.port()).sql(database, text)
+    }
+}
 
 /// How a server is reached by its own command.
 #[derive(Clone, Debug)]
-pub(crate) struct Admin {
+pub struct Admin {
     engine: Engine,
     client: PathBuf,
     port: u16,
@@ -83,7 +107,7 @@ impl Admin {
         Admin { engine: Engine::MariaDb, client, port }
     }
 
-    pub(crate) fn database(&self) -> Database {
+    fn database(&self) -> Database {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
         self.sql(self.home(), &format!("CREATE DATABASE {name}"));
@@ -91,7 +115,7 @@ impl Admin {
     }
 
     #[track_caller]
-    pub(crate) fn sql(&self, database: &str, text: &str) -> String {
+    fn sql(&self, database: &str, text: &str) -> String {
         self.ask(database, text).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 

@@ -53,7 +53,7 @@ impl Etcd {
             let user = User::ourselves();
             let folder = folder::made("etcd", user, Sync::Off, |_| {});
             let (etcd, cluster, options) = (etcd.clone(), cluster.clone(), options.clone());
-            Server::start(Program { etcd, user, name, peer_port, cluster, options }, folder)
+            Server::begin(Program { etcd, user, name, peer_port, cluster, options }, folder)
         };
         let etcd = Etcd { members: peers.into_iter().map(member).collect(), etcdctl };
         etcd.leader();
@@ -62,7 +62,7 @@ impl Etcd {
 
     /// How members are reached, such as `127.0.0.1:16001`, in their order.
     pub fn addresses(&self) -> Vec<String> {
-        self.members.iter().map(|member| format!("127.0.0.1:{}", member.port)).collect()
+        self.members.iter().map(|member| format!("127.0.0.1:{}", member.port())).collect()
     }
 
     /// Waits until a living member leads; which one.
@@ -86,7 +86,7 @@ impl Etcd {
     }
 
     fn leads(&self, index: usize) -> bool {
-        let url = format!("http://127.0.0.1:{}/v3/maintenance/status", self.members[index].port);
+        let url = format!("http://127.0.0.1:{}/v3/maintenance/status", self.members[index].port());
         if !self.members[index].is_running() {
             return false;
         }
@@ -124,7 +124,7 @@ impl Etcd {
     /// When it fails; the text says why.
     pub fn ctl(&self, args: &[&str]) -> String {
         let living = self.members.iter().filter(|member| member.is_running());
-        let addresses: Vec<String> = living.map(|member| format!("127.0.0.1:{}", member.port)).collect();
+        let addresses: Vec<String> = living.map(|member| format!("127.0.0.1:{}", member.port())).collect();
         let mut command = Command::new(&self.etcdctl);
         command.env("ETCDCTL_API", "3").arg(format!("--endpoints={}", addresses.join(","))).args(args);
         program::run(&mut command).unwrap_or_else(|error| panic!("etcdctl {args:?}: {error}"))

@@ -12,18 +12,16 @@ use crate::server::{Kind, Server};
 const PACKAGE: &str = "haproxy";
 
 /// A HAProxy that passes bytes on. It ends when this is dropped.
-#[derive(Debug)]
-pub struct Haproxy {
-    server: Server<Program>,
-}
+pub type Haproxy = Server<Program>;
 
+/// How it is run.
 #[derive(Debug)]
-struct Program {
+pub struct Program {
     haproxy: PathBuf,
     server: String,
 }
 
-impl Haproxy {
+impl Server<Program> {
     /// Starts one in front of `server`: an address and options, such as `127.0.0.1:16001 send-proxy-v2`.
     ///
     /// # Panics
@@ -31,12 +29,7 @@ impl Haproxy {
     pub fn start(server: &str) -> Haproxy {
         let folder = folder::made("haproxy", User::ourselves(), Sync::Off, |_| {});
         let haproxy = program::find("haproxy", PACKAGE);
-        Haproxy { server: Server::start(Program { haproxy, server: server.to_owned() }, folder) }
-    }
-
-    /// Its address, such as `127.0.0.1:16001`.
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.server.port)
+        Server::begin(Program { haproxy, server: server.to_owned() }, folder)
     }
 }
 

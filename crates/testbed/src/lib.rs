@@ -1,11 +1,11 @@
-//! True servers for tests and benches: PostgreSQL, MariaDB, memcached, nginx, HAProxy, Pebble and etcd from Debian's packages, each on a loopback
-//! port and in a temporary folder of its own, and a proxy that breaks connections at a chosen moment.
+//! True servers for tests and benches: PostgreSQL, MariaDB, memcached, nginx, HAProxy, Pebble and etcd from Debian's
+//! packages, each on a loopback port and in a temporary folder of its own, and a proxy that breaks connections at a chosen
+//! moment.
 //!
 //! Map, in reading order: `program` (where a program lies, as whom it runs), `port` (free ones), `folder` (where
-//! data lies), `server` (one server
-//! process: started, waited for, stopped, killed, frozen, ended with the test), `postgres`, `mariadb`, `memcached`, `nginx`, `haproxy`, `pebble`, `etcd`
-//! (what each of them wants to be told), `database` (a fresh one, dropped at the end), `chosen` (the engine
-//! of this run), `cutter` (the proxy), `peer` (those who play the other side of a sign-in) and `http` (asking them).
+//! data lies), `server` (one server process: started, waited for, stopped, killed, frozen, ended with the test), `database`
+//! (a fresh one, dropped at the end), `postgres`, `mariadb`, `memcached`, `nginx`, `haproxy`, `pebble`, `etcd` (what each of
+//! them wants to be told), `chosen` (the engine of this run), `cutter` (the proxy), `peer` (those who play the other side of a sign-in) and `http` (asking them).
 //! To add a server: a file beside `memcached`, its programs' packages in it, and a line in xtask's list of needs.
 //!
 //! What fails here panics with a sentence, because only tests and benches stand on it. A shared server (`postgres()` and

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::database::{Admin, Database};
+use crate::database::{Admin, Sql};
 use crate::folder;
 use crate::options::{Options, Sync};
 use crate::program::{self, User};
@@ -19,20 +19,18 @@ const PACKAGE: &str = "mariadb-server";
 const GREETING_MAX: Duration = Duration::from_secs(2);
 
 /// A MariaDB server: utf8mb4, no look-up of names, passwords over TCP. It ends when this is dropped.
-#[derive(Debug)]
-pub struct MariaDb {
-    server: Server<Program>,
-    admin: Admin,
-}
+pub type MariaDb = Server<Program>;
 
+/// How it is run.
 #[derive(Debug)]
-struct Program {
+pub struct Program {
     mariadbd: PathBuf,
+    client: PathBuf,
     user: User,
     options: Options,
 }
 
-impl MariaDb {
+impl Server<Program> {
     /// Makes a server of its own and waits until it answers.
     ///
     /// # Panics
@@ -40,63 +38,8 @@ impl MariaDb {
     pub fn start(options: &Options) -> MariaDb {
         let user = User::unless_root("mysql", PACKAGE);
         let folder = folder::made("mariadb", user, options.sync, |folder| init(user, folder));
-        let mariadbd = program::find("mariadbd", PACKAGE);
-        let server = Server::start(Program { mariadbd, user, options: options.clone() }, folder);
-        let admin = Admin::mariadb(program::find("mariadb", PACKAGE), server.port);
-        MariaDb { server, admin }
-    }
-
-    /// A fresh database; it is dropped when the answer is.
-    pub fn database(&self) -> Database {
-        self.admin.database()
-    }
-
-    /// Runs SQL text in `database` (`mysql` is always there) with `mariadb`; the answer is rows of tab-separated cells.
-    ///
-    /// # Panics
-    /// When the server refuses it; the text says why.
-    pub fn sql(&self, database: &str, text: &str) -> String {
-        self.admin.sql(database, text)
-    }
-
-    /// Its port on 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.server.port
-    }
-
-    /// Its process.
-    pub fn process(&self) -> u32 {
-        self.server.id()
-    }
-
-    /// The folder that holds `data` and the log, `testbed.log`.
-    pub fn folder(&self) -> &Path {
-        self.server.folder()
-    }
-
-    /// Stops it in an orderly way, and waits for the end.
-    pub fn stop(&mut self) {
-        self.server.stop();
-    }
-
-    /// Kills it at once, and waits until it is gone.
-    pub fn kill(&mut self) {
-        self.server.kill();
-    }
-
-    /// Makes it hang: connections stay, answers don't come.
-    pub fn freeze(&mut self) {
-        self.server.freeze();
-    }
-
-    /// Lets it go on after [`MariaDb::freeze`].
-    pub fn thaw(&mut self) {
-        self.server.thaw();
-    }
-
-    /// Starts it again after [`MariaDb::stop`] or [`MariaDb::kill`], on the same port and data.
-    pub fn start_again(&mut self) {
-        self.server.start_again();
+        let [mariadbd, client] = ["mariadbd", "mariadb"].map(|name| program::find(name, PACKAGE));
+        Server::begin(Program { mariadbd, client, user, options: options.clone() }, folder)
     }
 }
 
@@ -154,6 +97,12 @@ impl Kind for Program {
         stream.set_read_timeout(Some(GREETING_MAX)).is_ok()
             && stream.read_exact(&mut head).is_ok()
             && head[4] == 10
+    }
+}
+
+impl Sql for Program {
+    fn admin(&self, port: u16) -> Admin {
+        Admin::mariadb(self.client.clone(), port)
     }
 }
 

@@ -14,20 +14,18 @@ use crate::server::{Kind, Server};
 const PACKAGE: &str = "memcached";
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// A memcached server. It ends when this is dropped.
-#[derive(Debug)]
-pub struct Memcached {
-    server: Server<Program>,
-}
+/// A memcached server. It ends when this is dropped, and is empty when it is started again.
+pub type Memcached = Server<Program>;
 
+/// How it is run.
 #[derive(Debug)]
-struct Program {
+pub struct Program {
     memcached: PathBuf,
     user: User,
     options: Options,
 }
 
-impl Memcached {
+impl Server<Program> {
     /// Starts a server of its own and waits until it answers.
     ///
     /// # Panics
@@ -36,52 +34,7 @@ impl Memcached {
         let user = User::unless_root("memcache", PACKAGE);
         let folder = folder::made("memcached", user, Sync::Off, |_| {});
         let memcached = program::find("memcached", PACKAGE);
-        Memcached { server: Server::start(Program { memcached, user, options: options.clone() }, folder) }
-    }
-
-    /// Its address, such as `127.0.0.1:16001`.
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.server.port)
-    }
-
-    /// Its port on 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.server.port
-    }
-
-    /// Its process.
-    pub fn process(&self) -> u32 {
-        self.server.id()
-    }
-
-    /// The folder that holds the log, `testbed.log`.
-    pub fn folder(&self) -> &Path {
-        self.server.folder()
-    }
-
-    /// Ends it, and waits for the end.
-    pub fn stop(&mut self) {
-        self.server.stop();
-    }
-
-    /// Kills it at once, and waits until it is gone.
-    pub fn kill(&mut self) {
-        self.server.kill();
-    }
-
-    /// Makes it hang: connections stay, answers don't come.
-    pub fn freeze(&mut self) {
-        self.server.freeze();
-    }
-
-    /// Lets it go on after [`Memcached::freeze`].
-    pub fn thaw(&mut self) {
-        self.server.thaw();
-    }
-
-    /// Starts it again after [`Memcached::stop`] or [`Memcached::kill`], empty, on the same port.
-    pub fn start_again(&mut self) {
-        self.server.start_again();
+        Server::begin(Program { memcached, user, options: options.clone() }, folder)
     }
 }
 

@@ -12,18 +12,16 @@ use crate::server::{Kind, Server};
 const PACKAGE: &str = "nginx-light";
 
 /// An nginx. It ends when this is dropped.
-#[derive(Debug)]
-pub struct Nginx {
-    server: Server<Program>,
-}
+pub type Nginx = Server<Program>;
 
+/// How it is run.
 #[derive(Debug)]
-struct Program {
+pub struct Program {
     nginx: PathBuf,
     block: String,
 }
 
-impl Nginx {
+impl Server<Program> {
     /// Starts one whose server block holds this, and waits until it answers.
     ///
     /// # Panics
@@ -31,12 +29,7 @@ impl Nginx {
     pub fn start(block: &str) -> Nginx {
         let folder = folder::made("nginx", User::ourselves(), Sync::Off, |_| {});
         let nginx = program::find("nginx", PACKAGE);
-        Nginx { server: Server::start(Program { nginx, block: block.to_owned() }, folder) }
-    }
-
-    /// Its address, such as `127.0.0.1:16001`.
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.server.port)
+        Server::begin(Program { nginx, block: block.to_owned() }, folder)
     }
 }
 

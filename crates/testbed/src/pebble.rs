@@ -43,38 +43,24 @@ impl Pebble {
         let dns = port::free();
         let folder = folder::made("names", User::ourselves(), Sync::Off, |_| {});
         let names =
-            Server::start(Names { program: program::find("pebble-challtestsrv", PACKAGE), dns }, folder);
+            Server::begin(Names { program: program::find("pebble-challtestsrv", PACKAGE), dns }, folder);
         let folder = folder::made("pebble", User::ourselves(), Sync::Off, |path| {
             let mut openssl = Command::new(program::find("openssl", "openssl"));
-            openssl.args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-            ]);
-            openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-            openssl.args([
-                "-subj",
-                "/CN=issuer",
-                "-addext",
-                "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                "-days",
-                "2",
-            ]);
+            let asked =
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=issuer";
+            openssl.args(asked.split(' ')).args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+            openssl.args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
             openssl.arg("-keyout").arg(path.join("key.pem")).arg("-out").arg(path.join("cert.pem"));
             program::run(&mut openssl)
                 .unwrap_or_else(|error| panic!("make the issuer's certificate: {error}"));
         });
         let issuer = Issuer { pebble: program::find("pebble", PACKAGE), http, dns };
-        Pebble { server: Server::start(issuer, folder), names }
+        Pebble { server: Server::begin(issuer, folder), names }
     }
 
     /// The address of its directory.
     pub fn directory(&self) -> String {
-        format!("https://127.0.0.1:{}/dir", self.server.port)
+        format!("https://127.0.0.1:{}/dir", self.server.port())
     }
 
     /// The certificate by which its own https is believed.
@@ -89,7 +75,7 @@ impl Pebble {
 
     /// Where the name server is told what to say.
     pub fn names(&self) -> String {
-        format!("127.0.0.1:{}", self.names.port)
+        format!("127.0.0.1:{}", self.names.port())
     }
 
     /// Lets a name point nowhere.

@@ -46,7 +46,7 @@ pub fn sign_in_peer(name: &str, args: &[&str]) -> Option<SignInPeer> {
     let args = args.iter().map(|arg| (*arg).to_owned()).collect();
     let user = User::ourselves();
     let folder = folder::made(name, user, Sync::Off, |_| {});
-    Some(SignInPeer { server: Server::start(Program { runs, script: home.join(file), args }, folder) })
+    Some(SignInPeer { server: Server::begin(Program { runs, script: home.join(file), args }, folder) })
 }
 
 /// The Python that the peers run on, with what they need installed, for a script of a test's own. `None`, said aloud, where
@@ -87,7 +87,7 @@ fn installed(name: &str) -> Option<PathBuf> {
 impl SignInPeer {
     /// Its address, such as `http://127.0.0.1:16001`.
     pub fn base(&self) -> String {
-        format!("http://127.0.0.1:{}", self.server.port)
+        format!("http://127.0.0.1:{}", self.server.port())
     }
 
     /// Tells it something: JSON as its `/__test/state` takes it, such as `{"mode": "wrong_state"}`.

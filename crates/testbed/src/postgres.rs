@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::database::{Admin, Database};
+use crate::database::{Admin, Sql};
 use crate::folder;
 use crate::options::{Options, Sync};
 use crate::program::{self, User};
@@ -21,21 +21,19 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A PostgreSQL server: UTF8, locale C, passwords over TCP. It ends when this is dropped.
-#[derive(Debug)]
-pub struct Postgres {
-    server: Server<Program>,
-    admin: Admin,
-}
+pub type Postgres = Server<Program>;
 
+/// How it is run.
 #[derive(Debug)]
-struct Program {
+pub struct Program {
     postgres: PathBuf,
+    psql: PathBuf,
     is_ready: PathBuf,
     user: User,
     options: Options,
 }
 
-impl Postgres {
+impl Server<Program> {
     /// Makes a server of its own and waits until it answers.
     ///
     /// # Panics
@@ -61,13 +59,12 @@ impl Postgres {
     fn begun(user: User, folder: TempDir, options: &Options) -> Postgres {
         let program = Program {
             postgres: program::find("postgres", PACKAGE),
+            psql: program::find("psql", PACKAGE),
             is_ready: program::find("pg_isready", PACKAGE),
             user,
             options: options.clone(),
         };
-        let server = Server::start(program, folder);
-        let admin = Admin::postgres(program::find("psql", PACKAGE), server.port);
-        Postgres { server, admin }
+        Server::begin(program, folder)
     }
 
     /// Lets each commit wait until the replica of that name has it on its disk, and waits until the replica is there.
@@ -93,59 +90,6 @@ impl Postgres {
     /// When it refuses.
     pub fn promote(&self) {
         assert_eq!(self.sql("postgres", "SELECT pg_promote()").trim(), "t", "it does not become a primary");
-    }
-
-    /// A fresh database; it is dropped when the answer is.
-    pub fn database(&self) -> Database {
-        self.admin.database()
-    }
-
-    /// Runs SQL text in `database` (`postgres` is always there) with psql; the answer is rows of `|`-separated cells.
-    ///
-    /// # Panics
-    /// When the server refuses it; the text says why.
-    pub fn sql(&self, database: &str, text: &str) -> String {
-        self.admin.sql(database, text)
-    }
-
-    /// Its port on 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.server.port
-    }
-
-    /// The process of the postmaster.
-    pub fn process(&self) -> u32 {
-        self.server.id()
-    }
-
-    /// The folder that holds `data` and the log, `testbed.log`.
-    pub fn folder(&self) -> &Path {
-        self.server.folder()
-    }
-
-    /// Stops it as an operator does ("fast": open transactions are rolled back), and waits for the end.
-    pub fn stop(&mut self) {
-        self.server.stop();
-    }
-
-    /// Kills all its processes at once, and waits until they are gone.
-    pub fn kill(&mut self) {
-        self.server.kill();
-    }
-
-    /// Makes it hang: connections stay, answers don't come.
-    pub fn freeze(&mut self) {
-        self.server.freeze();
-    }
-
-    /// Lets it go on after [`Postgres::freeze`].
-    pub fn thaw(&mut self) {
-        self.server.thaw();
-    }
-
-    /// Starts it again after [`Postgres::stop`] or [`Postgres::kill`], on the same port and data.
-    pub fn start_again(&mut self) {
-        self.server.start_again();
     }
 }
 
@@ -200,5 +144,11 @@ impl Kind for Program {
         let mut command = Command::new(&self.is_ready);
         command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-d", "postgres", "-U", USER]);
         command.stdin(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Sql for Program {
+    fn admin(&self, port: u16) -> Admin {
+        Admin::postgres(self.psql.clone(), port)
     }
 }

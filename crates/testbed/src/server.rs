@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const TRIES_MAX: usize = 5;
 
 /// What one kind of server has to say about itself.
-pub(crate) trait Kind {
+pub trait Kind {
     /// What it is called.
     const NAME: &'static str;
     /// The command that runs it in the foreground on `port`.
@@ -31,11 +31,11 @@ pub(crate) trait Kind {
     const STOP: &'static str;
 }
 
-/// A server that runs, or that was stopped and may be started again.
+/// A server that runs, or that was stopped and may be started again. It ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Server<K: Kind> {
+pub struct Server<K: Kind> {
     pub(crate) kind: K,
-    pub(crate) port: u16,
+    port: u16,
     running: Option<Running>,
     // Dropped after the process: fields go in their order.
     folder: TempDir,
@@ -50,7 +50,7 @@ struct Running {
 
 impl<K: Kind> Server<K> {
     /// Starts it on a free port and waits until it answers.
-    pub(crate) fn start(kind: K, folder: TempDir) -> Server<K> {
+    pub(crate) fn begin(kind: K, folder: TempDir) -> Server<K> {
         let mut server = Server { kind, port: 0, running: None, folder };
         let mut told = String::new();
         for _ in 0..TRIES_MAX {
@@ -63,8 +63,11 @@ impl<K: Kind> Server<K> {
         panic!("{} does not start: {told}", K::NAME);
     }
 
-    /// Starts it again, on the same port and folder.
-    pub(crate) fn start_again(&mut self) {
+    /// Starts it again after [`Server::stop`] or [`Server::kill`], on the same port and folder.
+    ///
+    /// # Panics
+    /// When it runs, or does not start.
+    pub fn start_again(&mut self) {
         assert!(self.running.is_none(), "{} runs already; stop or kill it first", K::NAME);
         if let Err(error) = self.try_to_start() {
             panic!("{} does not start again: {error}", K::NAME);
@@ -94,8 +97,11 @@ impl<K: Kind> Server<K> {
         Ok(())
     }
 
-    /// Ends it in an orderly way, and waits for the end.
-    pub(crate) fn stop(&mut self) {
+    /// Ends it as an operator does (PostgreSQL: "fast", open transactions are rolled back), and waits for the end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(&mut self) {
         let Some(mut running) = self.running.take() else { return };
         send(K::STOP, &[running.process.id()]);
         let begin = Instant::now();
@@ -110,7 +116,7 @@ impl<K: Kind> Server<K> {
     }
 
     /// Kills it and all its children at once, as a power cut would, and waits until they are gone.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut running) = self.running.take() {
             running.kill();
         }
@@ -118,7 +124,10 @@ impl<K: Kind> Server<K> {
 
     /// Makes it hang: it holds its connections and answers nothing. Waits until all of it stands still: a signal takes its
     /// time on a busy machine, and meanwhile a thread may answer.
-    pub(crate) fn freeze(&mut self) {
+    ///
+    /// # Panics
+    /// When a part of it goes on.
+    pub fn freeze(&mut self) {
         let begin = Instant::now();
         loop {
             let moving: Vec<u32> =
@@ -133,7 +142,7 @@ impl<K: Kind> Server<K> {
     }
 
     /// Lets it go on after [`Server::freeze`].
-    pub(crate) fn thaw(&mut self) {
+    pub fn thaw(&mut self) {
         send("CONT", &inhabitants(self.folder()));
     }
 
@@ -142,14 +151,27 @@ impl<K: Kind> Server<K> {
         self.running.is_some()
     }
 
-    /// Its process.
-    pub(crate) fn id(&self) -> u32 {
+    /// Its process (PostgreSQL: the postmaster's).
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn process(&self) -> u32 {
         let running = self.running.as_ref();
         running.unwrap_or_else(|| panic!("{} does not run", K::NAME)).process.id()
     }
 
-    /// Where its data lies.
-    pub(crate) fn folder(&self) -> &Path {
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its address, such as `127.0.0.1:16001`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The folder that holds its data (a database: in `data`) and the log, `testbed.log`.
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 }

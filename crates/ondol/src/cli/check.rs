@@ -45,7 +45,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return several(service, topology, args.named.as_deref());
     }
     if let Some(settings) = &config.balancer {
-        return balanced(service, &config.listen, settings);
+        if !settings.has_local() {
+            let (listen, count) = (&config.listen, settings.backends.len());
+            say(&format!("  {service}: a balancer, which opens no database"))?;
+            say(&format!("  listens on {listen}, in front of {count} web servers"))?;
+            return reach(settings);
+        }
+        say(&format!("  {} routes in front of what this process answers itself", settings.routes.len()))?;
+        reach(settings)?;
     }
     let (listen, dir, kept) = (&config.listen, config.store.dir.display(), Kept(&config.store.engine));
     if let Engine::Sqlite = config.store.engine {
@@ -81,13 +88,11 @@ fn several(service: &str, topology: &Topology, named: Option<&str>) -> Result<()
     }
 }
 
-/// A balancer: whom it stands in front of, and who of them answers.
-fn balanced(service: &str, listen: &str, settings: &balancer::Config) -> Result<(), Failure> {
-    say(&format!("  {service}: a balancer, which opens no database"))?;
-    say(&format!("  listens on {listen}, in front of {} web servers", settings.backends.len()))?;
+/// Whom routes lead to, and who of them answers; which folders are there.
+fn reach(settings: &balancer::Config) -> Result<(), Failure> {
     let most = settings.connect_time_max.0;
     let mut away = Vec::new();
-    for place in &settings.backends {
+    for place in settings.backends.iter().chain(settings.pools.values().flatten()) {
         let is_there = place.address.to_socket_addrs().is_ok_and(|mut addresses| {
             addresses.any(|address| TcpStream::connect_timeout(&address, most).is_ok())
         });
@@ -98,6 +103,9 @@ fn balanced(service: &str, listen: &str, settings: &balancer::Config) -> Result<
                 place.address
             ));
         }
+    }
+    for (name, path) in settings.roots.iter().filter(|(_, path)| !path.is_dir()) {
+        away.push(format!("the folder {} of the root {name} is not there; make it", path.display()));
     }
     if away.is_empty() { Ok(()) } else { Err(Failure { lines: away, code: 3 }) }
 }

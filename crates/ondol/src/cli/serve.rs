@@ -1,16 +1,16 @@
-//! `ondol serve`: everything on this box, or a balancer; by itself, or in the place of the process before.
+//! `ondol serve`: everything on this box, with routes in front of it where the file has some, or a balancer; by itself, or in the place of the process before.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use balancer::{Service, certificates};
+use balancer::Service;
 use serde_json::Value;
 use web::Stop;
 
 use super::place::Place;
 use super::say;
-use crate::balancing::{Balancing, Reloads};
+use crate::balancing::{Balancing, Reloads, follow};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::house::{Coming, House};
@@ -75,47 +75,41 @@ fn begin(args: &Args, heir: Option<Arc<Heir>>) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     let served = runtime.block_on(async {
-        match config.balancer.take() {
+        match config.balancer.take_if(|settings| !settings.has_local()) {
             Some(settings) => balance(config, settings, args.place.clone(), birth).await,
-            None => serve(config, birth).await,
+            None => serve(config, args.place.clone(), birth).await,
         }
     });
     runtime.shutdown_timeout(LAST_WAIT);
     served
 }
 
-async fn serve(config: Config, birth: Birth) -> Result<(), Failure> {
+async fn serve(config: Config, place: Place, birth: Birth) -> Result<(), Failure> {
     let (dir, limits) = (config.store.dir.clone(), config.web.clone());
     let coming = if birth.heir.is_some() { Coming::AfterAnother } else { Coming::Alone };
     let house = House::open_on(config, &birth.sockets, coming, None).await?;
-    let (signals, stop, store) = (Signals::new().map_err(unheard)?, Stop::new(), house.store());
+    let (signals, reloads) = (Signals::new().map_err(unheard)?, Reloads::new().map_err(unheard)?);
+    let (stop, store, routes) = (Stop::new(), house.store(), house.routes());
+    if let (Some(heir), Some(routes)) = (&birth.heir, &routes) {
+        routes.remember(heir.keepsake());
+        routes.warm().await;
+    }
     // from here on the two write to one file, where it is one
-    let swapper = birth.swapper(&stop, &limits, move || store.keep_company(true));
-    let Some(swaps) = birth.start(&dir, &stop, swapper, Arc::new(Web)).await? else { return Ok(()) };
+    let (swapper, known) = (birth.swapper(&stop, &limits, move || store.keep_company(true)), routes.clone());
+    let swapper = swapper.with_keepsake(move || known.as_ref().map_or(Value::Null, Service::keepsake));
+    let answers = Arc::new(Web(routes.clone()));
+    let Some(swaps) = birth.start(&dir, &stop, swapper, answers).await? else { return Ok(()) };
     greet(&house, &dir.display().to_string())?;
     swap::heir::serves(birth.heir.as_deref());
-    let (certificates, reloads) = (house.certificates(), Reloads::new().map_err(unheard)?);
+    let certificates = house.certificates();
     let run = house.run(stop.clone());
     let run = async {
         tokio::select! {
             () = run => {}
-            () = reload(reloads, certificates) => {}
+            () = follow(routes.as_ref(), certificates, reloads, move || place.config()) => {}
         }
     };
     until_the_end(run, swaps, signals, &stop).await
-}
-
-/// Reads the certificates again at each signal that asks for it.
-async fn reload(mut reloads: Reloads, certificates: Option<certificates::Service>) {
-    loop {
-        reloads.next().await;
-        match &certificates {
-            Some(certificates) => certificates.reload(),
-            None => tracing::info!(
-                "SIGHUP: there are no certificates to read again; settings are read at a start"
-            ),
-        }
-    }
 }
 
 /// Serves as a front of other web servers only.
@@ -233,8 +227,8 @@ async fn until_the_end(
     }
 }
 
-/// A web server, as it answers at its control socket.
-struct Web;
+/// A web server, as it answers at its control socket, with the routes in front of it if it has any.
+struct Web(Option<Service>);
 
 impl Answers for Web {
     fn role(&self) -> &'static str {
@@ -242,11 +236,14 @@ impl Answers for Web {
     }
 
     fn status(&self) -> Option<Value> {
-        None
+        self.0.as_ref().map(Service::status)
     }
 
-    fn drain(&self, _: &str, _: bool) -> Result<(), String> {
-        Err("this is a web server; it is the balancer that drains one".into())
+    fn drain(&self, backend: &str, is_drained: bool) -> Result<(), String> {
+        match &self.0 {
+            Some(routes) => routes.drain(backend, is_drained),
+            None => Err("this is a web server; it is the balancer that drains one".into()),
+        }
     }
 }
 

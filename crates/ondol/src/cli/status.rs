@@ -67,7 +67,7 @@ struct Held {
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config = args.place.config()?;
-    let config = if config.balancer.is_some() { config } else { args.place.existing()? };
+    let config = if config.opens_database() { args.place.existing()? } else { config };
     short(async {
         let several = config.topology.as_ref().map(|topology| Onlooker::new(&config, topology));
         let mut several = several.transpose()?;
@@ -112,11 +112,38 @@ async fn seen(config: &Config, several: Option<&mut Onlooker<'_>>) -> Result<Sho
         let text = std::iter::once(state.sentence).chain(lines).collect();
         return Ok(Shown { text, json: state.json, is_well: state.faults.is_empty() });
     }
-    if config.balancer.is_some() {
+    if !config.opens_database() {
         return balanced::look(config).await;
     }
     let status = look(config).await?;
-    Ok(Shown { text: screen::text(&status), json: screen::json(&status), is_well: status.is_well() })
+    let shown = Shown { text: screen::text(&status), json: screen::json(&status), is_well: status.is_well() };
+    let has_servers = config.balancer.as_ref().is_some_and(balancer::Config::has_servers);
+    if !has_servers {
+        return Ok(shown);
+    }
+    match balanced::look(config).await {
+        Ok(behind) => Ok(shown.with(behind)),
+        // that nobody runs has been told
+        Err(_) if status.web.is_err() => Ok(shown),
+        Err(failure) => Err(failure),
+    }
+}
+
+impl Shown {
+    /// The same with how the servers behind the routes are; what is not as it should be goes first.
+    fn with(self, behind: Shown) -> Shown {
+        let Shown { text, mut json, is_well } = self;
+        json["balancers"] = behind.json["balancers"].clone();
+        let text = if behind.is_well {
+            format!("{text}\n{}", behind.text)
+        } else {
+            for word in ["state", "sentence"] {
+                json[word] = behind.json[word].clone();
+            }
+            format!("{}\n{text}", behind.text)
+        };
+        Shown { text, json, is_well: is_well && behind.is_well }
+    }
 }
 
 fn show(args: &Args, seen: Result<Shown, Failure>) -> Result<(), Failure> {

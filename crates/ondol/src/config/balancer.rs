@@ -7,10 +7,10 @@ use crate::topology::core::{Role, Topology};
 
 /// The table's name.
 pub(super) const ROOM: &str = "balancer";
-/// What a process that opens no database can't do.
-const ELSEWHERE: &str = "a balancer answers nothing of a database itself";
 /// Its list of routes.
 const ROUTES: &str = "routes";
+/// What a host of sites does not do.
+const ELSEWHERE: &str = "with sites, the `web` hosts answer what no route takes; take this line out";
 
 /// The settings; `None` where nothing is balanced: the file has no such table, and no host of its sites is a balancer. Faults
 /// go to the reader.
@@ -44,10 +44,7 @@ pub(super) fn read(reader: &mut Reader<'_>, topology: Option<&Topology>) -> Opti
             reader.blame(ROOM, key, format!("`{key}` in [{ROOM}]: {what}"));
         }
     }
-    if !is_role && config.backends.is_empty() && !config.routes.is_empty() {
-        reader.blame(ROOM, "backends", format!("`backends` in [{ROOM}]: name the web servers; {ELSEWHERE}"));
-    }
-    for (at, _) in config.routes.iter().enumerate().filter(|(_, route)| route.local) {
+    for (at, _) in config.routes.iter().enumerate().filter(|(_, route)| is_role && route.local) {
         reader.blame_listed((ROOM, ROUTES), &places[at], "local", ELSEWHERE);
     }
     for (at, key, what) in config.check_routes() {
@@ -100,38 +97,37 @@ mod tests {
 
     #[test]
     fn routes_lead_by_host_and_path_to_what_is_named_above_them() {
-        let text = "[balancer]\nbackends = [\"a:1\"]\nroots = { static = \"/srv/static\" }\n[balancer.pools]\nmedia = [\"10.0.0.21:80\"]\n\
+        let text = "[balancer]\nroots = { static = \"/srv/static\" }\n[balancer.pools]\nmedia = [\"10.0.0.21:80\"]\n\
                     [[balancer.routes]]\npath = \"/static/\"\nfiles = \"static\"\n\
                     [[balancer.routes]]\nhost = \"m.popong.com\"\npool = \"media\"\nuploads = \"whole\"\n";
         let balancer = Config::parse("ondol.toml", text).expect("reads").balancer.expect("a balancer");
         let goals: Vec<_> = balancer.routes.iter().map(|route| (route.title(), route.goal())).collect();
         let [files, pool] = [balancer::Goal::Files("static"), balancer::Goal::Pool("media")];
         assert_eq!(goals, [("/static/".to_owned(), files), ("m.popong.com/".to_owned(), pool)]);
-        assert!(!balancer.has_local() && balancer.routes[1].uploads == balancer::Uploads::Whole);
+        assert!(balancer.has_local() && balancer.routes[1].uploads == balancer::Uploads::Whole);
     }
 
     #[test]
     fn what_is_wrong_about_a_route_is_told_with_its_line_and_the_nearest_word() {
         check(
-            "[balancer]\nbackends = [\"b:1\"]\nroots = { static = \"srv\" }\npools = { media = [\"a:1\"] }\n\
+            "[balancer]\nroots = { static = \"srv\" }\npools = { media = [\"a:1\"] }\n\
              [[balancer.routes]]\npth = \"/x\"\nfiles = \"statik\"\n\
              [[balancer.routes]]\npool = \"medai\"\npath = \"x\"\nstatus = \"y\"\n\
              [[balancer.routes]]\nhost = \"a:80\"\nredirect = \"https://b*\"\nstatus = 200\n\
              [[balancer.routes]]\npath = \"/x/\"\nlocal = true\nfiles = \"static\"\nreproxy_pools = [\"none\"]\n\
              [[balancer.routes]]\npath = \"/x/\"\n",
             expect![[r#"
-                ondol.toml:3: `roots` in [balancer]: static: `srv` is no folder; write its whole path, from / on
-                ondol.toml:6: unknown key `pth` in [[balancer.routes]]; did you mean `path`?
-                ondol.toml:7: `files` in [[balancer.routes]]: there is no root `statik`; did you mean `static`?
-                ondol.toml:9: `pool` in [[balancer.routes]]: there is no pool `medai`; did you mean `media`?
-                ondol.toml:10: `path` in [[balancer.routes]]: `x` is no beginning of a path; it begins with / and has no %, //, /., \ or sign that a path must not have
-                ondol.toml:11: `status` in [[balancer.routes]]: invalid type: string "y", expected u16
-                ondol.toml:13: `host` in [[balancer.routes]]: `a:80` is no host; write a name without a port, such as www.popong.com or *.popong.com
-                ondol.toml:14: `redirect` in [[balancer.routes]]: `https://b*` is no address to be sent to; write https://HOST/PATH or /PATH; a `*` may stand at its end, behind a /
-                ondol.toml:17: `path` in [[balancer.routes]]: it leads to one of `pool`, `files`, `redirect` and `local`, not to several
-                ondol.toml:18: `local` in [[balancer.routes]]: a balancer answers nothing of a database itself
-                ondol.toml:20: `reproxy_pools` in [[balancer.routes]]: there is no pool `none`; there are media
-                ondol.toml:22: `path` in [[balancer.routes]]: `/x/` of this host has a route already"#]],
+                ondol.toml:2: `roots` in [balancer]: static: `srv` is no folder; write its whole path, from / on
+                ondol.toml:5: unknown key `pth` in [[balancer.routes]]; did you mean `path`?
+                ondol.toml:6: `files` in [[balancer.routes]]: there is no root `statik`; did you mean `static`?
+                ondol.toml:8: `pool` in [[balancer.routes]]: there is no pool `medai`; did you mean `media`?
+                ondol.toml:9: `path` in [[balancer.routes]]: `x` is no beginning of a path; it begins with / and has no %, //, /., \ or sign that a path must not have
+                ondol.toml:10: `status` in [[balancer.routes]]: invalid type: string "y", expected u16
+                ondol.toml:12: `host` in [[balancer.routes]]: `a:80` is no host; write a name without a port, such as www.popong.com or *.popong.com
+                ondol.toml:13: `redirect` in [[balancer.routes]]: `https://b*` is no address to be sent to; write https://HOST/PATH or /PATH; a `*` may stand at its end, behind a /
+                ondol.toml:16: `path` in [[balancer.routes]]: it leads to one of `pool`, `files`, `redirect` and `local`, not to several
+                ondol.toml:19: `reproxy_pools` in [[balancer.routes]]: there is no pool `none`; there are media
+                ondol.toml:21: `path` in [[balancer.routes]]: `/x/` of this host has a route already"#]],
         );
         check(
             "[balancer]\nroutes = 1\n",

@@ -186,6 +186,8 @@ fn addresses(hosts: &[String]) -> Vec<IpAddr> {
 async fn serve(config: Config, part: &Part, keys: &Keys, eyes: Eyes, stop: &Stop, greet: impl Fn(&House)) {
     let mut config = config;
     config.listen = part.listens(&config.listen);
+    // what stands in front of it has a listener of its own
+    config.balancer = None;
     config.web.trusted_proxies.extend(addresses(&part.balancers));
     if let (Some(cache), false) = (&mut config.cache, part.caches.is_empty()) {
         let mut memcached = cache::Memcached::new(part.cached_at(), "");

@@ -59,6 +59,13 @@ impl Balancer {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
+    /// Bytes of memory that it has.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+
     pub(crate) fn answers(&self, backend: &str) -> u64 {
         self.number("ondol_balancer_backend_answers_total", backend)
     }
@@ -111,27 +118,40 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
+    /// So many who ask this.
     pub(crate) fn new(count: usize, address: &str, token: &str, question: &Question) -> Crowd {
+        Crowd::of((0..count).map(|person| {
+            let (address, token, question) = (address.to_owned(), token.to_owned(), question.clone());
+            let (mut client, mut turns) = (None, 0..);
+            move || {
+                let (method, path, body) = question(person, turns.next().unwrap_or_default());
+                let asked = connected(&mut client, &address, &token)
+                    .and_then(|client| client.ask(method, &path, &body));
+                match asked {
+                    Ok((200 | 204, _)) => Ok(()),
+                    other => {
+                        client = None;
+                        Err(format!("{method} {path}: {other:?}"))
+                    }
+                }
+            }
+        }))
+    }
+
+    /// One for each errand, who runs it again and again; what fails is told in words.
+    pub(crate) fn of<E>(errands: impl IntoIterator<Item = E>) -> Crowd
+    where
+        E: FnMut() -> Result<(), String> + Send + 'static,
+    {
         let (is_over, well) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let failed = Arc::<Mutex<Vec<String>>>::default();
-        let people = (0..count).map(|person| {
-            let (address, token, question) = (address.to_owned(), token.to_owned(), question.clone());
+        let people = errands.into_iter().map(|mut errand| {
             let (is_over, well, failed) = (is_over.clone(), well.clone(), failed.clone());
             std::thread::spawn(move || {
-                let mut client = None;
-                for turn in 0.. {
-                    if is_over.load(SeqCst) {
-                        return;
-                    }
-                    let (method, path, body) = question(person, turn);
-                    let asked = connected(&mut client, &address, &token)
-                        .and_then(|client| client.ask(method, &path, &body));
-                    match asked {
-                        Ok((200 | 204, _)) => drop(well.fetch_add(1, SeqCst)),
-                        other => {
-                            client = None;
-                            failed.lock().expect("nobody panics").push(format!("{method} {path}: {other:?}"));
-                        }
+                while !is_over.load(SeqCst) {
+                    match errand() {
+                        Ok(()) => drop(well.fetch_add(1, SeqCst)),
+                        Err(what) => failed.lock().expect("nobody panics").push(what),
                     }
                 }
             })

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::balancer::{signal, until};
 use crate::http::{Client, sign_in};
 use crate::server::House;
-use crate::swapped::{Load, Running};
+use crate::swapped::{self, Running};
 
 /// People of each kind who ask at once.
 const PEOPLE: usize = 6;
@@ -30,7 +30,7 @@ fn balancer(backends: &[String], settings: &str) -> Running {
 fn two_swaps_of_the_balancer_under_load_lose_nothing() {
     let (one, other) = (nginx(), nginx());
     let mut running = balancer(&[one.address(), other.address()], "");
-    let load = Load::begin(&running.address, PEOPLE, "/x", Some("/slow"));
+    let load = swapped::reading(&running.address, PEOPLE, "/x", Some("/slow"));
     load.go_on(ANSWERS);
     running.upgrade();
     load.go_on(ANSWERS);
@@ -180,8 +180,8 @@ fn swap_under_writes(house: &House) {
     let (status, told) = client.ask("POST", "/api/collections", &named("posts")).expect("an answer");
     assert_eq!(status, 200, "{told}");
     let (load, records) =
-        (Load::begin(&running.address, 2, "/api/health", None), "/api/collections/posts/records");
-    let writes = Load::writes(&running.address, PEOPLE, records, &token);
+        (swapped::reading(&running.address, 2, "/api/health", None), "/api/collections/posts/records");
+    let writes = swapped::writing(&running.address, PEOPLE, records, &token);
     writes.go_on(ANSWERS / 2);
     running.upgrade();
     // asked of the new process, on a new connection; the old one answers on the connection that it has, and knows of it

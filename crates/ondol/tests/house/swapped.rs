@@ -4,14 +4,12 @@ use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::balancer::until;
+use crate::balancer::{Crowd, until};
 use crate::server::House;
 
 /// Longest wait for one answer.
@@ -221,86 +219,43 @@ struct Errand {
     keeps: bool,
 }
 
-/// People who ask: on connections that they keep, and on a new one each time.
-pub(crate) struct Load {
-    people: Vec<JoinHandle<()>>,
-    is_over: Arc<AtomicBool>,
-    well: Arc<AtomicUsize>,
-    lost: Arc<Mutex<Vec<String>>>,
+/// So many of each kind who read a path, on connections that they keep and on a new one each time, and as many who read
+/// another one that takes its time.
+pub(crate) fn reading(address: &str, people: usize, path: &str, slow: Option<&str>) -> Crowd {
+    let errand = |path: &str, keeps: bool| Errand {
+        address: address.to_owned(),
+        head: format!("GET {path} HTTP/1.1\r\nHost: t\r\n"),
+        body: String::new(),
+        keeps,
+    };
+    let mut errands = vec![errand(path, true); people];
+    errands.extend(vec![errand(path, false); people]);
+    errands.extend(slow.map(|slow| vec![errand(slow, true); people]).unwrap_or_default());
+    crowd(errands)
 }
 
-impl Load {
-    /// So many of each kind who read a path, and as many who read another one that takes its time.
-    pub(crate) fn begin(address: &str, people: usize, path: &str, slow: Option<&str>) -> Load {
-        let errand = |path: &str, keeps: bool| Errand {
-            address: address.to_owned(),
-            head: format!("GET {path} HTTP/1.1\r\nHost: t\r\n"),
-            body: String::new(),
-            keeps,
-        };
-        let mut errands = vec![errand(path, true); people];
-        errands.extend(vec![errand(path, false); people]);
-        errands.extend(slow.map(|slow| vec![errand(slow, true); people]).unwrap_or_default());
-        Load::of(errands)
-    }
+/// So many who make records: half of them on connections that they keep.
+pub(crate) fn writing(address: &str, people: usize, path: &str, token: &str) -> Crowd {
+    let body = "{\"title\":\"글\"}".to_owned();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: t\r\nAuthorization: {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n",
+        body.len()
+    );
+    let errand = |person: usize| Errand {
+        address: address.to_owned(),
+        head: head.clone(),
+        body: body.clone(),
+        keeps: person.is_multiple_of(2),
+    };
+    crowd((0..people).map(errand))
+}
 
-    /// So many who make records: half of them on connections that they keep.
-    pub(crate) fn writes(address: &str, people: usize, path: &str, token: &str) -> Load {
-        let body = "{\"title\":\"글\"}".to_owned();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: t\r\nAuthorization: {token}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n",
-            body.len()
-        );
-        let errand = |person: usize| Errand {
-            address: address.to_owned(),
-            head: head.clone(),
-            body: body.clone(),
-            keeps: person.is_multiple_of(2),
-        };
-        Load::of((0..people).map(errand).collect())
-    }
-
-    fn of(errands: Vec<Errand>) -> Load {
-        let (is_over, well) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
-        let lost = Arc::<Mutex<Vec<String>>>::default();
-        let person = |errand: Errand| {
-            let (is_over, well, lost) = (is_over.clone(), well.clone(), lost.clone());
-            std::thread::spawn(move || {
-                let mut line = None;
-                while !is_over.load(SeqCst) {
-                    match errand.ask(&mut line) {
-                        Ok(()) => drop(well.fetch_add(1, SeqCst)),
-                        Err(what) => {
-                            line = None;
-                            lost.lock().expect("nobody panics").push(what);
-                        }
-                    }
-                }
-            })
-        };
-        Load { people: errands.into_iter().map(person).collect(), is_over, well, lost }
-    }
-
-    /// Good answers so far.
-    pub(crate) fn well(&self) -> usize {
-        self.well.load(SeqCst)
-    }
-
-    /// Waits for so many more good answers.
-    pub(crate) fn go_on(&self, more: usize) {
-        let before = self.well();
-        until("they are answered", || self.well() >= before + more);
-    }
-
-    /// Ends it; what was lost, in words.
-    pub(crate) fn end(self) -> Vec<String> {
-        self.is_over.store(true, SeqCst);
-        for person in self.people {
-            person.join().expect("nobody panics");
-        }
-        std::mem::take(&mut *self.lost.lock().expect("nobody panics"))
-    }
+fn crowd(errands: impl IntoIterator<Item = Errand>) -> Crowd {
+    Crowd::of(errands.into_iter().map(|errand| {
+        let mut line = None;
+        move || errand.ask(&mut line).inspect_err(|_| line = None)
+    }))
 }
 
 /// A connection, and how often it was of use.

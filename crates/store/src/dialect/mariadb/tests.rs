@@ -5,12 +5,9 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 
 use crate::dialect::Sql;
-use crate::query::{
-    Alias, Column, Compare, Expr, Func, Index, IndexColumn, Join, MAIN, Order, Scalar, Select, Source, Value,
-};
+use crate::dialect::said::{OTHER, compare, field, index, mail, of_known_types, text};
+use crate::query::{Alias, Column, Compare, Expr, Func, Join, MAIN, Order, Scalar, Select, Source};
 use crate::row::{Row, Table};
-
-const OTHER: Alias = Alias(1);
 
 fn print(asked: &Select) -> Sql {
     super::select(asked, &super::Columns::default()).unwrap()
@@ -27,42 +24,10 @@ fn check_whole(asked: &Select, expected: Expect) {
     expected.assert_eq(&format!("{}\n{:?}", sql.text, sql.values));
 }
 
-fn field(alias: Alias, key: &str, scalar: Scalar) -> Expr {
-    Expr::Column(alias, Column::Field(Arc::from(key), scalar))
-}
-
-fn text(value: &str) -> Expr {
-    Expr::Value(Value::Text(Arc::from(value)))
-}
-
-fn compare(left: Expr, how: Compare, right: Expr) -> Expr {
-    Expr::Compare(Box::new(left), how, Box::new(right))
-}
-
-fn index(column: IndexColumn) -> Index {
-    let only = compare(field(MAIN, "mail", Scalar::Text), Compare::Ne, text(""));
-    Index { name: "i_1".into(), unique: true, columns: vec![column], only: Some(only) }
-}
-
-fn mail() -> IndexColumn {
-    IndexColumn {
-        column: Column::Field(Arc::from("mail"), Scalar::Text),
-        descending: false,
-        ignores_case: true,
-    }
-}
-
 #[test]
 fn values_of_known_types_are_compared_as_they_are() {
-    let filter = Expr::And(vec![
-        compare(field(MAIN, "room", Scalar::Number), Compare::Gt, Expr::Value(Value::Real(7.0))),
-        compare(field(MAIN, "title", Scalar::Text), Compare::Eq, text("x")),
-        compare(field(MAIN, "done", Scalar::Bool), Compare::Ne, Expr::Value(Value::Bool(true))),
-        compare(field(MAIN, "title", Scalar::Text), Compare::Like, text("A%")),
-        compare(field(MAIN, "room", Scalar::Number), Compare::Eq, text("7")),
-    ]);
     check(
-        filter,
+        of_known_types(),
         expect![[r#"
         CASE WHEN json_type(json_extract(t0.body,'$.room')) IN ('INTEGER','DOUBLE','BOOLEAN') THEN CAST(json_value(t0.body,'$.room') AS DOUBLE) ELSE 0e0 END>? AND coalesce(json_value(t0.body,'$.title'),'')=? AND CASE WHEN json_type(json_extract(t0.body,'$.done')) IN ('INTEGER','DOUBLE','BOOLEAN') THEN CAST(json_value(t0.body,'$.done') AS DOUBLE) ELSE 0e0 END<>1 AND CONVERT(CAST(lower(CONVERT(CAST(coalesce(json_value(t0.body,'$.title'),'') AS BINARY) USING tis620)) AS BINARY) USING utf8mb4) COLLATE utf8mb4_nopad_bin LIKE ? ESCAPE '\' AND FALSE ORDER BY t0.n
         [Real(7.0), Text("x"), Text("a%")]"#]],

@@ -7,26 +7,14 @@ use rusqlite::types::Value as Bound;
 use rusqlite::{Connection, params_from_iter};
 
 use super::{Sql, count, create_index, create_view, exists, prepare_connection, select};
+use crate::dialect::said::{OTHER, compare, field, text};
 use crate::query::{
     Alias, Column, Compare, Expr, Func, Index, IndexColumn, Join, MAIN, Order, Scalar, Select, Source, Value,
     View,
 };
 use crate::row::{Row, Table};
 
-const OTHER: Alias = Alias(1);
 const THIRD: Alias = Alias(2);
-
-fn field(alias: Alias, key: &str, scalar: Scalar) -> Expr {
-    Expr::Column(alias, Column::Field(Arc::from(key), scalar))
-}
-
-fn text(value: &str) -> Expr {
-    Expr::Value(Value::Text(Arc::from(value)))
-}
-
-fn compare(left: Expr, how: Compare, right: Expr) -> Expr {
-    Expr::Compare(Box::new(left), how, Box::new(right))
-}
 
 fn equal(left: Expr, right: Expr) -> Expr {
     compare(left, Compare::Eq, right)
