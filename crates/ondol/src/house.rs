@@ -127,7 +127,8 @@ impl House {
         let router = router.layer(middleware::from_fn_with_state(records.clone(), keep_up));
         let web = Arc::new(config.web);
         let views = Views { records: records.clone(), api: api.clone() };
-        let front = Front::new(router, web.clone()).with_folder(&config.public).with_short_way(Arc::new(views));
+        let front =
+            Front::new(router, web.clone()).with_folder(&config.public).with_short_way(Arc::new(views));
         let mut sources: Vec<Box<dyn Source>> =
             vec![Box::new(api.clone()), Box::new(Lately(records.clone())), Box::new(process)];
         let (front, metrics, routed) = match config.balancer {
