@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use crate::connection;
 use crate::crowd::{Crowd, Member};
@@ -83,10 +84,11 @@ pub async fn serve(listeners: Vec<Listener>, front: Front, stop: Stop) {
         crowd: Arc::default(),
     };
     // ends with us
-    let _looking = AbortOnDropHandle::new(tokio::spawn({
+    let mut looking = JoinSet::new();
+    looking.spawn({
         let (rounds, front, stop) = (serving.rounds.clone(), front.clone(), serving.stop.clone());
         async move { rounds.go(front.config(), &stop).await }
-    }));
+    });
     let accepting = TaskTracker::new();
     for listener in listeners {
         accepting.spawn(accept(listener, front.clone(), serving.clone()));
