@@ -11,13 +11,14 @@
 //!
 //! Map: `config` (every limit, with its default), `core` (when to renew, when to try again; pure), `files` (certificates that the
 //! team brings), `shelf` (where they are kept), `client` (asking the issuer), `hook` (the team's program for dns-01), `order`
-//! (one order), `round` (a look at all of it).
+//! (one order), `round` (a look at all of it), `look` (the same before anything is served, for those who look over their settings).
 
 mod client;
 mod config;
 mod core;
 mod files;
 mod hook;
+mod look;
 mod order;
 mod round;
 mod shelf;
@@ -32,6 +33,7 @@ use web::Challenges;
 use web::tls::{Certificate, Certificates};
 
 pub use config::{Config, DIRECTORY, Files, NAMES_MAX};
+pub use look::{Sight, look};
 pub use shelf::{Folder, Kept, Shelf};
 
 use round::Seen;

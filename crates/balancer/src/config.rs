@@ -70,6 +70,8 @@ pub struct Config {
     pub upload_bytes_max: Bytes,
     /// Bytes on disk of all of them together.
     pub uploads_bytes_max: Bytes,
+    /// Longest time that the disk may take for a piece of one; then the answer is 503.
+    pub upload_stall_max: Span,
     /// The folder where they lie; empty for the system's own for temporary files.
     pub uploads_dir: PathBuf,
     /// Bytes of one answer that are taken in ahead of a client that is slower than its backend.
@@ -180,6 +182,7 @@ impl Default for Config {
             spools_bytes_max: Bytes(64 << 20),
             upload_bytes_max: Bytes(512 << 20),
             uploads_bytes_max: Bytes(4 << 30),
+            upload_stall_max: ms(5_000),
             uploads_dir: PathBuf::new(),
             answer_ahead_max: Bytes(256 << 10),
             answers_ahead_max: Bytes(64 << 20),

@@ -1,5 +1,7 @@
 //! Why a request got no answer from a backend, and what its client is told.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use web::Problem;
 
@@ -41,6 +43,9 @@ pub enum Error {
     /// An upload could not be kept on the disk.
     #[error("keep an upload on the disk: {0}")]
     Kept(String),
+    /// The disk did not take a piece of an upload in time.
+    #[error("keep an upload on the disk: it stood still for {0:?} (upload_stall_max)")]
+    Stalled(Duration),
     /// There are as many tunnels as may be.
     #[error("there are as many tunnels as may be")]
     Tunnels,
@@ -51,9 +56,12 @@ impl Error {
         match self {
             Error::Ambiguous(_) => StatusCode::BAD_REQUEST,
             Error::Many => StatusCode::TOO_MANY_REQUESTS,
-            Error::Crowded | Error::Held | Error::Tunnels | Error::Disk | Error::Kept(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Error::Crowded
+            | Error::Held
+            | Error::Tunnels
+            | Error::Disk
+            | Error::Kept(_)
+            | Error::Stalled(_) => StatusCode::SERVICE_UNAVAILABLE,
             Error::Broken { .. } | Error::Order(_) => StatusCode::BAD_GATEWAY,
             Error::Late { .. } => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -65,9 +73,12 @@ impl Error {
             Error::Ambiguous(reason) => reason,
             Error::Many => "Too many of your requests are being answered; please try again shortly.",
             Error::Order(_) => "What was asked for could not be fetched.",
-            Error::Crowded | Error::Held | Error::Tunnels | Error::Disk | Error::Kept(_) => {
-                "The service is busy or starting again; please try again shortly."
-            }
+            Error::Crowded
+            | Error::Held
+            | Error::Tunnels
+            | Error::Disk
+            | Error::Kept(_)
+            | Error::Stalled(_) => "The service is busy or starting again; please try again shortly.",
             Error::Broken { .. } => "The connection to the web server broke off.",
             Error::Late { .. } => "The web server did not answer in time.",
         }

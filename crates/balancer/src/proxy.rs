@@ -33,6 +33,7 @@ use crate::line::Line;
 use crate::parcel::Parcel;
 use crate::plan::Plan;
 use crate::reproxy::Order;
+use crate::spool::Disk;
 use crate::{sticky, tunnel};
 
 /// What a content type or an `Accept` begins with that means an event stream.
@@ -47,8 +48,8 @@ pub(crate) struct Proxy {
     pub(crate) trusted: Vec<IpAddr>,
     /// Bytes that small bodies may take altogether.
     pub(crate) spools: Arc<Semaphore>,
-    /// Blocks of the disk that large ones may take altogether.
-    pub(crate) uploads: Arc<Semaphore>,
+    /// What large ones may have of the disk altogether.
+    pub(crate) uploads: Disk,
     /// Bytes that answers may be ahead of their clients altogether.
     pub(crate) ahead: Arc<Semaphore>,
     /// Answers that may be compressed at once.

@@ -19,7 +19,7 @@ use crate::desk::{Desk, Seen};
 use crate::plan::{Desks, Plan};
 use crate::probe;
 use crate::proxy::Proxy;
-use crate::spool;
+use crate::spool::Disk;
 use crate::sticky::Key;
 
 /// What the balancer stands on.
@@ -62,7 +62,7 @@ impl Service {
         let key = Key::draw();
         let room = |most: usize| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
         let ahead = usize::try_from(config.answers_ahead_max.0).unwrap_or(usize::MAX);
-        let (uploads, compressions) = (spool::room(&config), room(config.compressions_max));
+        let (uploads, compressions) = (Disk::new(&config), room(config.compressions_max));
         let plan = Arc::new(ArcSwap::from_pointee(Plan::new(config.clone(), &Desks::new())));
         let proxy = Arc::new(Proxy {
             plan: plan.clone(),

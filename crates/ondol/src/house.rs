@@ -31,6 +31,7 @@ use web::{Front, Stop};
 
 use crate::config::{Config, MetricsConfig};
 use crate::failure::Failure;
+use crate::holder;
 use crate::outside::{self, Outside};
 use crate::swap::Sockets;
 use fronts::Fronts;
@@ -40,6 +41,8 @@ use routed::Routed;
 use shelf::Shelf;
 
 const HEALTH: &str = "/api/health";
+/// Where one says what is listened on; hosts of sites know the first alone.
+const LISTEN_WHERE: &str = "`listen` in the service file, or `ondol serve --listen HOST:PORT`";
 
 /// A service that is open and ready to run.
 pub struct House {
@@ -314,15 +317,19 @@ fn unbound(listen: &str, error: &std::io::Error) -> Failure {
     use std::io::ErrorKind;
     Failure::failed(match error.kind() {
         ErrorKind::AddrInUse => {
-            format!(
-                "{listen} is taken by another program; stop it, or choose another address with --listen HOST:PORT"
-            )
+            let port = listen.rsplit(':').next().and_then(|port| port.parse().ok());
+            let who = match port.and_then(holder::of) {
+                Some((name, process)) => format!("{name} (process {process})"),
+                None => "another program".to_owned(),
+            };
+            format!("{listen} is taken by {who}; stop it, or choose another address: {LISTEN_WHERE}")
         }
-        ErrorKind::PermissionDenied => {
-            format!("this user may not listen on {listen}; choose a port above 1023 with --listen HOST:PORT")
-        }
+        ErrorKind::PermissionDenied => format!(
+            "this user may not listen on {listen}; give the program that right (setcap cap_net_bind_service=+ep, or \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE in its systemd unit), or choose a port above 1023: {LISTEN_WHERE}"
+        ),
         ErrorKind::AddrNotAvailable => {
-            format!("{listen} is not an address of this machine; choose one with --listen HOST:PORT")
+            format!("{listen} is not an address of this machine; choose one: {LISTEN_WHERE}")
         }
         _ => format!("cannot listen on {listen}: {error}"),
     })

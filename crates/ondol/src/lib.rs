@@ -15,6 +15,7 @@ mod balancing;
 pub mod cli;
 pub mod config;
 mod failure;
+mod holder;
 mod house;
 mod lifecycle;
 mod log;

@@ -5,6 +5,8 @@ mod running;
 
 #[path = "command/database.rs"]
 mod database;
+#[path = "command/https.rs"]
+mod https;
 #[path = "command/observe.rs"]
 mod observe;
 #[path = "command/serve.rs"]

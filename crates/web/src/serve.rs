@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::connection;
 use crate::crowd::{Crowd, Member};
@@ -83,12 +82,11 @@ pub async fn serve(listeners: Vec<Listener>, front: Front, stop: Stop) {
         places: Arc::new(Semaphore::new(places)),
         crowd: Arc::default(),
     };
-    // ends with us
-    let mut looking = JoinSet::new();
-    looking.spawn({
+    #[expect(clippy::disallowed_methods, reason = "it ends with us")]
+    let _looking = AbortOnDropHandle::new(tokio::spawn({
         let (rounds, front, stop) = (serving.rounds.clone(), front.clone(), serving.stop.clone());
         async move { rounds.go(front.config(), &stop).await }
-    });
+    }));
     let accepting = TaskTracker::new();
     for listener in listeners {
         accepting.spawn(accept(listener, front.clone(), serving.clone()));

@@ -16,10 +16,11 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 
 /// Reads all of them.
 pub(super) fn read(files: &[Files]) -> Result<Vec<Certificate>, Fault> {
-    files.iter().map(one).collect()
+    files.iter().map(read_one).collect()
 }
 
-fn one(files: &Files) -> Result<Certificate, Fault> {
+/// Reads one.
+pub(super) fn read_one(files: &Files) -> Result<Certificate, Fault> {
     let (chain, key) = (text(&files.certificate)?, text(&files.key)?);
     Certificate::read(&chain, &key).map_err(|unfit| {
         let (certificate, key) = (files.certificate.display(), files.key.display());

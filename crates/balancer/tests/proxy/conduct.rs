@@ -226,6 +226,51 @@ async fn one_that_is_full_gets_the_next_when_it_is_done_and_those_of_priority_fi
 }
 
 #[tokio::test]
+async fn of_three_servers_one_that_never_gets_done_gets_less_than_fifteen_of_a_thousand_requests() {
+    const PEOPLE: usize = 32;
+    const ANSWERS: usize = 2000;
+    let (address, listener) = by_hand().await;
+    let (first, second) = (named("well").await, named("well").await);
+    let settings = Config {
+        // probes would put the slow one out
+        probe_every: Span(Duration::from_secs(600)),
+        probe_time_max: Span(Duration::from_secs(600)),
+        ..config(&[address, first.address, second.address])
+    };
+    let bench = Bench::with(settings, web::Config::default()).await;
+    let (slow, answered) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut tasks = tokio::task::JoinSet::new();
+    let taken = slow.clone();
+    tasks.spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            held.push(next(&listener).await);
+            taken.fetch_add(1, SeqCst);
+        }
+    });
+    let (at, done) = (bench.address, Arc::new(tokio::sync::Notify::new()));
+    for _ in 0..PEOPLE {
+        let (answered, done) = (answered.clone(), done.clone());
+        tasks.spawn(async move {
+            loop {
+                // what is sent once is not sent elsewhere: who is with the slow one stays there
+                let post = b"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                let heard = Bench::ask(at, post).await;
+                assert!(heard.ends_with(b"well"), "{}", String::from_utf8_lossy(&heard));
+                if answered.fetch_add(1, SeqCst) + 1 >= ANSWERS {
+                    done.notify_one();
+                }
+            }
+        });
+    }
+    assert!(timeout(WAIT_MAX, done.notified()).await.is_ok(), "{} got stuck", slow.load(SeqCst));
+    tasks.shutdown().await;
+    let slow = slow.load(SeqCst);
+    assert!(slow > 0 && slow * 1000 <= ANSWERS * 15, "{slow} of {ANSWERS}");
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn a_cookie_leads_back_to_the_same_backend_and_a_forged_one_nowhere() {
     let (a, b) = (named("a").await, named("b").await);
     let settings = Config { sticky: true, ..config(&[a.address, b.address]) };

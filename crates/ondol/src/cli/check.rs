@@ -1,5 +1,7 @@
-//! `ondol check`: every mistake of the service file at once, what the file comes to, and whether its database server can be
-//! used.
+//! `ondol check`: every mistake of the service file at once, what the file comes to, whether its database server can be
+//! used, and whether https can be spoken.
+
+mod tls;
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -40,6 +42,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     crate::house::addresses(&config.listen)?;
     say(&format!("{} is well.", path.display()))?;
     config.advice.iter().try_for_each(|advice| say(&format!("  note: {advice}")))?;
+    let amiss = tls::look(&config)?;
+    match reckon(&config, args) {
+        Err(failure) => Err(Failure { lines: [amiss, failure.lines].concat(), ..failure }),
+        Ok(()) if amiss.is_empty() => Ok(()),
+        Ok(()) => Err(Failure { lines: amiss, code: 3 }),
+    }
+}
+
+/// What the file comes to, and whether what it names is there.
+fn reckon(config: &Config, args: &Args) -> Result<(), Failure> {
     let service = if config.service.is_empty() { "a service without a name yet" } else { &config.service };
     if let Some(topology) = &config.topology {
         return several(service, topology, args.named.as_deref());

@@ -44,6 +44,10 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Serves a folder on a free port; ready when this returns.
     pub(crate) fn start(dir: &Path) -> Served {
         let mut command = ondol(dir, &["serve", "--dir", "data", "--listen", "127.0.0.1:0"]);

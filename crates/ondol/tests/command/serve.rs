@@ -26,8 +26,10 @@ fn a_taken_port_is_named_and_nothing_is_made() {
     assert_eq!(
         stderr,
         format!(
-            "ondol: {} is taken by another program; stop it, or choose another address with --listen HOST:PORT\n",
-            served.address
+            "ondol: {} is taken by ondol (process {}); stop it, or choose another address: `listen` in the service file, or \
+             `ondol serve --listen HOST:PORT`\n",
+            served.address,
+            served.id()
         )
     );
     assert!(!other.path().join("data").exists());

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+use tokio_postgres::{AsyncMessage, Client, Connection, SimpleQueryMessage, Socket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trust::{Encrypt, Encrypted};
@@ -29,6 +29,10 @@ const PROBE_AFTER: Duration = Duration::from_secs(5);
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 /// Longest time that what was sent may stay without the other machine's receipt.
 const RECEIPT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often a server that is about to become primary is asked whether it is.
+const AHEAD_EVERY: Duration = Duration::from_millis(5);
+/// How long the others leave that asking to one.
+const AHEAD_WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// The routine of the server that says so when a commit was not confirmed by a replica after all.
 const CONFIRMATION: &str = "SyncRepWaitForLSN";
@@ -64,6 +68,10 @@ struct Target {
     address: Option<(String, u16)>,
     /// Cancelled once it is left.
     leaving: CancellationToken,
+    /// Cancelled once it takes writes, or says otherwise why it will not do.
+    opened: CancellationToken,
+    /// The connection that was there before it took writes, until somebody takes it.
+    ahead: Mutex<Option<Made>>,
 }
 
 /// A connection that has been made.
@@ -136,6 +144,32 @@ impl Place {
         left.leaving.cancel();
     }
 
+    /// Connects to where the primary is now before it is one, and waits there until it takes writes: so the others need not try
+    /// again and again meanwhile. Ends when it does, or is left.
+    pub(super) async fn go_ahead(&self) {
+        let target = Arc::clone(&*self.target());
+        let Some((host, port)) = &target.address else { return };
+        let going = async {
+            loop {
+                match self.reach(&target, host, *port).await {
+                    Ok(mut made) => {
+                        if wait_until_it_leads(&mut made).await.is_some() {
+                            *target.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+                            return;
+                        }
+                    }
+                    Err(Error::Lost { .. }) => {}
+                    // whoever asks next is told
+                    Err(_) => return,
+                }
+                sleep(AHEAD_EVERY).await;
+            }
+        };
+        if target.leaving.run_until_cancelled(going).await.is_some() {
+            target.opened.cancel();
+        }
+    }
+
     /// Returns once the place has been left that is the place now.
     pub(super) async fn left(&self) {
         let leaving = self.target().leaving.clone();
@@ -149,12 +183,30 @@ impl Place {
 
     /// Connects, and looks whether the server will do.
     pub(super) async fn connect(&self) -> Result<Made, Error> {
-        let era = self.era();
         let target = Arc::clone(&*self.target());
         let Some((host, port)) = &target.address else {
             return Err(fault::lost(&target.name, "nobody is primary at the moment"));
         };
-        let settings = self.settings_for(host, *port);
+        if self.is_led {
+            let opened = target.leaving.run_until_cancelled(target.opened.cancelled());
+            // one that does not open in time is asked itself why
+            let _ = timeout(AHEAD_WAIT_MAX, opened).await;
+            let ahead = target.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(made) = ahead.filter(|made| !made.client.is_closed() && made.era == self.era()) {
+                return Ok(made);
+            }
+        }
+        let made = self.reach(&target, host, *port).await?;
+        match made.driver.parameter("in_hot_standby") {
+            Some("on") => Err(fault::lost(&target.name, fit::FOLLOWS)),
+            _ => Ok(made),
+        }
+    }
+
+    /// A connection to a place, whether it takes writes or not.
+    async fn reach(&self, target: &Target, host: &str, port: u16) -> Result<Made, Error> {
+        let era = self.era();
+        let settings = self.settings_for(host, port);
         let connecting = settings.connect(self.encrypt.clone());
         let connecting = target.leaving.run_until_cancelled(timeout(self.connect_time_max, connecting));
         let connected = match connecting.await {
@@ -166,7 +218,6 @@ impl Place {
         let told = fit::Told {
             version: driver.parameter("server_version").unwrap_or_default(),
             encoding: driver.parameter("server_encoding").unwrap_or_default(),
-            follows: driver.parameter("in_hot_standby") == Some("on"),
         };
         fit::check(told, &self.server, &target.name)?;
         Ok(Made { client, driver, era, leaving: target.leaving.clone() })
@@ -223,7 +274,30 @@ impl Place {
 impl Target {
     fn new(address: Option<(String, u16)>, before: &str) -> Target {
         let name = address.as_ref().map_or_else(|| before.into(), |(host, port)| name(host, *port).into());
-        Target { name, address, leaving: CancellationToken::new() }
+        let (leaving, opened) = (CancellationToken::new(), CancellationToken::new());
+        Target { name, address, leaving, opened, ahead: Mutex::default() }
+    }
+}
+
+/// Asks through a connection that nobody drives yet; `None`: it broke.
+async fn wait_until_it_leads(made: &mut Made) -> Option<()> {
+    let Made { client, driver, .. } = made;
+    let asking = async {
+        loop {
+            let told = client.simple_query("SELECT pg_is_in_recovery()").await.ok()?;
+            let is_open = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("f"));
+            if told.iter().any(is_open) {
+                return Some(());
+            }
+            sleep(AHEAD_EVERY).await;
+        }
+    };
+    let driving = async {
+        while let Some(Ok(_)) = std::future::poll_fn(|context| driver.poll_message(context)).await {}
+    };
+    tokio::select! {
+        leads = asking => leads,
+        () = driving => None,
     }
 }
 

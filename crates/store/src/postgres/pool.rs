@@ -194,6 +194,7 @@ impl Home {
 /// Goes where the primary is, now and at each change, until the pool is closed or nobody can tell any more.
 fn follow(place: &Arc<Place>, mut primary: watch::Receiver<Primary>, closing: CancellationToken) {
     place.go_to(&primary.borrow_and_update());
+    go_ahead(place, &closing);
     let going = Arc::downgrade(place);
     place.spawn(async move {
         while let Some(Ok(())) = closing.run_until_cancelled(primary.changed()).await {
@@ -201,7 +202,16 @@ fn follow(place: &Arc<Place>, mut primary: watch::Receiver<Primary>, closing: Ca
             let now = primary.borrow_and_update().clone();
             tracing::info!(epoch = now.epoch, "the primary is {}", words(&now));
             place.go_to(&now);
+            go_ahead(&place, &closing);
         }
+    });
+}
+
+/// Has somebody wait there for the others.
+fn go_ahead(place: &Arc<Place>, closing: &CancellationToken) {
+    let (going, closing) = (Arc::clone(place), closing.clone());
+    place.spawn(async move {
+        let _ = closing.run_until_cancelled(going.go_ahead()).await;
     });
 }
 

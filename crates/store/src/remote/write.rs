@@ -13,12 +13,9 @@ use tokio::time::{Instant, sleep};
 use crate::error::Error;
 use crate::query::Value;
 use crate::remote::words::{Kind, text};
-use crate::remote::{Link, Remote, Tx};
+use crate::remote::{Link, PAUSE_MIN, Remote, Tx};
 use crate::store::Step;
 
-/// First pause before a lost connection is tried again; it doubles up to [`PAUSE_MAX`].
-const PAUSE_MIN: Duration = Duration::from_millis(10);
-const PAUSE_MAX: Duration = Duration::from_millis(320);
 /// Longest pause before a write that met others is run again; how long is up to chance.
 const MET_PAUSE_MAX_MS: u64 = 20;
 
@@ -151,8 +148,7 @@ impl<T> Course<T> {
         if Instant::now() + self.pause > self.until {
             return Err(if self.doubted.is_some() { Error::Doubt } else { error });
         }
-        remote.rest(self.pause).await;
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        self.pause = remote.rest(self.pause).await;
         Ok(())
     }
 

@@ -170,6 +170,30 @@ async fn while_nobody_is_primary_all_waits_and_then_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_goes_ahead_to_the_next_primary_and_is_used_once_that_takes_writes() {
+    let pair = Pair::start();
+    let store = pair.open(|_| {}).await;
+    make_notes(&store).await;
+    insert(&store, "c0".into()).await.unwrap();
+    // it leads from here on, and takes no writes yet
+    pair.told.send_replace(at(pair.second.port(), 2));
+    let ahead = format!(
+        "SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE application_name = 'ondol' AND datname = '{}'",
+        pair.database.name()
+    );
+    let pid = || pair.second.sql("postgres", &ahead).trim().to_owned();
+    let (counted, before) = tokio::join!(count_up(&store, "c0".into()), async {
+        wait_until(|| pid() != "0").await;
+        let before = pid();
+        pair.second.promote();
+        before
+    });
+    assert_eq!(counted.unwrap(), 1);
+    assert_eq!(pid(), before, "what was there before it took writes serves them");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_for_too_long_or_is_one_too_many_is_told_so() {
     let pair = Pair::start();
     let store = pair

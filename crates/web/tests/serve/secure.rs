@@ -192,6 +192,23 @@ async fn nghttp2_sends_a_hundred_requests_on_one_connection() {
 }
 
 #[tokio::test]
+async fn every_case_of_h2spec_is_passed() {
+    let go = std::env::var("HOME").map(|home| format!("{home}/go/bin/h2spec")).unwrap_or_default();
+    let words = ["h2spec", &go];
+    let is_here = |program: &&&str| std::process::Command::new(program).arg("--version").output().is_ok();
+    let Some(program) = words.iter().find(is_here) else {
+        // Debian does not have it: `cargo x test` installs it where Go is
+        eprintln!("NOT RUN: h2spec is not here; go install github.com/summerwind/h2spec/cmd/h2spec@latest");
+        return;
+    };
+    let server = Secured::usual().await;
+    let port = server.server.address.port().to_string();
+    let said =
+        run(program, "h2spec", &["-h", "127.0.0.1", "-p", &port, "-t", "-k", "-S", "-o", "10"], "").await;
+    assert!(said.contains("146 tests, 146 passed, 0 skipped, 0 failed"), "{said}");
+}
+
+#[tokio::test]
 async fn each_name_has_its_certificate_and_a_strange_name_has_none() {
     let server = Secured::usual().await;
     let second = server.paper.make("c", &["c.test"], 30).await;

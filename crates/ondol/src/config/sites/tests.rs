@@ -93,6 +93,18 @@ fn writes_that_count_on_one_disk_cost_a_question() {
 }
 
 #[test]
+fn a_replica_that_stays_one_is_told_with_what_it_means() {
+    check(
+        "[seoul]\ndatabase = [\"10.0.0.21\", \"10.0.0.22\"]\n[oregon]\nreplica = \"10.9.0.21\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
+        expect![],
+    );
+    check(
+        "[seoul]\ndatabase = \"10.0.0.21\"\n[oregon]\nreplica = \"10.9.0.21\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
+        expect![],
+    );
+}
+
+#[test]
 fn writes_that_wait_for_a_second_machine_are_told() {
     check(
         "confirm = \"site\"\nwithout = \"block\"\n[floor]\ndatabase = [\"10.0.0.21\", \"10.0.0.22\"]\nwitness = \"10.0.0.5\"\n",
@@ -118,9 +130,9 @@ fn every_mistake_of_spelling_is_told_with_its_line() {
             ondol.toml:4: unknown role `databse` in the site [seoul]; did you mean `database`?
             ondol.toml:5: `web` in [seoul] is an address or a list of them
             ondol.toml:5: `10.0.0.11:80` is not a host's address; write it as 10.0.0.21 or db1.popong.net, without a port
-            ondol.toml:6: unknown role `xyzzy` in the site [seoul]; a site knows balancer, web, cache, database, witness, backup, or all
+            ondol.toml:6: unknown role `xyzzy` in the site [seoul]; a site knows balancer, web, cache, database, replica, witness, backup, or all
             ondol.toml:7: unknown table [databas]; did you mean [database]?
-            ondol.toml:9: the site [oregon] names no host; say what it has: balancer, web, cache, database, witness, backup, or all
+            ondol.toml:9: the site [oregon] names no host; say what it has: balancer, web, cache, database, replica, witness, backup, or all
             ondol.toml:11: `0.0.0.0` is every machine's address; write this host's own"#]],
     );
     check(

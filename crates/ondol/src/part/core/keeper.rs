@@ -1,6 +1,6 @@
 //! What this host's keeper is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use keeper::core::deadline::Terms;
@@ -34,7 +34,7 @@ pub(crate) fn keeper(part: &Part, topology: &Topology, dir: &Path) -> keeper::Co
                 Without::GoOn => policy::Without::GoOn { after: GO_ON_AFTER },
             },
             sites: sites.collect(),
-            barred: BTreeSet::new(),
+            barred: topology.with(Role::Replica).map(|(_, host)| Host::new(&host.address)).collect(),
             founder: Host::new(founder),
             patience: Patience::default(),
             handover_lag_max: HANDOVER_LAG_MAX,

@@ -92,6 +92,10 @@ impl Topology {
             let also = near.filter(|_| self.confirm == Confirm::Abroad).map(|(_, host)| host);
             return if is_confirmed { Writes::GoOn } else { Writes::Wait(self.without, also) };
         }
+        // one that stays a replica confirms, but takes nothing over
+        let able = || others().filter(|(_, host)| !host.is(Role::Replica));
+        let near = able().find(|(site, _)| site.name == home.name);
+        let far = able().find(|(site, _)| site.name != home.name);
         // where writes count abroad, one of the site confirms them too
         let heir = match self.confirm {
             Confirm::Here => None,
