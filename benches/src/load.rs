@@ -109,7 +109,8 @@ fn cpu_times(servers: &[Server]) -> Result<Duration> {
     servers.iter().map(|server| cpu_time(server.pid())).sum()
 }
 
-fn read_sample(output: &Output) -> Result<Sample> {
+/// What wrk, or the raw bound, says it did.
+pub(crate) fn read_sample(output: &Output) -> Result<Sample> {
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "the load broke off: {errors}");
     if !errors.trim().is_empty() {

@@ -12,12 +12,21 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// CPU time of a process and of its children that have ended: user and system.
 pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
+    Ok(times(pid)?.into_iter().sum())
+}
+
+/// The same in user mode.
+pub(crate) fn user_time(pid: u32) -> Result<Duration> {
+    Ok(times(pid)?.into_iter().step_by(2).sum())
+}
+
+/// User and system time of a process, and of its children that have ended.
+fn times(pid: u32) -> Result<Vec<Duration>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("read a process's CPU time")?;
     // fields are counted after the name, which stands in parentheses and may hold blanks (proc_pid_stat(5))
     let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has another form")?;
-    let times = fields.split_whitespace().skip(11).take(4).map(str::parse::<u32>);
-    let ticks: u32 = times.sum::<Result<u32, _>>()?;
-    Ok(TICK * ticks)
+    let ticks = fields.split_whitespace().skip(11).take(4).map(str::parse::<u32>);
+    ticks.map(|ticks| Ok(TICK * ticks?)).collect()
 }
 
 /// Resident memory of a process, in MiB.

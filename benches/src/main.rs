@@ -3,8 +3,9 @@
 //! Map, in reading order: `plan` (what is asked for on the command line), `machine` (where it runs, and what a process has
 //! used of it), `http` (a small client), `keeper` (the database
 //! servers behind ours), `subject` (the servers under test), `seed` (their data), `load` (one
-//! measurement: wrk, or the raw bound), `fanout` (realtime), `signin` (passwords and sessions), `bench` (the rounds), `report` (tables). Two of the subjects
-//! are this binary itself: `bare` and `raw`.
+//! measurement: wrk, or the raw bound), `fanout` (realtime), `signin` (passwords and sessions), `bench` (the rounds), `report` (tables); apart from all that `proxies` (the
+//! balancer beside its peers). Some of the subjects
+//! are this binary itself: `bare`, `raw` and `pump`.
 //!
 //! To add an operation: a mode in `load.lua`, in `plan::Operation`, and in `raw`.
 //!
@@ -18,6 +19,8 @@ mod keeper;
 mod load;
 mod machine;
 mod plan;
+mod proxies;
+mod pump;
 mod raw;
 mod report;
 mod seed;
@@ -41,6 +44,11 @@ fn main() -> Result<()> {
     match command.verb {
         None => runtime.block_on(bench::run(&command.plan)),
         Some(Verb::Bare { port }) => runtime.block_on(bare::serve(port)),
+        Some(Verb::Proxies(ask)) => runtime.block_on(proxies::run(&ask)),
+        Some(Verb::Pump { port, to }) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            tokio::task::LocalSet::new().block_on(&runtime, pump::run(port, to))
+        }
         Some(Verb::Raw(task)) => runtime.block_on(raw::run(task)),
     }
 }

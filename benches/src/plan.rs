@@ -16,9 +16,20 @@ pub(crate) struct Command {
     pub(crate) verb: Option<Verb>,
 }
 
-/// The parts that this binary plays itself.
+/// What is measured apart, and the parts that this binary plays itself.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Measure the balancer beside other proxies.
+    Proxies(crate::proxies::Ask),
+    /// Pass bytes on, unread.
+    Pump {
+        /// Port on the loopback.
+        #[arg(long)]
+        port: u16,
+        /// Where the bytes go.
+        #[arg(long)]
+        to: u16,
+    },
     /// Serve a bare reply of a record's size.
     Bare {
         /// Port on the loopback.

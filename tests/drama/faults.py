@@ -2,7 +2,7 @@
 
 `it` is the stage (`history.py`): the adapter, the ground, who was primary (`old`), and who was not (`new`).
 """
-import os, random, shutil, signal, subprocess, threading, time
+import json, os, random, shutil, signal, subprocess, threading, time
 
 import psycopg2
 
@@ -226,6 +226,18 @@ def etcd_killed(it):
     """The member of etcd that leads is killed; it is started again by its host."""
     it.adapter.sig("w", "etcd", signal.SIGKILL)
     yield
+
+
+@fault("stay")
+def voice_removed(it):
+    """The replica's member of etcd is removed from among the others by hand; it comes in anew by itself."""
+    def members():
+        told = json.loads(it.adapter.etcdctl("w", "member", "list", "-w", "json") or "{}")
+        return [member for member in told.get("members", []) if any(IP[it.new] in url for url in member.get("clientURLs", []))]
+    removed = members()[0]["ID"]
+    it.adapter.etcdctl("w", "member", "remove", format(removed, "x"))
+    yield
+    it.adapter.wait(lambda: [member["ID"] for member in members()] not in ([], [removed]), 60, "its etcd takes part again")
 
 
 @fault("any", hold=6, etcd="old")

@@ -20,7 +20,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 24] = [
+const NEEDS: [Need; 25] = [
     Need {
         name: "sqlite3",
         probe: "command -v sqlite3",
@@ -132,6 +132,12 @@ const NEEDS: [Need; 24] = [
         probe: "/usr/bin/python3 -c 'import psycopg2'",
         package: "python3-psycopg2",
         why: "writes in that drama",
+    },
+    Need {
+        name: "pymysql",
+        probe: "/usr/bin/python3 -c 'import pymysql'",
+        package: "python3-pymysql",
+        why: "writes in that drama on MariaDB",
     },
     Need {
         name: "oathtool",

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::Request;
-use axum::response::Response;
+use axum::http::request::Parts;
+use axum::http::{Method, Request};
+use axum::response::{IntoResponse, Response};
 use records::{ListQuery, Page, Shape};
 use web::form::Form;
 use web::request::Path;
@@ -53,10 +54,45 @@ pub(crate) async fn view(
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (head, _) = request.into_parts();
-    let caller = Caller::of(&service, &head).await?;
-    service.count(&collection, "view", caller.address)?;
-    let record = service.records.view(&caller.request, &collection, &id, &caller.shape()).await?;
+    view_one(&service, &collection, &id, &head).await
+}
+
+/// One record.
+async fn view_one(service: &Inner, collection: &str, id: &str, head: &Parts) -> Result<Response, Problem> {
+    let caller = Caller::of(service, head).await?;
+    service.count(collection, "view", caller.address)?;
+    let record = service.records.view(&caller.request, collection, id, &caller.shape()).await?;
     Ok(reply::json_text(record))
+}
+
+/// The route of one record.
+pub(crate) const ONE: &str = "/api/collections/{collection}/records/{id}";
+
+/// The collection and the id in the path of one record, if nothing in it has to be decoded.
+fn one_of(path: &str) -> Option<(&str, &str)> {
+    let (collection, id) = path.strip_prefix("/api/collections/")?.split_once("/records/")?;
+    let is_plain = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    };
+    (is_plain(collection) && is_plain(id)).then_some((collection, id))
+}
+
+impl crate::Service {
+    /// The route of a request for one record that needs no router: [`Service::view`](crate::Service::view) answers it.
+    pub fn view_route(&self, request: &Request<Body>) -> Option<&'static str> {
+        let is_get = request.method() == Method::GET && axum::body::HttpBody::is_end_stream(request.body());
+        (is_get && one_of(request.uri().path()).is_some()).then_some(ONE)
+    }
+
+    /// Answers a request for one record as its route does.
+    pub async fn view(&self, request: Request<Body>) -> Response {
+        let (head, _) = request.into_parts();
+        let viewed = match one_of(head.uri.path()) {
+            Some((collection, id)) => view_one(&self.inner, collection, id, &head).await,
+            None => Err(Problem::missing()),
+        };
+        viewed.unwrap_or_else(IntoResponse::into_response)
+    }
 }
 
 /// `POST …/records`.
@@ -135,6 +171,18 @@ fn page_text(page: &Page) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_short_way_is_for_plain_paths_of_one_record() {
+        assert_eq!(one_of("/api/collections/posts/records/abc_1-2"), Some(("posts", "abc_1-2")));
+        for other in ["", "/", "/a", "/records/a", "posts/records", "posts/records/", "/records/records/a/b"]
+        {
+            assert_eq!(one_of(&format!("/api/collections/{other}")), None, "{other}");
+        }
+        for other in ["a%20b", "a/b", "a/", "a.b", "%61"] {
+            assert_eq!(one_of(&format!("/api/collections/posts/records/{other}")), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_page_that_was_not_counted_says_so() {

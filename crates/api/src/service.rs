@@ -75,10 +75,7 @@ impl Service {
             )
             .route("/api/collections/{collection}/truncate", delete(collections::truncate))
             .route("/api/collections/{collection}/records", get(record::list).post(record::create))
-            .route(
-                "/api/collections/{collection}/records/{id}",
-                get(record::view).patch(record::update).delete(record::delete),
-            )
+            .route(record::ONE, get(record::view).patch(record::update).delete(record::delete))
             .route("/api/batch", post(batch::run))
             .route("/api/files/{collection}/{id}/{name}", get(files::download))
             .route("/api/realtime", get(realtime::connect).post(realtime::subscribe))

@@ -105,6 +105,14 @@ impl Hands {
         each!(self, it => it.keep_slots(hosts).await)
     }
 
+    /// What was set so that commits wait for nobody is taken back; MariaDB has no such settings.
+    pub async fn take_back_overrides(&self) -> Result<Vec<String>, Error> {
+        match self {
+            Hands::Postgres(it) => it.take_back_overrides().await,
+            Hands::MariaDb(_) => Ok(Vec::new()),
+        }
+    }
+
     pub async fn checkpoint(&self) -> Result<(), Error> {
         each!(self, it => it.checkpoint().await)
     }

@@ -20,6 +20,8 @@ use crate::program::SAID_BYTES_MAX;
 
 /// A log that is longer when the server starts is put aside, in place of the one before.
 const LOG_BYTES_MAX: u64 = 16 << 20;
+/// How much is written to see whether the disk takes it: more than a full one still has in its corners.
+const PROBE_BYTES: usize = 64 << 10;
 /// What says that the data were made a primary's here, and were not compared with another's since.
 const LED: &str = "led";
 /// What says that a work began whose half is of no use.
@@ -103,6 +105,15 @@ impl Place {
             // or it was given up by a runtime that ends
             Ok(Err(_)) | Err(_) => Err(Error::Slow { what: what.to_owned(), limit }),
         }
+    }
+
+    /// Writes to the disk, and waits until that is there; how much room is left.
+    pub(crate) async fn probe(&self, limit: Duration) -> Result<Bytes, Error> {
+        let probe = |place: &Place| {
+            place.write(&place.folder.join("probe"), &"\n".repeat(PROBE_BYTES))?;
+            place.room()
+        };
+        self.look("writing to the database's disk", limit, probe).await
     }
 
     /// Where the data lie.

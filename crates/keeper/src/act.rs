@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::agree::Beginning;
 use crate::core::name::{Epoch, Host};
+use crate::core::reign::first_acks;
 use crate::core::step::{Source, Step};
 use crate::core::view::{Acks, Lease, Own};
 use crate::error::Error;
@@ -194,9 +195,14 @@ impl Keeper {
     }
 
     async fn promote(&mut self, epoch: Epoch) -> Result<(), Error> {
-        let running = self.running().await?;
+        // both at once: writers wait for this
+        let limit = self.config.limits.file_time_max;
+        let noted = lineage::write(&self.config.folder, epoch, limit);
+        let (running, noted) = tokio::join!(self.running(), noted);
+        noted?;
+        self.memory.lineage = Some(epoch);
+        let running = running?;
         self.memory.base = Some(Position { timeline: running.timeline, offset: running.received });
-        self.set_lineage(epoch).await?;
         // from here on a lapse of the lease kills the database, wherever this is interrupted
         (self.memory.reign, self.memory.is_former) = (Some(epoch), true);
         self.lease.set_at_stake(true)?;
@@ -209,10 +215,36 @@ impl Keeper {
         Ok(())
     }
 
-    /// The pause of the writers begins with the stop; what can be written before it is written before.
+    /// The pause of the writers begins with the stop; what can be written before it is written before, until little is left: what
+    /// came during a long checkpoint is much.
     async fn drain(&mut self) -> Result<(), Error> {
-        self.database.checkpoint().await?;
+        for _ in 0..self.config.limits.drain_checkpoints_max {
+            let begun = Moment::now();
+            self.database.checkpoint().await?;
+            if Moment::now().since(begun) <= self.config.limits.drain_checkpoint_time {
+                break;
+            }
+        }
         self.stop().await
+    }
+
+    /// What a replica can do ahead of a planned change that it may come to lead by. It changes nothing while it follows.
+    pub(crate) async fn get_ready(&mut self, seen: &Seen) -> Result<(), Error> {
+        let is_asked = seen
+            .view
+            .store
+            .as_ref()
+            .and_then(|store| store.handover.as_ref())
+            .is_some_and(|asked| asked.to.as_ref().is_none_or(|to| *to == self.config.host));
+        let Own::Replica(replica) = &seen.view.own else { return Ok(()) };
+        if !is_asked || !replica.is_streaming {
+            return Ok(());
+        }
+        let acks = first_acks(&seen.view, &self.config.policy);
+        if self.memory.acks == acks {
+            return Ok(());
+        }
+        self.wait_for(&acks).await
     }
 
     fn begin_checkpoint(&mut self) {

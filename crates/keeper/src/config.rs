@@ -89,6 +89,10 @@ pub struct Limits {
     pub stream_silence_max: Duration,
     /// How long an orderly stop may take in a handover.
     pub drain_time_max: Duration,
+    /// How many checkpoints an orderly stop may be preceded by.
+    pub drain_checkpoints_max: u32,
+    /// A checkpoint that took no longer has left little to write.
+    pub drain_checkpoint_time: Duration,
     /// How long a kill may take.
     pub fence_time_max: Duration,
     /// How long a small file may take to be read or written.
@@ -120,6 +124,8 @@ impl Default for Limits {
             failure_rest: Duration::from_millis(200),
             stream_silence_max: Duration::from_millis(2500),
             drain_time_max: Duration::from_secs(10),
+            drain_checkpoints_max: 3,
+            drain_checkpoint_time: Duration::from_millis(60),
             fence_time_max: Duration::from_millis(500),
             file_time_max: Duration::from_secs(2),
             start_proven_after: Duration::from_secs(10),

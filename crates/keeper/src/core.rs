@@ -19,7 +19,7 @@ mod found;
 mod handover;
 pub mod name;
 pub mod policy;
-mod reign;
+pub(crate) mod reign;
 pub mod step;
 mod sync;
 mod vacancy;

@@ -155,6 +155,9 @@ impl Keeper {
         if has_acted && is_news {
             return Ok(None);
         }
+        if let Err(error) = self.get_ready(&seen).await {
+            tracing::debug!("not ready beforehand: {}", base::error::chain(&error));
+        }
         self.keep_slots(&seen).await;
         // while things are on their way, they are looked at more often
         let is_moving = matches!(seen.view.own, Own::Hung { lasting } if lasting.is_zero())
@@ -170,7 +173,11 @@ impl Keeper {
         if trip == Some(Mishap::Fails) {
             return tripped();
         }
-        self.act(step, seen).await?;
+        let begun = Moment::now();
+        let done = self.act(step, seen).await;
+        let took_ms = Moment::now().since(begun).as_millis();
+        tracing::debug!(step = ?step.kind(), took_ms, is_done = done.is_ok(), "did a step");
+        done?;
         match trip {
             Some(Mishap::Dies) => Err(Error::Died),
             Some(_) => tripped(),
@@ -201,10 +208,12 @@ impl Keeper {
         let lease = self.lease.id();
         let epoch = read.as_ref().and_then(|read| read.leader.as_ref()).map(|leader| leader.what.epoch);
         let own = sight::own(&self.config, &observed, epoch, memory, now);
-        // a primary that can't write is as good as one that is silent
-        let ailing = memory.lasting(Topic::Disk, u8::from(self.disk.fault().is_some()), now);
+        // a primary that can't write is as good as one that is silent, where somebody is there who can
+        let ails =
+            self.disk.fault().is_some() && read.as_ref().is_some_and(|read| has_heir(&self.config, read));
+        let ailing = memory.lasting(Topic::Disk, u8::from(ails), now);
         let own = match own {
-            Own::Primary(_) if self.disk.fault().is_some() => Own::Hung { lasting: ailing },
+            Own::Primary(_) if ails => Own::Hung { lasting: ailing },
             Own::Replica(replica) => {
                 let unfit = sight::unfit(&self.config, &observed, memory, &self.disk);
                 Own::Replica(Replica { unfit, ..replica })
@@ -266,6 +275,9 @@ impl Keeper {
             return;
         }
         self.slots_at = Some(now);
+        if matches!(seen.view.own, Own::Primary(_)) {
+            self.take_back_overrides().await;
+        }
         let others = self.config.policy.sites.keys().filter(|host| **host != self.config.host);
         let kept = others.map(|host| {
             let member = read.members.get(host.as_str());
@@ -273,6 +285,20 @@ impl Keeper {
         });
         if let Err(error) = self.database.keep_slots(&kept.collect()).await {
             tracing::debug!("the log is not kept anew: {}", base::error::chain(&error));
+        }
+    }
+
+    /// No role and no database is exempt from confirmation.
+    async fn take_back_overrides(&self) {
+        match self.database.take_back_overrides().await {
+            Ok(taken) => {
+                for what in taken {
+                    tracing::warn!(
+                        "{what}, and was taken back: its commits waited for nobody's confirmation"
+                    );
+                }
+            }
+            Err(error) => tracing::warn!("overrides are not taken back: {}", base::error::chain(&error)),
         }
     }
 
@@ -367,6 +393,17 @@ impl Keeper {
             ..member
         }
     }
+}
+
+/// Whether another host is well and may take over: else a primary that can only be read is better than none.
+fn has_heir(config: &Config, read: &cluster::View) -> bool {
+    let mut eligible = read.sync.iter().flat_map(|sync| &sync.what.eligible);
+    eligible.any(|host| {
+        let member = read.members.get(host.as_str()).map(|member| &member.what);
+        host.as_str() != config.host.as_str()
+            && member
+                .is_some_and(|it| it.is_healthy && it.role == layout::Role::Replica && it.unfit.is_none())
+    })
 }
 
 fn state(own: &Own) -> State {

@@ -129,7 +129,9 @@ impl House {
         let router = Router::new().merge(api.router()).merge(identity.router()).merge(console.router());
         let router = router.layer(middleware::from_fn_with_state(records.clone(), keep_up));
         let web = Arc::new(config.web);
-        let front = Front::new(router, web.clone()).with_folder(&config.public);
+        let views = Views { records: records.clone(), api: api.clone() };
+        let front =
+            Front::new(router, web.clone()).with_folder(&config.public).with_short_way(Arc::new(views));
         let mut sources: Vec<Box<dyn Source>> =
             vec![Box::new(api.clone()), Box::new(Lately(records.clone())), Box::new(process)];
         let (front, metrics, routed) = match config.balancer {
@@ -250,6 +252,28 @@ async fn keep_up(State(records): State<Records>, mut request: Request, next: Nex
         };
     }
     next.run(request).await
+}
+
+/// One record at a time, past the router.
+struct Views {
+    records: Records,
+    api: api::Service,
+}
+
+impl web::Short for Views {
+    fn route(&self, request: &Request) -> Option<&'static str> {
+        self.api.view_route(request)
+    }
+
+    fn answer(self: Arc<Self>, mut request: Request) -> web::Passing {
+        Box::pin(async move {
+            match self.records.keep_up().await {
+                Ok(moment) => request.extensions_mut().insert(moment),
+                Err(fault) => return web::Problem::from(fault).into_response(),
+            };
+            self.api.view(request).await
+        })
+    }
 }
 
 /// What mails need; `None` where none are sent. A service without a name goes by its address.

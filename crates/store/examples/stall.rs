@@ -1,7 +1,7 @@
 //! How long writes wait while an index is built under them, and how far a replica falls behind:
-//! `cargo run --release -p store --example stall sqlite|postgres|mariadb [RECORDS]`.
+//! `cargo run --release -p store --example stall sqlite|postgres|mariadb [RECORDS [WRITES_PER_SECOND]]`.
 //!
-//! Eight writers change records of a table, one after the other; after some seconds an index over all records is asked for.
+//! Eight writers change records of a table, one after the other, as fast as they can or at a pace; after some seconds an index over all records is asked for.
 //! Told is the longest wait of a write before, during and after the build, and of a read by id. On MariaDB a replica (GTID,
 //! `binlog_alter_two_phase`) follows; how far it is behind is the age of the newest write that has arrived there.
 //! Servers are Debian's, started for this, sync, and are given memory as a small machine would.
@@ -30,15 +30,17 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let engine = arguments.next().expect("name sqlite, postgres or mariadb");
     let records = arguments.next().map_or(1_000_000, |n| n.parse().unwrap());
+    let pace =
+        arguments.next().map(|rate| Duration::from_secs_f64(WRITERS as f64 / rate.parse::<f64>().unwrap()));
     match engine.as_str() {
-        "sqlite" => measure(None, None, records).await,
+        "sqlite" => measure(None, None, (records, pace)).await,
         "postgres" => {
             let server = Postgres::start(&Options::with(&[
                 ("shared_buffers", "512MB"),
                 ("max_wal_size", "4GB"),
                 ("maintenance_work_mem", "256MB"),
             ]));
-            measure(Some(server.database()), None, records).await;
+            measure(Some(server.database()), None, (records, pace)).await;
         }
         "mariadb" => {
             let settings = [("innodb-buffer-pool-size", "1G"), ("innodb-log-file-size", "512M")];
@@ -53,13 +55,17 @@ async fn main() {
                 primary.port()
             );
             replica.sql("mysql", &follow);
-            measure(Some(primary.database()), Some(&replica), records).await;
+            measure(Some(primary.database()), Some(&replica), (records, pace)).await;
         }
         other => panic!("{other} is neither sqlite, postgres nor mariadb"),
     }
 }
 
-async fn measure(database: Option<Database>, replica: Option<&MariaDb>, records: usize) {
+async fn measure(
+    database: Option<Database>,
+    replica: Option<&MariaDb>,
+    (records, pace): (usize, Option<Duration>),
+) {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config::new(dir.path());
     if let Some(database) = &database {
@@ -72,7 +78,7 @@ async fn measure(database: Option<Database>, replica: Option<&MariaDb>, records:
     let waits = Arc::new(Waits::default());
     let mut team = JoinSet::new();
     for writer in 0..WRITERS {
-        team.spawn(write(store.clone(), Arc::clone(&waits), writer, records));
+        team.spawn(write(store.clone(), Arc::clone(&waits), writer, (records, pace)));
     }
     team.spawn(read(store.clone(), Arc::clone(&waits), records));
     let behind = Arc::new(Behind::default());
@@ -145,9 +151,14 @@ impl Waits {
     }
 }
 
-async fn write(store: Store, waits: Arc<Waits>, writer: usize, records: usize) {
-    let mut n = writer;
+async fn write(store: Store, waits: Arc<Waits>, writer: usize, (records, pace): (usize, Option<Duration>)) {
+    let (mut n, mut due) = (writer, Instant::now());
     while waits.now().is_some() {
+        if let Some(pace) = pace {
+            // who fell behind does not hurry afterwards
+            due = (due + pace).max(Instant::now());
+            tokio::time::sleep_until(due.into()).await;
+        }
         n = (n + 7_919 * WRITERS) % records;
         let (id, body) = (id(n), body(n));
         let at = Instant::now();

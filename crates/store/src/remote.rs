@@ -50,6 +50,8 @@ use words::{Kind, text};
 /// Pause before a read whose server has gone is tried again; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(320);
+/// The same where others say who is primary.
+const PAUSE_LED_MAX: Duration = Duration::from_millis(40);
 /// How often a question is said, each time by what is known of the tables then.
 const PRINTS_MAX: u32 = 3;
 
@@ -185,19 +187,20 @@ impl Remote {
         loop {
             match ask().await {
                 Err(Error::Lost { .. }) if Instant::now() + pause < until && !self.is_closed() => {
-                    self.rest(pause).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
+                    pause = self.rest(pause).await;
                 }
                 answer => return answer,
             }
         }
     }
 
-    /// Pauses; not after another server has become the one to ask.
-    async fn rest(&self, pause: Duration) {
+    /// Pauses; not after another server has become the one to ask, which is asked soon. How long the next pause is.
+    async fn rest(&self, pause: Duration) -> Duration {
+        // where others say who is primary, connections are not tried in vain: one goes ahead for all
+        let pause_max = if self.config.primary.is_some() { PAUSE_LED_MAX } else { PAUSE_MAX };
         tokio::select! {
-            () = sleep(pause) => {}
-            () = self.pool.left() => {}
+            () = sleep(pause) => (pause * 2).min(pause_max),
+            () = self.pool.left() => PAUSE_MIN,
         }
     }
 

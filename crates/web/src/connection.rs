@@ -1,5 +1,7 @@
-//! One connection from its first byte to its last: a handshake, then HTTP/1.1 or HTTP/2 under the watch of its marks.
+//! One connection from its first byte to its last: a handshake, then HTTP/1.1 or HTTP/2 under the watch of its marks (see `rounds`).
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
@@ -8,25 +10,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::config::Config;
 use crate::door::Door;
 use crate::front::{Caller, Front};
 use crate::listener::Speaks;
 use crate::proxied::{self, Origin};
-use crate::serve::{Serving, Stop};
+use crate::serve::Serving;
 use crate::streams::Streams;
 use crate::tls::Inside;
-use crate::wire::{Turns, Verdict, Watch, Wire};
+use crate::wire::{Notice, Turns, Watch, Wire};
 
-/// Longest time between two looks at a connection's marks.
-const LOOK_EVERY_MAX: Duration = Duration::from_secs(5);
-/// How long a proxy's idle connections stay open in a stop. It may be sending a request on one at this moment, which only
-/// we could answer; with its next try to connect it learns that nobody listens any more.
-const PROXY_GRACE: Duration = Duration::from_secs(2);
-/// How long idle connections stay open once another process has our sockets: a client that is busy gets its last answer in
-/// this time and leaves by itself, and who has just connected gets its first. Closed at once, some of them would lose a
-/// request that is on its way.
-const LEAVING_GRACE: Duration = Duration::from_secs(2);
 /// Bytes of bodies that an HTTP/2 client may send ahead, for one stream and for all.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
@@ -124,58 +116,30 @@ async fn one_by_one<S>(socket: S, door: Door, serving: &Serving)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (caller, watch, config) = (door.caller, door.watch.clone(), door.front.shared_config());
+    let (watch, config) = (door.watch().clone(), door.front().config());
     // `pipeline_flush` stays off: with it hyper takes in an answer without bound when the client doesn't read
     let served = http1::Builder::new()
         .max_buf_size(usize::try_from(config.head_bytes_max.0).unwrap_or(usize::MAX).max(8 << 10))
         .max_headers(config.headers_max)
         .half_close(false)
-        .serve_connection(Wire::new(socket, watch.clone()), door)
+        .serve_connection(Wire::new(socket, watch.clone()), door.clone())
         .with_upgrades();
+    let _listed = serving.rounds.join(watch.clone());
     tokio::pin!(served);
-    let grace = match config.trusted_proxies.contains(&caller.peer.to_canonical()) {
-        true => PROXY_GRACE,
-        false => Duration::ZERO,
-    };
-    let mut looks = looks(&config);
-    let stop = &serving.stop;
-    let parting = async {
-        stop.leave.cancelled().await;
-        tokio::time::sleep(if stop.soft.is_cancelled() { grace } else { LEAVING_GRACE }).await;
-    };
-    let late = async { tokio::time::sleep(config.drain_time_max.0).await };
-    tokio::pin!(parting, late);
-    let (mut is_stopping, mut is_late) = (false, false);
-    loop {
-        tokio::select! {
-            ended = served.as_mut() => return note(caller, ended),
-            () = stop.hard.cancelled() => return,
-            () = parting.as_mut(), if !is_stopping => {
-                is_stopping = true;
+    let mut is_ending = false;
+    poll_fn(|cx| {
+        match watch.heed(cx) {
+            Notice::None => {}
+            Notice::Finish if is_ending => {}
+            Notice::Finish => {
+                is_ending = true;
                 served.as_mut().graceful_shutdown();
             }
-            () = late.as_mut(), if is_stopping && !is_late => {
-                is_late = true;
-                if is_cut_off(caller, &watch, stop) {
-                    return;
-                }
-            }
-            _ = looks.tick() => match watch.verdict(&config) {
-                Verdict::Fine => {}
-                Verdict::Idle => served.as_mut().graceful_shutdown(),
-                Verdict::Stuck => return,
-            }
+            Notice::Cut => return Poll::Ready(()),
         }
-    }
-}
-
-/// Whether a connection ends with the time that is given to plain requests once another process has our sockets.
-fn is_cut_off(caller: Caller, watch: &Watch, stop: &Stop) -> bool {
-    let is_over = !stop.soft.is_cancelled() && !watch.lasts();
-    if is_over {
-        tracing::warn!(peer = %caller.peer, "connection cut off: its request took longer than drain_time_max");
-    }
-    is_over
+        served.as_mut().poll(cx).map(|ended| note(&watch, ended))
+    })
+    .await;
 }
 
 /// HTTP/2: many requests at once. A stop tells the client so, and lets what has come end.
@@ -183,7 +147,7 @@ async fn many_at_once<S>(socket: S, door: Door, serving: &Serving)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (caller, watch, config) = (door.caller, door.watch.clone(), door.front.shared_config());
+    let (watch, config) = (door.watch().clone(), door.front().config());
     let streams = Streams {
         tasks: serving.tasks.clone(),
         hard: serving.stop.hard.clone(),
@@ -200,52 +164,28 @@ where
         .max_local_error_reset_streams(RESETS_BY_US_MAX)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIME_MAX)
-        .serve_connection(Wire::new(socket, watch.clone()), door);
+        .serve_connection(Wire::new(socket, watch.clone()), door.clone());
+    let _listed = serving.rounds.join(watch.clone());
     tokio::pin!(served);
-    let mut looks = looks(&config);
-    let stop = &serving.stop;
-    let late = async {
-        stop.leave.cancelled().await;
-        tokio::time::sleep(LEAVING_GRACE + config.drain_time_max.0).await;
-    };
-    tokio::pin!(late);
-    let (mut is_ending, mut is_late) = (false, false);
-    loop {
-        let is_over = tokio::select! {
-            ended = served.as_mut() => return note(caller, ended),
-            () = stop.hard.cancelled() => return,
-            // at once: this loses no request that is on its way
-            () = stop.leave.cancelled(), if !is_ending => true,
-            () = late.as_mut(), if !is_late => {
-                is_late = true;
-                if is_cut_off(caller, &watch, stop) {
-                    return;
-                }
-                false
+    let mut is_ending = false;
+    poll_fn(|cx| {
+        match watch.heed(cx) {
+            Notice::None => {}
+            Notice::Finish if is_ending => {}
+            Notice::Finish => {
+                is_ending = true;
+                watch.end();
+                served.as_mut().graceful_shutdown();
             }
-            _ = looks.tick() => match watch.verdict(&config) {
-                Verdict::Fine => watch.age() > config.connection_age_max.0,
-                Verdict::Idle => true,
-                Verdict::Stuck => return,
-            }
-        };
-        if is_over && !is_ending {
-            is_ending = true;
-            watch.end();
-            served.as_mut().graceful_shutdown();
+            Notice::Cut => return Poll::Ready(()),
         }
-    }
+        served.as_mut().poll(cx).map(|ended| note(&watch, ended))
+    })
+    .await;
 }
 
-/// When to look at the marks.
-fn looks(config: &Config) -> tokio::time::Interval {
-    let every = (config.head_time_max.0.min(config.write_stall_max.0).min(config.idle_time_max.0) / 2)
-        .clamp(Duration::from_millis(10), LOOK_EVERY_MAX);
-    tokio::time::interval(every)
-}
-
-fn note(caller: Caller, ended: hyper::Result<()>) {
+fn note(watch: &Watch, ended: hyper::Result<()>) {
     if let Err(error) = ended {
-        tracing::debug!(peer = %caller.peer, %error, "connection ended");
+        tracing::debug!(peer = %watch.peer(), %error, "connection ended");
     }
 }

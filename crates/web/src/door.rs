@@ -16,11 +16,14 @@ use crate::serve::{Serving, Stop};
 use crate::streams;
 use crate::wire::{Open, Turns, Watch};
 
-/// One connection's face of the front, as hyper calls it.
-pub(crate) struct Door {
-    pub(crate) front: Front,
-    pub(crate) caller: Caller,
-    pub(crate) watch: Arc<Watch>,
+/// One connection's face of the front, as hyper calls it. Cheap to clone: every request has one.
+#[derive(Clone)]
+pub(crate) struct Door(Arc<Inside>);
+
+struct Inside {
+    front: Front,
+    caller: Caller,
+    watch: Arc<Watch>,
     turns: Turns,
     /// Where requests that write run, apart from their connection.
     tasks: TaskTracker,
@@ -30,7 +33,25 @@ pub(crate) struct Door {
 impl Door {
     pub(crate) fn new(front: Front, caller: Caller, turns: Turns, serving: &Serving) -> Door {
         let (tasks, stop) = (serving.tasks.clone(), serving.stop.clone());
-        Door { front, caller, watch: Arc::new(Watch::new(turns)), turns, tasks, stop }
+        let is_of_proxy = front.config().trusted_proxies.contains(&caller.peer.to_canonical());
+        let watch = Arc::new(Watch::new(turns, caller.peer, is_of_proxy));
+        Door(Arc::new(Inside { front, caller, watch, turns, tasks, stop }))
+    }
+
+    pub(crate) fn front(&self) -> &Front {
+        &self.0.front
+    }
+
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        &self.0.watch
+    }
+}
+
+impl Inside {
+    async fn answer(&self, request: Request<hyper::body::Incoming>) -> Response {
+        let open = self.watch.open();
+        let answer = self.front.answer(request, self.caller).await;
+        handed(answer, self.turns, &self.watch, open, &self.stop)
     }
 }
 
@@ -40,20 +61,15 @@ impl Service<Request<hyper::body::Incoming>> for Door {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
 
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
-        let (front, caller, watch, turns) = (self.front.clone(), self.caller, self.watch.clone(), self.turns);
-        let stop = self.stop.clone();
-        if request.method().is_safe() || front.goes_with_its_client(request.uri(), request.headers()) {
-            return Box::pin(async move {
-                let open = watch.open();
-                Ok(handed(front.answer(request, caller).await, turns, &watch, open, &stop))
-            });
+        let inside = self.0.clone();
+        if request.method().is_safe() || inside.front.goes_with_its_client(request.uri(), request.headers()) {
+            return Box::pin(async move { Ok(inside.answer(request).await) });
         }
         // a write that has begun ends, though its client may go away: what it does in several steps is not left half done
-        let writing = self.tasks.spawn(async move {
-            let open = watch.open();
-            let answer = stop.hard.run_until_cancelled(front.answer(request, caller)).await;
-            answer.map(|answer| handed(answer, turns, &watch, open, &stop))
-        });
+        let writing = self
+            .0
+            .tasks
+            .spawn(async move { inside.stop.hard.run_until_cancelled(inside.answer(request)).await });
         Box::pin(async move {
             match writing.await {
                 Ok(Some(response)) => Ok(response),

@@ -28,6 +28,7 @@ use crate::metrics::{Meter, Metrics};
 use crate::problem::Problem;
 use crate::reply::Framed;
 use crate::request::{Address, behind};
+use crate::rooms::{Rooms, Short};
 use crate::visit::{Noting, Stay};
 
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
@@ -60,7 +61,7 @@ impl From<IpAddr> for Caller {
 /// Who answers.
 #[derive(Clone)]
 pub(crate) enum Behind {
-    Rooms(Router),
+    Rooms(Rooms),
     Others(Arc<dyn Pass>),
 }
 
@@ -87,7 +88,7 @@ impl Front {
     pub fn new(router: Router, config: Arc<Config>) -> Front {
         let router = router.layer(Noting).fallback(missing).method_not_allowed_fallback(missing);
         // routes that have their state are put together once, not at every request
-        Front::before(Behind::Rooms(router.with_state(())), config)
+        Front::before(Behind::Rooms(Rooms { router: router.with_state(()), short: None }), config)
     }
 
     /// A front of servers elsewhere. Their answers get an id and nothing else; preflights are theirs too, and a request
@@ -140,10 +141,17 @@ impl Front {
     /// The same, with the files of a folder at every path that no room has.
     #[must_use]
     pub fn with_folder(self, path: &Path) -> Front {
-        let Behind::Rooms(router) = self.behind else { return self };
+        let Behind::Rooms(rooms) = self.behind else { return self };
         let folder = Folder::new(path);
-        let router = router.fallback(move |request| folder.clone().answer(request));
-        Front { behind: Behind::Rooms(router.with_state(())), ..self }
+        let router = rooms.router.fallback(move |request| folder.clone().answer(request)).with_state(());
+        Front { behind: Behind::Rooms(Rooms { router, ..rooms }), ..self }
+    }
+
+    /// The same, with a short way to some of the rooms' answers.
+    #[must_use]
+    pub fn with_short_way(self, short: Arc<dyn Short>) -> Front {
+        let Behind::Rooms(rooms) = self.behind else { return self };
+        Front { behind: Behind::Rooms(Rooms { short: Some(short), ..rooms }), ..self }
     }
 
     /// What is counted.
@@ -154,10 +162,6 @@ impl Front {
     /// The settings in force.
     pub fn config(&self) -> &Config {
         &self.config
-    }
-
-    pub(crate) fn shared_config(&self) -> Arc<Config> {
-        self.config.clone()
     }
 
     /// Answers one request of `caller`.
@@ -229,8 +233,8 @@ impl Front {
     async fn route(&self, request: Request<Body>, progress: Option<Arc<Progress>>) -> Response {
         let answer = async {
             match &self.behind {
-                Behind::Rooms(router) => tower_service::Service::call(&mut router.clone(), request).await,
-                Behind::Others(others) => Ok(others.clone().pass(request).await),
+                Behind::Rooms(rooms) => rooms.answer(request).await,
+                Behind::Others(others) => others.clone().pass(request).await,
             }
         };
         let answer = AssertUnwindSafe(answer).catch_unwind();
@@ -239,7 +243,7 @@ impl Front {
         tokio::select! {
             biased;
             answer = answer => match answer {
-                Ok(Ok(response)) => response,
+                Ok(response) => response,
                 Err(panic) => {
                     let text = panic.downcast_ref::<&str>().map(|t| (*t).to_owned());
                     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());

@@ -6,9 +6,9 @@
 //! pace), `multipart` (parts, streamed), `form` (JSON, form or multipart as one thing), `limiter` (how often), `gate`
 //! (ambiguous requests are refused), `folder` (the team's own
 //! pages), `trace` (a request's id), `metrics` (what is counted, and who may read it), `visit` (a request from its head to the
-//! last byte of its answer), `front` (what every request goes through), `within` (rooms
+//! last byte of its answer), `front` (what every request goes through), `rooms` (those who answer), `within` (rooms
 //! behind a balancer's front), `crowd` (how many
-//! connections an address has), `wire` (a connection that can't be held open by silence), `tls` (certificates and the handshake),
+//! connections an address has), `wire` (a connection that can't be held open by silence), `rounds` (who looks after all of them), `tls` (certificates and the handshake),
 //! `proxied` (what a proxy says before a connection's first byte), `redirect` (plain http beside https), `listener` (what is spoken on a socket), `streams` (those of HTTP/2), `door` (the front as a
 //! connection has it), `connection` (one,
 //! from its first byte to its last), `serve` (the accepting loops and the stop).
@@ -38,6 +38,8 @@ mod redirect;
 pub mod reply;
 pub mod request;
 pub mod return_to;
+mod rooms;
+mod rounds;
 mod serve;
 mod streams;
 pub mod tls;
@@ -51,6 +53,7 @@ pub use front::{Caller, Front, Pass, Passing};
 pub use listener::Listener;
 pub use problem::Problem;
 pub use redirect::{Challenges, Redirect};
+pub use rooms::Short;
 pub use serve::{Stop, serve};
 pub use trace::Trace;
 pub use visit::{Course, Visit};

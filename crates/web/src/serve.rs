@@ -9,12 +9,13 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::connection;
 use crate::crowd::{Crowd, Member};
 use crate::front::{Caller, Front};
 use crate::listener::{Listener, Speaks};
+use crate::rounds::Rounds;
 
 /// The words that end a service: another process has your sockets; finish what you do; let go of it.
 #[derive(Clone, Debug)]
@@ -59,6 +60,7 @@ pub(crate) struct Serving {
     /// Connections, and requests that go on apart from theirs.
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: Stop,
+    pub(crate) rounds: Arc<Rounds>,
     places: Arc<Semaphore>,
     crowd: Arc<Crowd>,
 }
@@ -76,9 +78,15 @@ pub async fn serve(listeners: Vec<Listener>, front: Front, stop: Stop) {
     let serving = Serving {
         tasks: TaskTracker::new(),
         stop,
+        rounds: Arc::default(),
         places: Arc::new(Semaphore::new(places)),
         crowd: Arc::default(),
     };
+    #[expect(clippy::disallowed_methods, reason = "it ends with us")]
+    let _looking = AbortOnDropHandle::new(tokio::spawn({
+        let (rounds, front, stop) = (serving.rounds.clone(), front.clone(), serving.stop.clone());
+        async move { rounds.go(front.config(), &stop).await }
+    }));
     let accepting = TaskTracker::new();
     for listener in listeners {
         accepting.spawn(accept(listener, front.clone(), serving.clone()));

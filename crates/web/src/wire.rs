@@ -1,15 +1,17 @@
 //! A connection that can't be held open by silence.
 //!
 //! hyper has a timer for reading headers, at the price of one timer per request. Here reads and writes leave a mark of
-//! the time, and one look at the marks every few seconds decides whether the connection goes on.
+//! the time, and one look at the marks every few seconds decides whether the connection goes on: see `rounds`.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,6 +22,12 @@ use crate::config::Config;
 /// The marks of one connection; times in milliseconds since it began.
 pub(crate) struct Watch {
     turns: Turns,
+    peer: IpAddr,
+    is_of_proxy: bool,
+    /// What the connection has been told; a [`Notice`] as a number, which only grows.
+    notice: AtomicU8,
+    /// Its task.
+    task: AtomicWaker,
     began: Instant,
     requests_open: AtomicU32,
     /// Last time that any byte went through.
@@ -43,6 +51,18 @@ pub(crate) enum Turns {
     Many,
 }
 
+/// What a connection is told by whoever looks after it; what comes later is the more urgent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Notice {
+    /// Nothing: go on.
+    None,
+    /// Take no more requests, and end when all that have come are answered.
+    Finish,
+    /// End now.
+    Cut,
+}
+
 /// A request that is being answered.
 pub(crate) struct Open(Arc<Watch>);
 
@@ -58,10 +78,14 @@ pub(crate) enum Verdict {
 }
 
 impl Watch {
-    pub(crate) fn new(turns: Turns) -> Watch {
+    pub(crate) fn new(turns: Turns, peer: IpAddr, is_of_proxy: bool) -> Watch {
         let zero = || AtomicU64::new(0);
         Watch {
             turns,
+            peer,
+            is_of_proxy,
+            notice: AtomicU8::new(Notice::None as u8),
+            task: AtomicWaker::new(),
             began: Instant::now(),
             requests_open: AtomicU32::new(0),
             active: zero(),
@@ -70,6 +94,45 @@ impl Watch {
             ending: zero(),
             lasts: AtomicBool::new(false),
         }
+    }
+
+    /// Tells the connection something, and wakes it if that is new; whether it was.
+    pub(crate) fn tell(&self, notice: Notice) -> bool {
+        let is_new = self.notice.fetch_max(notice as u8, Ordering::SeqCst) < notice as u8;
+        if is_new {
+            self.task.wake();
+        }
+        is_new
+    }
+
+    /// What the connection has been told; its task is woken when it is told more.
+    pub(crate) fn heed(&self, cx: &Context<'_>) -> Notice {
+        self.task.register(cx.waker());
+        match self.notice.load(Ordering::SeqCst) {
+            0 => Notice::None,
+            1 => Notice::Finish,
+            _ => Notice::Cut,
+        }
+    }
+
+    /// How requests share the connection.
+    pub(crate) fn turns(&self) -> Turns {
+        self.turns
+    }
+
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// Whether that is a proxy that we trust.
+    pub(crate) fn is_of_proxy(&self) -> bool {
+        self.is_of_proxy
+    }
+
+    /// Since when the connection is there.
+    pub(crate) fn began(&self) -> Instant {
+        self.began
     }
 
     /// Notes that what goes on here has no end of its own.

@@ -30,12 +30,7 @@ impl Pass for Within {
                 return front.preflight(origin.as_ref(), headers);
             }
             let response = match &front.behind {
-                Behind::Rooms(router) => {
-                    match tower_service::Service::call(&mut router.clone(), request).await {
-                        Ok(response) => response,
-                        Err(never) => match never {},
-                    }
-                }
+                Behind::Rooms(rooms) => rooms.answer(request).await,
                 Behind::Others(others) => others.clone().pass(request).await,
             };
             front.finish(response, origin.as_ref())

@@ -15,9 +15,20 @@ use crate::postgres::{Postgres, life, lsn, slot};
 use crate::program::Process;
 
 /// How often it is looked whether something has come about.
-pub(super) const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(10);
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(10);
 /// Read by a new session: the settings that the postmaster gave it.
 const GENERATION: &str = "SELECT current_setting('ondol.generation')";
+/// What is set for roles and databases against the confirmation of commits, and how it is taken back.
+const OVERRIDES: &str = "\
+SELECT 'ALTER ' || CASE WHEN setrole = 0 AND setdatabase <> 0 THEN 'DATABASE ' || quote_ident(datname)
+        ELSE 'ROLE ' || coalesce(quote_ident(rolname), 'ALL')
+            || CASE WHEN setdatabase = 0 THEN '' ELSE ' IN DATABASE ' || quote_ident(datname) END END
+        || ' RESET synchronous_commit' AS back,
+    format('%s was set for %s in %s', setting, coalesce(rolname, 'everybody'), coalesce(datname, 'every database')) AS what
+FROM pg_db_role_setting LEFT JOIN pg_roles ON pg_roles.oid = setrole
+    LEFT JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS setting
+WHERE setting ~* '^synchronous_commit=' AND lower(split_part(setting, '=', 2)) NOT IN ('on', 'remote_apply')
+    AND (setrole = 0 OR rolname IS NOT NULL) AND (setdatabase = 0 OR datname IS NOT NULL)";
 
 impl Postgres {
     /// Has it follow another host, or nobody.
@@ -130,6 +141,24 @@ impl Postgres {
             }
         }
         Ok(())
+    }
+
+    /// Takes back what `ALTER ROLE` or `ALTER DATABASE` set against the confirmation of commits; what was taken back, in
+    /// sentences. Sessions that began under it keep it to their end.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`], [`Error::Refused`].
+    pub async fn take_back_overrides(&self) -> Result<Vec<String>, Error> {
+        let limit = self.config.limits.answer_time_max;
+        let link = self.link().await?;
+        let tables = link.ask("say what is overridden", OVERRIDES, limit).await?;
+        let mut taken = Vec::new();
+        for row in tables.first().into_iter().flatten() {
+            let (Some(back), Some(what)) = (row.get("back"), row.get("what")) else { continue };
+            link.ask("take an override back", back, limit).await?;
+            taken.push(what.to_owned());
+        }
+        Ok(taken)
     }
 
     /// Writes a checkpoint now, however long that takes.

@@ -168,16 +168,12 @@ impl Postgres {
     }
 
     /// Writes to the disk that the data lie on, and waits until that is there: a server may answer from memory while its disk
-    /// hangs. How much room is left there.
+    /// hangs, and from room that it has while its disk is full. How much room is left there.
     ///
     /// # Errors
     /// [`Error::Slow`] and [`Error::Disk`]: what it still acknowledges is in no danger, but it will not get far.
     pub async fn probe_disk(&self) -> Result<Bytes, Error> {
-        let probe = |place: &Place| {
-            place.write(&place.folder.join("probe"), "")?;
-            place.room()
-        };
-        self.place.look("writing to the database's disk", self.config.limits.disk_time_max, probe).await
+        self.place.probe(self.config.limits.disk_time_max).await
     }
 
     /// Waits for the death of the server that was started last; for ever, when none was, or when its death was seen by

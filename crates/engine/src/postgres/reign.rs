@@ -14,10 +14,11 @@ use crate::error::Error;
 use crate::order::Upstream;
 use crate::place::Place;
 use crate::postgres::Postgres;
-use crate::postgres::change::LOOK_EVERY;
 use crate::postgres::link::Link;
 use crate::postgres::settings::REPLICATOR;
 
+/// How often it is looked whether a promotion has come about: writers wait for it.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(2);
 /// How long a reign's word is.
 const WORD_LENGTH: usize = 20;
 /// In place of a word of ours: a timeline of these data is another one than what the primary knows by that number.

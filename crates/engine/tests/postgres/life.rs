@@ -144,6 +144,33 @@ async fn what_takes_the_promise_away_is_told_of() {
 }
 
 #[tokio::test]
+async fn what_lets_the_commits_of_some_wait_for_nobody_is_taken_back() {
+    let _turn = turn().await;
+    let host = Host::primary("seoul-1").await;
+    let admin = host.admin().await;
+    for set in [
+        "CREATE ROLE \"Hasty one\" LOGIN",
+        "ALTER ROLE \"Hasty one\" SET synchronous_commit = off",
+        "ALTER ROLE \"Hasty one\" IN DATABASE postgres SET synchronous_commit = local",
+        "ALTER DATABASE postgres SET synchronous_commit = remote_write",
+        "ALTER ROLE ALL SET synchronous_commit = off",
+        "ALTER ROLE \"Hasty one\" SET work_mem = '8MB'",
+    ] {
+        admin.batch_execute(set).await.unwrap();
+    }
+    let taken = host.hands.take_back_overrides().await.unwrap();
+    assert_eq!(taken.len(), 4, "{taken:?}");
+    assert!(
+        taken.iter().any(|what| what == "synchronous_commit=off was set for Hasty one in every database")
+    );
+    let left = admin.query("SELECT unnest(setconfig) FROM pg_db_role_setting", &[]).await.unwrap();
+    let left: Vec<&str> = left.iter().map(|row| row.get(0)).collect();
+    assert_eq!(left, ["work_mem=8MB"]);
+    assert_eq!(host.hands.take_back_overrides().await.unwrap(), Vec::<String>::new());
+    host.fence().await;
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_is_silent_and_one_that_is_killed_is_known_at_once_to_be_dead() {
     let _turn = turn().await;
     let host = Host::primary("seoul-1").await;

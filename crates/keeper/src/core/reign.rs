@@ -78,14 +78,18 @@ pub(super) fn promote(view: &View, policy: &Policy) -> Option<Decision> {
 /// The steps from the leader key to a primary. Its first commits wait for somebody who is there and can confirm them soon, so
 /// that they are answered as soon as that one follows; for nobody, where nobody is there and writes may go on without.
 pub(super) fn ascend(view: &View, policy: &Policy, epoch: u64) -> Vec<Step> {
+    vec![Step::Acks(first_acks(view, policy)), Step::Promote { epoch }]
+}
+
+/// What the first commits of a reign that this host begins wait for.
+pub(crate) fn first_acks(view: &View, policy: &Policy) -> Acks {
     let heralds = view.store.as_ref().map(|store| sync::heralds(&view.me, store, policy)).unwrap_or_default();
-    let acks = match policy.without {
+    match policy.without {
         _ if policy.is_enough(&view.me, &BTreeSet::new()) => Acks::Alone,
         _ if !heralds.is_empty() => Acks::With(heralds),
         Without::GoOn { .. } => Acks::Alone,
         Without::Block => Acks::Blocked,
-    };
-    vec![Step::Acks(acks), Step::Promote { epoch }]
+    }
 }
 
 /// Where the new line of history began is told before anything else: others come back by it.

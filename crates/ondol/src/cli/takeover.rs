@@ -61,10 +61,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 /// The host with a database that a word names.
 fn database<'t>(topology: &'t Topology, word: &str) -> Result<&'t str, Failure> {
     match topology.find(word) {
+        Some((_, host)) if host.is(Role::Replica) => Err(Failure::usage(format!(
+            "{word} is `replica` in the file, and never becomes primary; write `database` for it, and start `ondol up` there anew"
+        ))),
         Some((_, host)) if host.is(Role::Database) => Ok(&host.address),
         found => {
-            let known: Vec<&str> =
-                topology.with(Role::Database).map(|(_, host)| host.address.as_str()).collect();
+            let known: Vec<&str> = topology.able().map(|(_, host)| host.address.as_str()).collect();
             let what = if found.is_some() { "has no database" } else { "is no host of the file" };
             Err(Failure::usage(format!("{word} {what}; there are {}", known.join(" and "))))
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use base::error::chain;
 use base::moment::Moment;
 use cluster::Cluster;
+use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde::Deserialize;
 use tokio::process::{Child, Command};
@@ -77,6 +78,14 @@ impl Member {
             if Moment::now().since(begun) >= WELL_AFTER { PAUSE_MIN } else { (*pause * 2).min(PAUSE_MAX) };
         tracing::warn!("this host's etcd has ended; it is started again in {} ms", pause.as_millis());
         sleep(*pause).await;
+        let told = all_known(&self.part, &self.keys).await;
+        if core::is_forgotten(&Part::peer_url(&self.part.host), &told, self.part.voters.len()) {
+            tracing::warn!(
+                "this host's member of etcd was removed from among the others'; it comes in anew, without its data"
+            );
+            // what stays of it is found again at the next start
+            let _ = std::fs::remove_file(known_mark(&self.dir));
+        }
         match spawn(&self.part, &self.dir, &self.keys, &self.files).await {
             Ok(process) => self.process = process,
             Err(failure) => tracing::error!("etcd can't be started: {}", failure.lines.join("; ")),
@@ -170,7 +179,8 @@ fn found(dir: &Path) -> Option<Pid> {
 
 async fn spawn(part: &Part, dir: &Path, keys: &Keys, files: &Files) -> Result<Process, Failure> {
     let data = data(dir);
-    let initial = match known_mark(dir).is_file() {
+    // the mark alone, without data, says nothing
+    let initial = match known_mark(dir).is_file() && data.join("member").is_dir() {
         // what it has in its folder counts, not this
         true => Initial::Joins,
         false => {
@@ -202,14 +212,19 @@ fn listens(host: &str) -> &str {
     if crate::topology::is_own(host) { host } else { "0.0.0.0" }
 }
 
+/// The folder of a database that is here.
+fn database(dir: &Path) -> Option<PathBuf> {
+    ["postgres", "mariadb"].map(|name| dir.join(name)).into_iter().find(|folder| folder.is_dir())
+}
+
 /// How a member without data comes in.
 async fn come_in(part: &Part, dir: &Path, keys: &Keys) -> Result<Initial, Failure> {
     let others = known(part, keys).await;
     match core::initial(&Part::peer_url(&part.host), others.as_deref()) {
-        Entry::Start(Initial::New) if dir.join("postgres").is_dir() => Err(Failure::failed(format!(
+        Entry::Start(Initial::New) if database(dir).is_some() => Err(Failure::failed(format!(
             "this host has a database and no data of etcd, and no other host of the service answers: start the others \
              first. If all of them are lost, move {} away: the service begins anew without it",
-            dir.join("postgres").display()
+            database(dir).unwrap_or_default().display()
         ))),
         Entry::Start(initial) => Ok(initial),
         Entry::Add => join(part, keys, None).await,
@@ -257,16 +272,28 @@ async fn join(part: &Part, keys: &Keys, lost: Option<u64>) -> Result<Initial, Fa
 /// The members as another one knows them; `None` where none answers.
 async fn known(part: &Part, keys: &Keys) -> Option<Vec<Known>> {
     for voter in part.voters.iter().filter(|voter| **voter != part.host) {
-        let url = Part::peer_url(voter);
-        let address = url.trim_start_matches("https://");
-        let asked = timeout(ASK_TIME_MAX, http::get_among(&keys.tls, address, "/members")).await;
-        if let Ok(Ok((200, text))) = asked
-            && let Ok(members) = serde_json::from_str::<Vec<Told>>(&text)
-        {
-            return Some(members.into_iter().map(Known::from).collect());
+        let known = known_to(voter, keys).await;
+        if known.is_some() {
+            return known;
         }
     }
     None
+}
+
+/// The members as each of the others knows them that answers.
+async fn all_known(part: &Part, keys: &Keys) -> Vec<Vec<Known>> {
+    let others = part.voters.iter().filter(|voter| **voter != part.host);
+    join_all(others.map(|voter| known_to(voter, keys))).await.into_iter().flatten().collect()
+}
+
+/// The members as one of them knows them.
+async fn known_to(voter: &str, keys: &Keys) -> Option<Vec<Known>> {
+    let url = Part::peer_url(voter);
+    let address = url.trim_start_matches("https://");
+    let asked = timeout(ASK_TIME_MAX, http::get_among(&keys.tls, address, "/members")).await;
+    let Ok(Ok((200, text))) = asked else { return None };
+    let members = serde_json::from_str::<Vec<Told>>(&text).ok()?;
+    Some(members.into_iter().map(Known::from).collect())
 }
 
 /// A member as etcd tells of it to other members.

@@ -25,16 +25,19 @@ pub(crate) enum Role {
     Web,
     Cache,
     Database,
+    /// A database that never becomes primary.
+    Replica,
     Witness,
     Backup,
 }
 
-/// The roles by their words; `all` is web and database.
-pub(crate) const ROLES: [(&str, Role); 6] = [
+/// The roles by their words; `all` is web and database. A `replica` is a database too.
+pub(crate) const ROLES: [(&str, Role); 7] = [
     ("balancer", Role::Balancer),
     ("web", Role::Web),
     ("cache", Role::Cache),
     ("database", Role::Database),
+    ("replica", Role::Replica),
     ("witness", Role::Witness),
     ("backup", Role::Backup),
 ];
@@ -140,9 +143,14 @@ impl Topology {
         by_address.or_else(|| self.sites.iter().find(alone).map(|site| (site, &site.hosts[0])))
     }
 
-    /// The primary as the file means it: the first database of the first site that has one.
+    /// The primary as the file means it: the first database of the first site that has one that may be it.
     pub(crate) fn leads(&self) -> Option<(&Site, &Host)> {
-        self.with(Role::Database).next()
+        self.able().next()
+    }
+
+    /// The hosts with a database that may become primary.
+    pub(crate) fn able(&self) -> impl Iterator<Item = (&Site, &Host)> {
+        self.with(Role::Database).filter(|(_, host)| !host.is(Role::Replica))
     }
 }
 

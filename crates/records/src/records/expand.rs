@@ -43,6 +43,11 @@ impl Expand {
         Ok(root)
     }
 
+    /// Whether there is nothing to follow.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn child(&mut self, name: &str) -> &mut Expand {
         let place = match self.0.iter().position(|(known, _)| known == name) {
             Some(place) => place,
@@ -71,6 +76,22 @@ enum Way {
 }
 
 impl Turn {
+    /// The JSON texts of rows with nothing else.
+    pub(super) async fn alone(
+        &self,
+        conn: &mut Conn,
+        request: &Request,
+        collection: &Collection,
+        rows: &[Arc<Row>],
+    ) -> Result<Vec<String>, Error> {
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows {
+            let sight = self.sight(conn, request, collection, row).await?;
+            items.push(render::row(collection, row, sight));
+        }
+        Ok(items)
+    }
+
     /// The JSON texts of rows with what they expand to. Boxed, because it follows itself down the tree.
     pub(super) fn with_relations<'a>(
         &'a self,
@@ -81,11 +102,7 @@ impl Turn {
         expand: &'a Expand,
     ) -> Pin<Box<dyn Future<Output = Result<Vec<String>, Error>> + Send + 'a>> {
         Box::pin(async move {
-            let mut items = Vec::with_capacity(rows.len());
-            for row in rows {
-                let sight = self.sight(conn, request, collection, row).await?;
-                items.push(render::row(collection, row, sight));
-            }
+            let mut items = self.alone(conn, request, collection, rows).await?;
             let mut parts = vec![String::new(); rows.len()];
             for (name, below) in &expand.0 {
                 let Some(relation) = self.relation(collection, name, request) else { continue };
@@ -133,7 +150,7 @@ impl Turn {
         match Gate::of(&collection.rules.manage, request) {
             Gate::Open => Ok(request.is_superuser()),
             Gate::Shut => Ok(false),
-            Gate::If(rule) => self.fits(conn, collection, request, row, rule).await,
+            Gate::If(rule) => Box::pin(self.fits(conn, collection, request, row, rule)).await,
         }
     }
 

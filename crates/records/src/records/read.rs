@@ -140,7 +140,10 @@ impl Turn {
     ) -> Result<Vec<String>, Error> {
         let pick = Pick::parse(&shape.fields).map_err(|fault| Error::refused(Kind::Invalid, fault))?;
         let expand = Expand::parse(&shape.expand, self.records.limits())?;
-        let mut items = self.with_relations(conn, request, collection, rows, &expand).await?;
+        let mut items = match expand.is_empty() {
+            true => self.alone(conn, request, collection, rows).await?,
+            false => self.with_relations(conn, request, collection, rows, &expand).await?,
+        };
         if let Some(pick) = pick {
             for item in &mut items {
                 let mut value = serde_json::from_str(item).expect("a rendered record is JSON");

@@ -101,7 +101,9 @@ impl Reads {
         moment: Moment,
     ) -> Result<Option<Arc<Row>>, Error> {
         let table = collection.table();
-        let Some(cache) = self.of(collection) else { return Ok(conn.get(&table, id).await?.map(Arc::new)) };
+        let Some(cache) = self.of(collection) else {
+            return Ok(Box::pin(conn.get(&table, id)).await?.map(Arc::new));
+        };
         // what is kept apart has a place in the log of its own
         let asked = moment.0.filter(|_| self.plain.as_ref().is_some_and(|plain| std::ptr::eq(plain, cache)));
         let found = match asked {
@@ -116,7 +118,7 @@ impl Reads {
             Found::Miss(ticket) => Some(ticket),
             Found::Unsure => None,
         };
-        let row = conn.get(&table, id).await?;
+        let row = Box::pin(conn.get(&table, id)).await?;
         if let (Some(ticket), Some(row)) = (ticket, &row) {
             cache.put(ticket, table.as_str(), id, row.rev, pack(row));
         }

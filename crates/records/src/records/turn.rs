@@ -115,7 +115,7 @@ impl Turn {
         match query.verdict() {
             Some(true) => reads.get(conn, collection, id, request.moment).await,
             Some(false) => Ok(None),
-            None => Ok(self.fetch(conn, collection, request, id, rule).await?.map(Arc::new)),
+            None => Ok(Box::pin(self.fetch(conn, collection, request, id, rule)).await?.map(Arc::new)),
         }
     }
 

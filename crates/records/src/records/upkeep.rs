@@ -55,7 +55,7 @@ impl Records {
     pub async fn keep_up(&self) -> Result<Moment, Error> {
         let reads = &self.inner.reads;
         if self.store().has_company() {
-            self.keep_up_with_company().await?;
+            Box::pin(self.keep_up_with_company()).await?;
         }
         let mut tries_left = HEAR_TRIES_MAX;
         let moment = loop {
@@ -63,13 +63,13 @@ impl Records {
                 Some(moment) => break moment,
                 None if tries_left == 0 => return Err(Error::Store(store::Error::Busy)),
                 // a server that has come back may go again before it is heard
-                None => self.store().newest().await?,
+                None => Box::pin(self.store().newest()).await?,
             };
             tries_left -= 1;
         };
         let read_at = *self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
         if self.store().is_shared() && read_at < Some(reads.told().times()) {
-            self.reload().await?;
+            Box::pin(self.reload()).await?;
         }
         Ok(moment)
     }
@@ -117,6 +117,11 @@ impl Records {
         if known.is_some() {
             return Ok(known);
         }
+        // in a piece of memory of its own: what is rare would make each request's larger
+        Box::pin(self.collection_anew(name_or_id)).await
+    }
+
+    async fn collection_anew(&self, name_or_id: &str) -> Result<Option<Arc<Collection>>, Error> {
         let may_be_one = name_or_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if may_be_one && self.store().reader().await?.exists(&called(name_or_id)).await? {
             self.reload_changed().await?;

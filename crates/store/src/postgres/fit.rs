@@ -22,8 +22,6 @@ pub(super) struct Told<'a> {
     pub(super) version: &'a str,
     /// `server_encoding`
     pub(super) encoding: &'a str,
-    /// `in_hot_standby`
-    pub(super) follows: bool,
 }
 
 /// Whether a server will do by what it tells of itself.
@@ -42,9 +40,6 @@ pub(super) fn check(told: Told<'_>, server: &Server, name: &str) -> Result<(), E
             told.encoding,
             creation(server)
         ));
-    }
-    if told.follows {
-        return Err(fault::lost(name, FOLLOWS));
     }
     Ok(())
 }
@@ -170,8 +165,8 @@ mod tests {
         Server { host, port: 5432, user, secret: None, database, tls: None }
     }
 
-    fn told(version: &str, encoding: &str, follows: bool) -> String {
-        match check(Told { version, encoding, follows }, &server(), "db:5432") {
+    fn told(version: &str, encoding: &str) -> String {
+        match check(Told { version, encoding }, &server(), "db:5432") {
             Ok(()) => "fit".into(),
             Err(error) => base::error::chain(&error),
         }
@@ -179,20 +174,16 @@ mod tests {
 
     #[test]
     fn a_server_that_will_not_do_is_told_why() {
-        assert_eq!(told("15.18 (Debian 15.18-0+deb12u1)", "UTF8", false), "fit");
-        assert_eq!(told("18beta1", "UTF8", false), "fit");
+        assert_eq!(told("15.18 (Debian 15.18-0+deb12u1)", "UTF8"), "fit");
+        assert_eq!(told("18beta1", "UTF8"), "fit");
         assert_eq!(
-            told("14.9", "UTF8", false),
+            told("14.9", "UTF8"),
             "the server at db:5432 is PostgreSQL 14.9: 15 or later is needed, update it"
         );
         assert_eq!(
-            told("16.1", "SQL_ASCII", false),
+            told("16.1", "SQL_ASCII"),
             "the database bills at db:5432 keeps its texts as SQL_ASCII, not as UTF8: make another one with \
              CREATE DATABASE \"bills\" OWNER \"kim\" ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0"
-        );
-        assert_eq!(
-            told("16.1", "UTF8", true),
-            "the database at db:5432 does not answer: it follows another server, and takes no writes"
         );
     }
 

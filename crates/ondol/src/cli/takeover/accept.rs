@@ -10,7 +10,7 @@ use super::TAKEOVER_TIME_MAX;
 use crate::cli::say;
 use crate::failure::Failure;
 use crate::part::reach::Eyes;
-use crate::topology::core::{Role, Topology};
+use crate::topology::core::Topology;
 
 pub(super) async fn run(
     eyes: Eyes,
@@ -92,8 +92,7 @@ fn heir<'a>(view: &'a View, topology: &'a Topology, to: Option<&'a str>) -> Resu
             false => Err(Failure::failed(format!("{named} is not heard of: start `ondol up` there first"))),
         };
     }
-    let all: Vec<&str> =
-        topology.with(Role::Database).map(|(_, host)| host.address.as_str()).filter(there).collect();
+    let all: Vec<&str> = topology.able().map(|(_, host)| host.address.as_str()).filter(there).collect();
     match all.as_slice() {
         [one] => Ok(one),
         [] => {

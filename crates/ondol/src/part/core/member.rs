@@ -61,6 +61,13 @@ pub(crate) fn initial(own_url: &str, others: Option<&[Known]>) -> Entry {
     }
 }
 
+/// Whether somebody has removed this host's member from among the others', so that what its data say counts no more: most of the
+/// `voters` answer, and none of them knows it. One alone may not have heard of it yet.
+pub(crate) fn is_forgotten(own_url: &str, told: &[Vec<Known>], voters: usize) -> bool {
+    let is_known = |known: &Known| known.urls.iter().any(|url| url == own_url);
+    told.len() * 2 > voters && told.iter().all(|others| !others.is_empty() && !others.iter().any(is_known))
+}
+
 /// The arguments of etcd's command. `listen` is where it can listen: its own address, or all where that is somebody else's
 /// to translate.
 pub(crate) fn arguments(

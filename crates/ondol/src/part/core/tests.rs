@@ -93,6 +93,21 @@ fn a_member_without_data_comes_in_as_the_others_know_it() {
 }
 
 #[test]
+fn a_member_is_taken_for_removed_when_most_of_the_hosts_say_so() {
+    let known = |hosts: &[u64]| {
+        let member =
+            |n: &u64| Known { id: *n, has_begun: true, urls: vec![format!("https://10.77.0.{n}:2380")] };
+        hosts.iter().map(member).collect::<Vec<_>>()
+    };
+    let is_forgotten = |told: &[Vec<Known>]| is_forgotten("https://10.77.0.1:2380", told, 3);
+    assert!(is_forgotten(&[known(&[2, 3]), known(&[2, 3])]));
+    assert!(!is_forgotten(&[known(&[2, 3])]), "the other one may know better");
+    assert!(!is_forgotten(&[known(&[2, 3]), known(&[1, 2, 3])]));
+    assert!(!is_forgotten(&[known(&[2, 3]), Vec::new()]), "one that knows nobody says nothing");
+    assert!(!is_forgotten(&[]));
+}
+
+#[test]
 fn a_primary_is_believed_in_while_the_view_is_fresh() {
     let what = Leader { host: "10.77.0.1".into(), address: "10.77.0.1:5432".into(), epoch: 4 };
     let proved = Moment::at(Duration::from_secs(100));

@@ -39,6 +39,8 @@ pub(crate) enum Writes<'a> {
     AskLoss(&'a Site, &'a Host),
     /// There are too few voices to agree on anything; nothing is lost.
     Stop,
+    /// Only one is left that stays a replica.
+    Barred(&'a Host),
     /// No database is left.
     Gone,
 }
@@ -92,6 +94,10 @@ impl Topology {
             let also = near.filter(|_| self.confirm == Confirm::Abroad).map(|(_, host)| host);
             return if is_confirmed { Writes::GoOn } else { Writes::Wait(self.without, also) };
         }
+        // one that stays a replica confirms, but takes nothing over
+        let able = || others().filter(|(_, host)| !host.is(Role::Replica));
+        let near = able().find(|(site, _)| site.name == home.name);
+        let far = able().find(|(site, _)| site.name != home.name);
         // where writes count abroad, one of the site confirms them too
         let heir = match self.confirm {
             Confirm::Here => None,
@@ -106,7 +112,7 @@ impl Topology {
                 Writes::Move(site, heir, is_followed)
             }
             (None, Some((site, heir))) => Writes::AskLoss(site, heir),
-            (None, None) => Writes::Gone,
+            (None, None) => others().next().map_or(Writes::Gone, |(_, host)| Writes::Barred(host)),
         }
     }
 }

@@ -123,6 +123,7 @@ fn roles(key: &str) -> Option<&'static [Role]> {
         "web" => &[Role::Web],
         "cache" => &[Role::Cache],
         "database" => &[Role::Database],
+        "replica" => &[Role::Database, Role::Replica],
         "witness" => &[Role::Witness],
         "backup" => &[Role::Backup],
         ALL => &[Role::Web, Role::Database],
@@ -215,7 +216,8 @@ impl Topology {
     /// Databases that confirm the leading one's writes.
     fn confirmers(&self, confirm: Confirm) -> usize {
         let Some((home, _)) = self.leads() else { return 0 };
-        let others = self.with(Role::Database).skip(1);
+        let leader = self.leads().map(|(_, host)| host.address.as_str());
+        let others = self.with(Role::Database).filter(|(_, host)| Some(host.address.as_str()) != leader);
         match confirm {
             Confirm::Here => 0,
             Confirm::Site => others.filter(|(site, _)| site.name == home.name).count(),
@@ -240,6 +242,12 @@ fn judge(topology: &Topology, written: &Written, faults: &mut Vec<Fault>) {
     if databases > DATABASES_MAX {
         let what = format!("{databases} hosts are `database`: {DATABASES_MAX} are the most");
         faults.push((first, what));
+        return;
+    }
+    if topology.able().count() < 2 {
+        let what = "only one database may become primary, and the others are `replica`: nothing could take over; write `database` for \
+                    another one";
+        faults.push((first, what.to_owned()));
         return;
     }
     if let Some(setting) = &written.confirm

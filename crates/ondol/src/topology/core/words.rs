@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Confirm, GO_ON_AFTER, Host, Lost, Outcome, Site, Topology, Without, Writes};
+use super::{Confirm, GO_ON_AFTER, Host, Lost, Outcome, Role, Site, Topology, Without, Writes};
 
 /// What a takeover and a wait take, for the sentences.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,13 @@ pub(crate) fn words(topology: &Topology, times: Times) -> Vec<String> {
     if let Some((site, host)) = topology.leads() {
         lines.push(format!("primary at first: {} of {}", host.address, site.name));
     }
+    lines.extend(topology.with(Role::Replica).map(|(site, host)| {
+        format!(
+            "{} of {} stays a replica: it confirms writes where it is the only one that can, and never becomes primary, not even \
+             by `ondol takeover`; while it alone has every write, a loss of the primary stops the service until that is back",
+            host.address, site.name
+        )
+    }));
     lines.push(confirm_line(topology, times));
     for (site, host) in topology.hosts() {
         let what = format!("if {}'s {} goes", site.name, host.address);
@@ -33,7 +40,8 @@ pub(crate) fn words(topology: &Topology, times: Times) -> Vec<String> {
 
 fn site_line(site: &Site) -> String {
     let host = |host: &Host| {
-        let roles: Vec<String> = host.roles.iter().map(ToString::to_string).collect();
+        let is_told = |role: &&Role| **role != Role::Database || !host.is(Role::Replica);
+        let roles: Vec<String> = host.roles.iter().filter(is_told).map(ToString::to_string).collect();
         format!("{} {}", host.address, roles.join(" and "))
     };
     format!("{}: {}", site.name, site.hosts.iter().map(host).collect::<Vec<_>>().join(", "))
@@ -74,7 +82,7 @@ fn outcome(topology: &Topology, outcome: Outcome<'_>, times: Times) -> String {
             site.name
         ));
     }
-    if outcome.is_last_voice && !matches!(outcome.writes, Writes::Stop | Writes::Gone) {
+    if outcome.is_last_voice && !matches!(outcome.writes, Writes::Stop | Writes::Barred(_) | Writes::Gone) {
         said.push("a second loss before it is back would stop all writes".into());
     }
     said.join("; ")
@@ -116,6 +124,11 @@ fn writes(topology: &Topology, writes: Writes<'_>, times: Times) -> String {
             "too few hosts are left to agree on a primary: writes stop until some are back, nothing is lost"
                 .into()
         }
+        Writes::Barred(host) => format!(
+            "only {} is left, which stays a replica: all stops until another database is back, or until the file says \
+             `database` of it",
+            host.address
+        ),
         Writes::Gone => "no database is left: all stops until one is back".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! What a hit costs: `cargo run --release -p cache --example cost`. 32 callers, values of 700 bytes, and a change log that
+//! What a hit costs: `cargo run --release -p cache --example hit`. 32 callers, values of 700 bytes, and a change log that
 //! takes 100 µs for an answer. Prints CPU of this process (and of memcached) per hit, and hits per question to the log.
 
 use std::fs;
@@ -98,7 +98,7 @@ async fn measure(name: &str, cache: Arc<Cache>, gets: usize, memcached: Option<u
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let memcached = Memcached::start(&Options::default());
     let near = Arc::new(Cache::new(Config::in_process(64 << 20), Arc::new(Far::new()))?);
-    let far = Config::memcached(vec![memcached.address()], "cost");
+    let far = Config::memcached(vec![memcached.address()], "hit");
     let far = Arc::new(Cache::new(far, Arc::new(Far::new()))?);
     let runs = far.clone();
     let mut tasks = JoinSet::new();
