@@ -12,14 +12,14 @@ from adapters.base import IP, NET
 from clients import Client, judge, prepare
 from faults import FAULTS
 from history import Watchers, check, known, perform, table
+from mariadb import OndolOnMariaDb
 from ondol import Ondol
 from outsider import what_opens
 
 CLIENTS = 6
 # how long a run's fault may be put off, in seconds
 SPREAD = 2
-
-
+SYSTEMS = {"postgres": Ondol, "mariadb": OndolOnMariaDb}
 
 
 def main():
@@ -28,6 +28,7 @@ def main():
     arguments.add_argument("--without", default="", help="names to leave out")
     arguments.add_argument("--runs", type=int, default=1)
     arguments.add_argument("--confirm", default="abroad")
+    arguments.add_argument("--engine", choices=SYSTEMS, default="postgres")
     arguments.add_argument("--out", required=True)
     arguments.add_argument("--report", action="store_true", help="only the table of what was written")
     arguments.add_argument("--lab", default="1")
@@ -36,9 +37,12 @@ def main():
     if arguments.report:
         with open(arguments.out) as file:
             return print(table([json.loads(line) for line in file]))
-    faults = sorted(known()) if arguments.faults == "all" else arguments.faults.split(",")
+    lacks = SYSTEMS[arguments.engine].lacks
+    faults = sorted(known() - lacks) if arguments.faults == "all" else arguments.faults.split(",")
     faults = [name for name in faults if name not in arguments.without.split(",")]
     unknown = set(faults) - known()
+    if set(faults) & lacks:
+        sys.exit(f"not on {arguments.engine}: {', '.join(sorted(set(faults) & lacks))}")
     if unknown:
         sys.exit(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(sorted(known()))}")
     random.seed(arguments.seed)
@@ -58,7 +62,7 @@ def act(faults, has, arguments):
     lab = {**os.environ, "LAB": name}
     subprocess.run([NET, "down"], env=lab)
     subprocess.check_call([NET, "up"], env=lab)
-    adapter = Ondol(f"ondol-{name}", name, arguments.confirm, has)
+    adapter = SYSTEMS[arguments.engine](f"ondol-{name}", name, arguments.confirm, has)
     results = []
     try:
         adapter.enter()

@@ -62,6 +62,8 @@ def where(node):
 
 class Ondol(Adapter):
     hosts = ["n1", "n2", "w"]
+    # faults that are not for it
+    lacks = set()
 
     def __init__(self, name="ondol", lab="", confirm="abroad", has=()):
         """`has`: "disks" gives each host a disk of its own, "clocks" a time of day of its own."""
@@ -85,6 +87,9 @@ class Ondol(Adapter):
         for host in self.hosts:
             self.start(host)
         self.wait(lambda: self.healthy()[0], 120, "all is well")
+        self.make_table()
+
+    def make_table(self):
         self.ask(self.primary(), "create table if not exists ha_w(run text, node text, wid int, seq int, "
                  "at timestamptz default clock_timestamp(), primary key(run, node, wid, seq))")
 
@@ -153,13 +158,17 @@ class Ondol(Adapter):
         if set(sync["eligible"]) != {IP[node] for node in self.nodes}:
             return False, f"eligible are {sync['eligible']}"
         try:
-            if self.ask(primary, "select pg_is_in_recovery()")[0][0]:
+            if self.follows(primary):
                 return False, f"{primary} does not take writes yet"
-            if not self.ask(other, "select pg_is_in_recovery()")[0][0]:
+            if not self.follows(other):
                 return False, f"{other} takes writes"
-        except psycopg2.Error as error:
+        except Exception as error:
+            # of whichever driver: it is told, and asked again
             return False, repr(error)
         return True, primary
+
+    def follows(self, node):
+        return self.ask(node, "select pg_is_in_recovery()")[0][0]
 
     def document(self, key):
         environment = {"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
@@ -212,6 +221,11 @@ class Ondol(Adapter):
             time.sleep(.25)
         raise TimeoutError(f"{what}: {self.healthy()}")
 
+    def what_opens(self, own):
+        """What of the databases opens to somebody without the hosts' secret; each in a few words."""
+        from outsider import what_databases_open
+        return what_databases_open(self, own)
+
     # what the driver does to it
 
     def switchover(self, source, target):
@@ -255,11 +269,16 @@ class Ondol(Adapter):
         """What must not grow without end: keys in etcd beside the history of reigns, slots, and the log."""
         told = json.loads(self.etcdctl("w", "get", "/", "--prefix", "--keys-only", "-w", "json") or "{}")
         keys = [base64.b64decode(pair["key"]).decode() for pair in told.get("kvs", [])]
+        slots, log = self.measure()
+        return dict(keys=len([key for key in keys if "/history/" not in key]), slots=slots, log_mib=int(log) >> 20)
+
+    def measure(self):
+        """The most slots, and the most bytes of log, that a database has."""
         slots, log = 0, 0
         for node in self.nodes:
             slots = max(slots, self.try_to(lambda: self.ask_within(node, "select count(*) from pg_replication_slots")[0][0]) or 0)
             log = max(log, self.try_to(lambda: self.ask_within(node, "select sum(size) from pg_ls_waldir()")[0][0]) or 0)
-        return dict(keys=len([key for key in keys if "/history/" not in key]), slots=slots, log_mib=int(log) >> 20)
+        return slots, log
 
     def try_to(self, do):
         try:

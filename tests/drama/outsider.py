@@ -4,14 +4,14 @@ import os, subprocess
 import psycopg2
 
 from adapters.base import IP
-from ondol import where
+import ondol
 
 ETCDCTL = {"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
 
 
 def what_opens(adapter):
     """What opened though it should not, and what did not though it should; each in a few words."""
-    keys, own = f"{adapter.dir}/w/keys", make_papers(adapter.dir)
+    own = make_papers(adapter.dir)
     wrong = []
     for host in adapter.hosts:
         peers, clients = f"{IP[host]}:2380", f"{IP[host]}:2379"
@@ -32,6 +32,12 @@ def what_opens(adapter):
         told = run(adapter, insider)
         if told.returncode:
             wrong.append(f"{host}: etcd does not open to a host: {told.stderr}")
+    return wrong + adapter.what_opens(own)
+
+
+def what_databases_open(adapter, own):
+    """The same of PostgreSQL's."""
+    keys, wrong = f"{adapter.dir}/w/keys", []
     primary = adapter.primary()
     for node in adapter.nodes:
         for what, changed in {
@@ -54,7 +60,7 @@ def what_opens(adapter):
 def opens(node, changed):
     """Nothing when it does; else why not."""
     try:
-        psycopg2.connect(**{**where(node), **changed}).close()
+        psycopg2.connect(**{**ondol.where(node), **changed}).close()
     except psycopg2.Error as error:
         return str(error)
 

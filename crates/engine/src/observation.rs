@@ -58,6 +58,9 @@ pub struct Stopped {
     pub reached: u64,
     /// How it ended.
     pub end: End,
+    /// A start in its own right would keep for good what nobody confirmed: it could not be led back to another primary
+    /// after that, only be copied anew.
+    pub is_settled_by_start: bool,
 }
 
 /// How a server ended.

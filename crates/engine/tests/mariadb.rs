@@ -10,5 +10,7 @@ mod follow;
 mod host;
 #[path = "mariadb/life.rs"]
 mod life;
+#[path = "mariadb/papers.rs"]
+mod papers;
 #[path = "mariadb/rejoin.rs"]
 mod rejoin;

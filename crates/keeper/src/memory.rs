@@ -89,6 +89,8 @@ impl Memory {
     pub(crate) fn has_started(&mut self, upstream: Option<Host>) {
         self.upstream = upstream;
         self.started_at = Some(Moment::now());
+        // how long the one before received nothing says nothing of this one
+        self.since.remove(&Topic::Stream);
     }
 
     /// This keeper has stopped the database itself, or will have in any case.
@@ -121,6 +123,15 @@ mod tests {
         let lasting = [(1, 10), (1, 13), (2, 14), (1, 15), (1, 16)]
             .map(|(value, at)| memory.lasting(Topic::Own, value, second(at)).as_secs());
         assert_eq!(lasting, [0, 3, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_database_that_was_started_anew_has_not_been_without_a_stream_for_long() {
+        let mut memory = Memory::new(None, 1);
+        memory.lasting(Topic::Stream, 0, second(10));
+        assert_eq!(memory.lasting(Topic::Stream, 0, second(70)).as_secs(), 60);
+        memory.has_started(None);
+        assert_eq!(memory.lasting(Topic::Stream, 0, second(71)).as_secs(), 0);
     }
 
     #[test]

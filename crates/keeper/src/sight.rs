@@ -97,7 +97,8 @@ pub(crate) fn own(
             // a copy that was a primary when it ended may have a log of its own
             memory.is_former |= matches!(stopped.end, End::Primary | End::CrashedPrimary);
             let place = place(memory, epoch, &stopped.system_id, stopped.timeline, position);
-            Own::Stopped(Stopped { place, is_clean, lasting, failures })
+            let is_settled_by_start = stopped.is_settled_by_start;
+            Own::Stopped(Stopped { place, is_clean, lasting, failures, is_settled_by_start })
         }
         Observation::Running(running) => {
             let place = place(memory, epoch, &running.system_id, running.timeline, running.received);

@@ -25,7 +25,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::topology::core::{Confirm, Role, Topology, Without};
-pub(crate) use database::Kept;
+pub(crate) use database::{Kept, name as engine_name};
 use read::Reader;
 pub use tls::Tls;
 
@@ -209,9 +209,8 @@ impl Config {
         config.identity.providers = sign_in::read(&mut reader, config.identity.may_ask_loopback);
         config.identity.clients = client::read(&mut reader);
         reader.room::<store_section::Section>("store").settle(&mut config.store);
-        let has_sites = config.topology.is_some();
         let database = reader.room::<database::Section>("database");
-        config.clients = database.settle(&mut reader, has_sites, &mut config.store);
+        config.clients = database.settle(&mut reader, config.topology.as_ref(), &mut config.store);
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
         let caching = reader.room::<cache::Section>("cache");
         config.cache_host_bytes_max = caching.bytes_max();

@@ -7,7 +7,7 @@
 #[path = "hosts/drama.rs"]
 mod drama;
 
-use drama::{Run, drive};
+use drama::{MARIADB, POSTGRES, Run, drive};
 
 /// Longest silence that a client may see, in seconds. It is no figure of speed: it says that nobody had to help.
 const LONGEST_MAX: f64 = 60.0;
@@ -45,10 +45,21 @@ fn judge(run: &Run) {
 
 #[test]
 fn nothing_is_lost_or_done_twice_and_nobody_is_refused_while_hosts_and_sites_fail() {
-    let Some(runs) = drive(&FAULTS, 1) else { return };
+    let Some(runs) = drive(POSTGRES, &FAULTS, 1) else { return };
     assert_eq!(runs.len() % FAULTS.len(), 0);
     runs.iter().for_each(judge);
     for run in runs.iter().filter(|run| TAKEOVERS.contains(&run.fault.as_str())) {
+        assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:#?}");
+    }
+}
+
+#[test]
+fn on_mariadb_nothing_is_lost_either_when_the_primary_is_killed_and_when_it_is_changed() {
+    let faults = ["crash", "switchover"];
+    let Some(runs) = drive(MARIADB, &faults, 1) else { return };
+    assert_eq!(runs.len() % faults.len(), 0);
+    runs.iter().for_each(judge);
+    for run in &runs {
         assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:#?}");
     }
 }

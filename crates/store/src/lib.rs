@@ -2,7 +2,7 @@
 //!
 //! Map, in reading order: `query` (what is asked, as plain data), `dialect` (that data as SQL text), `row` (what is
 //! kept), `change` (the log), `once` (keys of writes that are done once), `config`, `error`, `conn` (reading), `tx`
-//! (writing), `sqlite` (the embedded engine: one writer that groups commits, readers called in place), `store` (opening,
+//! (writing), `sqlite` (the embedded engine: one writer that groups commits, readers called in place), `seat` (where the primary is), `store` (opening,
 //! and the doors to all of it), `news` (what a cache asks of the log), `pulse` (whether it answers), `state` (for those who look on), `moving` (to another
 //! engine), `files`.
 //!
@@ -29,6 +29,7 @@ mod pulse;
 pub mod query;
 mod remote;
 mod row;
+mod seat;
 mod sqlite;
 mod state;
 mod store;

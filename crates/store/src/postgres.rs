@@ -20,7 +20,6 @@ mod value;
 mod wire;
 
 pub(crate) use link::Link;
-pub(crate) use place::EPOCH;
 pub(crate) use pool::Pool;
 
 #[cfg(test)]

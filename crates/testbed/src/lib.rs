@@ -46,7 +46,7 @@ pub use nginx::Nginx;
 pub use options::{Options, Sync};
 pub use pebble::Pebble;
 pub use peer::{SignInPeer, sign_in_peer, sign_in_python, sign_in_script};
-pub use port::free as free_port;
+pub use port::{free as free_port, free_pair as free_port_pair};
 pub use postgres::Postgres;
 
 /// The name that databases are opened with.

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::database::{Admin, Sql};
 use crate::folder;
@@ -17,6 +18,9 @@ use crate::{PASSWORD, USER};
 const PACKAGE: &str = "mariadb-server";
 /// How long the first packet may take; only a server that hangs takes longer.
 const GREETING_MAX: Duration = Duration::from_secs(2);
+/// A state that does not come about in this time never does.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A MariaDB server: utf8mb4, no look-up of names, passwords over TCP. It ends when this is dropped.
 pub type MariaDb = Server<Program>;
@@ -41,6 +45,85 @@ impl Server<Program> {
         let [mariadbd, client] = ["mariadbd", "mariadb"].map(|name| program::find(name, PACKAGE));
         Server::begin(Program { mariadbd, client, user, options: options.clone() }, folder)
     }
+
+    /// Another server, with a folder of its own, that follows this one and confirms what it has received. This one must have
+    /// been started with [`MariaDb::leading`].
+    ///
+    /// # Panics
+    /// When it does not come about.
+    pub fn replica(&self, name: &str, options: &Options) -> MariaDb {
+        let mut settings = leading(name, options);
+        settings.settings.push(("read-only".to_owned(), "ON".to_owned()));
+        let replica = MariaDb::start(&settings);
+        let text = format!(
+            "SET GLOBAL rpl_semi_sync_slave_enabled = ON; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, \
+             MASTER_USER = '{USER}', MASTER_PASSWORD = '{PASSWORD}', MASTER_USE_GTID = slave_pos, \
+             MASTER_CONNECT_RETRY = 1; START SLAVE",
+            self.port()
+        );
+        replica.sql("mysql", &text);
+        replica
+    }
+
+    /// A server that others can follow: with a binary log, in which places are told by GTID.
+    ///
+    /// # Panics
+    /// When MariaDB is not on this machine or does not start.
+    pub fn leading(name: &str, options: &Options) -> MariaDb {
+        MariaDb::start(&leading(name, options))
+    }
+
+    /// Lets each commit wait, without end and unseen by others, until a replica has received it; waits until one is there.
+    ///
+    /// # Panics
+    /// When the server refuses it, or no replica comes.
+    pub fn confirm(&self) {
+        let text = "SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC, rpl_semi_sync_master_timeout = 86400000, \
+                    rpl_semi_sync_master_wait_no_slave = ON, rpl_semi_sync_master_enabled = ON";
+        self.sql("mysql", text);
+        let begin = Instant::now();
+        while self.status("Rpl_semi_sync_master_clients") != "1" {
+            assert!(begin.elapsed() < WAIT_MAX, "no replica confirms");
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Makes a replica a primary: once it has applied all that it has received.
+    ///
+    /// # Panics
+    /// When it refuses.
+    pub fn promote(&self) {
+        self.sql("mysql", "STOP SLAVE IO_THREAD");
+        let begin = Instant::now();
+        while !self.sql("mysql", "SHOW SLAVE STATUS").contains("Slave has read all relay log") {
+            assert!(begin.elapsed() < WAIT_MAX, "it does not apply what it has received");
+            thread::sleep(LOOK_EVERY);
+        }
+        let text =
+            "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL rpl_semi_sync_slave_enabled = OFF, read_only = OFF";
+        self.sql("mysql", text);
+    }
+
+    /// A number or word of its status.
+    fn status(&self, name: &str) -> String {
+        let said = self.sql("mysql", &format!("SHOW GLOBAL STATUS LIKE '{name}'"));
+        said.trim().rsplit('\t').next().unwrap_or_default().to_owned()
+    }
+}
+
+/// What a server needs that leads or follows.
+fn leading(name: &str, options: &Options) -> Options {
+    let mut options = options.clone();
+    let id = name.bytes().fold(7_u32, |id, byte| id.wrapping_mul(31).wrapping_add(byte.into())).max(1);
+    let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    options.settings.extend([
+        set("log-bin", "binlog"),
+        set("server-id", &id.to_string()),
+        set("binlog-format", "ROW"),
+        set("log-slave-updates", "ON"),
+        set("gtid-strict-mode", "ON"),
+    ]);
+    options
 }
 
 fn init(user: User, folder: &Path) {

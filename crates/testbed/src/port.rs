@@ -26,3 +26,16 @@ pub fn free() -> u16 {
     }
     panic!("no port of {FIRST} to {} is free on 127.0.0.1", FIRST + COUNT - 1);
 }
+
+/// A port of which the next one is free too, and stays so: for a server that has a second door beside its first.
+///
+/// # Panics
+/// When there are no two.
+pub fn free_pair() -> u16 {
+    loop {
+        let port = free();
+        if port.is_multiple_of(2) && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,21 +1,25 @@
-//! An encrypted line to a server that has shown who it is.
+//! An encrypted line to a server that has shown who it is; and the other end of one, among kin.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier, crypto};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::error::Error;
 use crate::kin::Papers;
 
 /// An encrypted line.
 pub type Line<S> = TlsStream<S>;
+
+/// The other end of an encrypted line.
+pub type Received<S> = tokio_rustls::server::TlsStream<S>;
 
 /// Whom to believe, and what to show. Clones are the same one.
 #[derive(Clone)]
@@ -78,6 +82,47 @@ impl Tls {
     /// What is shown, for a driver that encrypts by itself.
     pub fn papers(&self) -> Option<&Papers> {
         self.papers.as_ref()
+    }
+}
+
+/// The other end of lines among kin: whoever comes has to show papers too.
+#[derive(Clone)]
+pub struct Door(TlsAcceptor);
+
+impl Door {
+    /// Showing these papers, and open to whom the same authority vouches for.
+    ///
+    /// # Errors
+    /// [`Error::NoCertificate`], [`Error::Unusable`].
+    pub fn among(papers: &Papers) -> Result<Door, Error> {
+        let provider = Arc::new(crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(
+            Arc::new(roots(&papers.authority)?),
+            Arc::clone(&provider),
+        );
+        let verifier = verifier.build().map_err(|_| Error::NoCertificate)?;
+        let chain = certificates(&papers.certificate)?;
+        let key = PrivateKeyDer::from_pem_slice(papers.key.as_bytes()).map_err(|_| Error::NoCertificate)?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring has ciphers for TLS 1.2 and 1.3")
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)?;
+        Ok(Door(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    /// Encrypts a connection, once the other end has shown papers of the same kin.
+    ///
+    /// # Errors
+    /// Those of the connection, and of a stranger.
+    pub async fn receive<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<Received<S>> {
+        self.0.accept(stream).await
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Door(among kin)")
     }
 }
 

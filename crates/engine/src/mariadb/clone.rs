@@ -1,14 +1,14 @@
 //! A whole copy of another host's server, in place of what is here.
 
 use std::fs::DirBuilder;
-use std::io::Write;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::error::Error;
 use crate::mariadb::lend::{self, LOCK, SLIP_LENGTH};
@@ -30,6 +30,11 @@ const ENDS: [[&str; 2]; 2] = [
     ["xtrabackup_binlog_info", "mariadb_backup_binlog_info"],
     ["xtrabackup_checkpoints", "mariadb_backup_checkpoints"],
 ];
+
+/// A connection out of which a copy comes.
+trait Lent: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Lent for S {}
 
 impl MariaDb {
     /// Copies another host's server here. What is here is taken away first, as soon as it is certain that the other one is
@@ -58,9 +63,7 @@ impl MariaDb {
         let slip = base::chance::word(SLIP_LENGTH);
         let held = format!("SELECT GET_LOCK('{LOCK}{slip}', 1)");
         other.cell("hold a slip", &held, limits.answer_time_max + Duration::from_secs(1)).await?;
-        let (address, port) = (upstream.address.clone(), lend::port(upstream.port));
-        let lent = self.place.look("asking for a copy", WORD_TIME_MAX, move |_| ask(&address, port, &slip));
-        let (stream, all) = lent.await?;
+        let (stream, all) = self.ask_for_copy(upstream, &slip).await?;
         let is_there = matches!(self.observe().await?, Observation::Stopped(_));
         let (config, most) = (self.config.clone(), self.config.audit_bytes_max.0);
         let name = format!("clone-{}", base::moment::Moment::now().since_start().as_secs());
@@ -96,17 +99,55 @@ impl MariaDb {
         self.place.change("finishing a clone", limits.disk_time_max, finish).await
     }
 
+    /// Shows the slip; the connection out of which the copy comes, and how large it is about.
+    async fn ask_for_copy(&self, upstream: &Upstream, slip: &str) -> Result<(Box<dyn Lent>, u64), Error> {
+        let silent = |error: std::io::Error| Error::Silent { why: error.to_string(), is_starting: false };
+        let asked = async {
+            let address = (upstream.address.as_str(), lend::port(upstream.port));
+            let stream = TcpStream::connect(address).await.map_err(silent)?;
+            let mut stream: Box<dyn Lent> = match self.config.tls()? {
+                Some(tls) => Box::new(tls.encrypt(&upstream.address, stream).await.map_err(silent)?),
+                None => Box::new(stream),
+            };
+            stream.write_all(slip.as_bytes()).await.map_err(silent)?;
+            // not a byte of what follows
+            let mut word = Vec::new();
+            while word.last() != Some(&b'\n') && word.len() < WORD_BYTES_MAX {
+                word.push(stream.read_u8().await.map_err(silent)?);
+            }
+            let word = String::from_utf8_lossy(&word).trim().to_owned();
+            let all =
+                word.parse().map_err(|_| Error::Unread { what: "the first word of a copy", said: word })?;
+            Ok((stream, all))
+        };
+        let what = || Error::Slow { what: "asking for a copy".to_owned(), limit: WORD_TIME_MAX };
+        timeout(WORD_TIME_MAX, asked).await.map_err(|_| what())?
+    }
+
     async fn receive(
         &self,
-        stream: TcpStream,
+        mut stream: Box<dyn Lent>,
         all: u64,
         progress: &watch::Sender<Progress>,
     ) -> Result<(), Error> {
         let limit = self.config.limits.disk_time_max;
         let turn = self.place.turn("a clone", limit).await?;
         let data = self.place.data().display().to_string();
-        let extract = self.program("mbstream").args(["-x", "-C", &data]).reading(OwnedFd::from(stream));
-        let mut extracting = std::pin::pin!(extract.run(Some(turn), String::new(), |_| {}));
+        let failed = |source| Error::Start { program: "a copy".to_owned(), source };
+        let (mut ours, theirs) = UnixStream::pair().map_err(failed)?;
+        let theirs = theirs.into_std().and_then(|theirs| theirs.set_nonblocking(false).map(|()| theirs));
+        let extract = self.program("mbstream").args(["-x", "-C", &data]);
+        let extract = extract.reading(OwnedFd::from(theirs.map_err(failed)?));
+        // one that breaks off ends like one that is whole, and is found to lack its end
+        let carry = async move {
+            let _ = lend::carry(&mut stream, &mut ours).await;
+            drop(ours);
+        };
+        let extract = async {
+            let (said, ()) = tokio::join!(extract.run(Some(turn), String::new(), |_| {}), carry);
+            said
+        };
+        let mut extracting = std::pin::pin!(extract);
         loop {
             tokio::select! {
                 done = &mut extracting => return done.map(drop),
@@ -132,28 +173,6 @@ impl MariaDb {
         let said = "the other host broke off; its log says why".to_owned();
         Err(Error::Program { program: "mbstream".to_owned(), said })
     }
-}
-
-/// Shows the slip; the connection out of which the copy comes, and how large it is about.
-fn ask(address: &str, port: u16, slip: &str) -> Result<(TcpStream, u64), Error> {
-    let silent = |error: std::io::Error| Error::Silent { why: error.to_string(), is_starting: false };
-    let mut addresses = (address, port).to_socket_addrs().map_err(silent)?;
-    let address = addresses.next().ok_or_else(|| silent(std::io::Error::other("no such host")))?;
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(silent)?;
-    stream.set_read_timeout(Some(WORD_TIME_MAX)).map_err(silent)?;
-    stream.write_all(slip.as_bytes()).map_err(silent)?;
-    // not a byte of what follows
-    let mut word = Vec::new();
-    while word.last() != Some(&b'\n') && word.len() < WORD_BYTES_MAX {
-        let mut byte = [0];
-        std::io::Read::read_exact(&mut stream, &mut byte).map_err(silent)?;
-        word.push(byte[0]);
-    }
-    let word = String::from_utf8_lossy(&word).trim().to_owned();
-    let all = word.parse().map_err(|_| Error::Unread { what: "the first word of a copy", said: word })?;
-    // a primary that vanishes is found out by the database's own stream, or by a person who looks at the progress
-    stream.set_read_timeout(None).map_err(silent)?;
-    Ok((stream, all))
 }
 
 /// From where a copy goes on.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use base::secret::Secret;
 use base::unit::Bytes;
+use trust::{Papers, Tls};
 
 use crate::error::Error;
 use crate::mariadb::settings::OURS;
@@ -29,6 +30,9 @@ pub struct Config {
     pub programs: PathBuf,
     /// As whom it runs when we are root.
     pub account: String,
+    /// What this host shows, and believes the others by: connections are encrypted then, and unencrypted ones refused; whoever
+    /// copies the data has to show papers too. `None`: nothing is encrypted.
+    pub papers: Option<Papers>,
     /// With what replicas sign in, and we ourselves; the same on all hosts.
     pub replication: Secret,
     /// The service's own user.
@@ -61,6 +65,7 @@ impl Config {
             folder,
             programs,
             account: "mysql".to_owned(),
+            papers: None,
             replication: Secret::new(""),
             user: "ondol".to_owned(),
             database: "ondol".to_owned(),
@@ -124,6 +129,17 @@ impl Config {
         patterns.sort();
         patterns.dedup();
         patterns
+    }
+
+    /// How other hosts are talked with, if that is encrypted.
+    pub(crate) fn tls(&self) -> Result<Option<Tls>, Error> {
+        let among = self.papers.as_ref().map(Tls::among).transpose();
+        among.map_err(|error| Error::Settings { what: base::error::chain(&error) })
+    }
+
+    /// Where its papers lie: who vouches, its own certificate, its key.
+    pub(crate) fn paper_files(&self) -> [PathBuf; 3] {
+        ["authority.pem", "host.pem", "host.key"].map(|name| self.folder.join(name))
     }
 
     /// Where the socket lies.

@@ -105,6 +105,10 @@ pub(super) fn make(place: &Place, config: &Config) -> Result<(), Error> {
         std::fs::create_dir(&tmp).map_err(Error::disk(&tmp))?;
         place.account.own(&tmp)?;
     }
+    if let Some(papers) = &config.papers {
+        let texts = [&papers.authority, &papers.certificate, &papers.key];
+        config.paper_files().iter().zip(texts).try_for_each(|(path, text)| place.write(path, text))?;
+    }
     place.write(&config.folder.join("backup.cnf"), &settings::backup(config))?;
     place.write(&config.folder.join("my.cnf"), &settings::main(config))
 }

@@ -1,16 +1,17 @@
 //! Handing a copy of the data to another host, from the port after the database's own.
 //!
 //! Who asks proves itself to the database: it signs in there as a replica, and holds a lock by the name of the slip that it
-//! brings here. What `mariadb-backup` writes goes into the connection itself.
+//! brings here. What `mariadb-backup` writes goes into the connection, which is encrypted where hosts have papers.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
+use trust::Door;
 
 use crate::error::Error;
 use crate::mariadb::link::Link;
@@ -24,6 +25,10 @@ pub(super) const LOCK: &str = "ondol_copy_";
 pub(super) const SLIP_LENGTH: usize = 32;
 /// How long a slip may take to come.
 const SLIP_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a copy may come no further.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// What of it is carried at once.
+const CARRIED_BYTES_MAX: usize = 64 << 10;
 /// Before another try to listen.
 const REST: Duration = Duration::from_millis(500);
 
@@ -56,9 +61,16 @@ impl Lender {
         }
     }
 
-    async fn lend(&self, mut stream: TcpStream) -> Result<(), Error> {
+    async fn lend(&self, stream: TcpStream) -> Result<(), Error> {
+        let Some(papers) = &self.config.papers else { return self.lend_on(stream).await };
+        let door =
+            Door::among(papers).map_err(|error| Error::Settings { what: base::error::chain(&error) })?;
+        let received = timeout(SLIP_TIME_MAX, door.receive(stream)).await.map_err(|_| Error::NotAllowed)?;
+        self.lend_on(received.map_err(failed)?).await
+    }
+
+    async fn lend_on<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> Result<(), Error> {
         let mut slip = [0; SLIP_LENGTH];
-        let failed = |source| Error::Start { program: "a copy".to_owned(), source };
         let read = timeout(SLIP_TIME_MAX, stream.read_exact(&mut slip)).await;
         read.map_err(|_| Error::NotAllowed)?.map_err(failed)?;
         let slip = std::str::from_utf8(&slip).map_err(|_| Error::NotAllowed)?;
@@ -69,16 +81,19 @@ impl Lender {
         let limit = self.config.limits.disk_time_max;
         let bytes = self.place.look("measuring the data", limit, |place| Ok(measured(&place.data()))).await?;
         stream.write_all(format!("{bytes}\n").as_bytes()).await.map_err(failed)?;
-        let stream = stream.into_std().and_then(|stream| {
-            stream.set_nonblocking(false)?;
-            Ok(stream)
-        });
+        let (mut ours, theirs) = UnixStream::pair().map_err(failed)?;
+        let theirs = theirs.into_std().and_then(|theirs| theirs.set_nonblocking(false).map(|()| theirs));
         let backup = program(&self.config, &self.place, "mariadb-backup")
             .arg(format!("--defaults-file={}", self.config.folder.join("backup.cnf").display()))
             .args(["--backup", "--stream=xbstream"])
             .arg(format!("--target-dir={}", self.config.folder.join("tmp").display()))
-            .writing(OwnedFd::from(stream.map_err(failed)?));
-        backup.run(None, String::new(), |_| {}).await.map(drop)
+            .writing(OwnedFd::from(theirs.map_err(failed)?));
+        let carry = async {
+            carry(&mut ours, &mut stream).await.map_err(failed)?;
+            stream.shutdown().await.map_err(failed)
+        };
+        // who copies and has gone ends the backup too
+        tokio::try_join!(async { backup.run(None, String::new(), |_| {}).await.map(drop) }, carry).map(drop)
     }
 
     /// Whether a replica that signed in holds it.
@@ -91,6 +106,26 @@ impl Lender {
         );
         Ok(link.cell("say who holds a slip", &text, limit).await? == "1")
     }
+}
+
+/// Carries a copy from one to the other, up to its end. One that comes no further for [`SILENCE_MAX`] has broken off: whoever has
+/// vanished does not say so.
+pub(super) async fn carry(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+) -> std::io::Result<()> {
+    let mut bytes = vec![0; CARRIED_BYTES_MAX];
+    loop {
+        let read = timeout(SILENCE_MAX, from.read(&mut bytes)).await??;
+        if read == 0 {
+            return Ok(());
+        }
+        timeout(SILENCE_MAX, to.write_all(&bytes[..read])).await??;
+    }
+}
+
+fn failed(source: std::io::Error) -> Error {
+    Error::Start { program: "a copy".to_owned(), source }
 }
 
 /// How much lies in a folder and below it, without logs that are not copied.

@@ -7,8 +7,9 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder, Value};
+use mysql_async::{Conn, OptsBuilder, SslOpts, Value};
 use tokio::time::timeout;
+use trust::Tls;
 
 use crate::error::Error;
 use crate::mariadb::Config;
@@ -53,6 +54,7 @@ impl Link {
             .tcp_port(upstream.port)
             .user(Some(REPLICATOR))
             .pass(Some(config.replication.reveal()))
+            .ssl_opts(config.tls()?.as_ref().map(ssl))
             .prefer_socket(false);
         Link::connect(options, limit).await
     }
@@ -90,6 +92,12 @@ impl Link {
         let row = tables.first().and_then(|rows| rows.first()?.0.values().next().cloned());
         row.ok_or_else(|| Error::Unread { what, said: "nothing".to_owned() })
     }
+}
+
+/// What the driver is to believe. It takes RSA keys only, and ours are not: the password is what we are known by.
+fn ssl(tls: &Tls) -> SslOpts {
+    let authority = tls.authority().unwrap_or_default().as_bytes().to_vec();
+    SslOpts::default().with_root_certs(vec![authority.into()]).with_disable_built_in_roots(true)
 }
 
 async fn read(conn: &mut Conn, text: &str) -> Result<Vec<Vec<Row>>, mysql_async::Error> {

@@ -58,6 +58,7 @@ impl Note {
                 (Role::Replica, true) => End::Replica,
                 (Role::Replica, false) => End::CrashedReplica,
             },
+            is_settled_by_start: self.role == Role::Primary && !self.is_clean,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The server's settings as text, whole: nothing of what somebody else put there is read; and what of them is verified.
 //!
-//! Invariant: the only secret in any file of ours is in the one that `mariadb-backup` reads.
+//! Invariant: the only secrets in any files of ours are in the one that `mariadb-backup` reads, and in that of this host's key.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ pub(crate) const REPLICATOR: &str = "ondol_replicator";
 const CONFIRM_TIME_MAX_MS: &str = "315360000000";
 
 /// What only we set.
-pub(crate) const OURS: [&str; 53] = [
+pub(crate) const OURS: [&str; 59] = [
     "basedir",
     "bind_address",
     "binlog_checksum",
@@ -56,6 +56,7 @@ pub(crate) const OURS: [&str; 53] = [
     "replicate_ignore_db",
     "report_host",
     "report_port",
+    "require_secure_transport",
     "rpl_semi_sync_master_enabled",
     "rpl_semi_sync_master_timeout",
     "rpl_semi_sync_master_wait_no_slave",
@@ -66,6 +67,11 @@ pub(crate) const OURS: [&str; 53] = [
     "slave_skip_errors",
     "socket",
     "sql_mode",
+    "ssl",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_key",
+    "tls_version",
     "sync_binlog",
     "tmpdir",
     "user",
@@ -124,6 +130,14 @@ pub(crate) fn main(config: &Config) -> String {
     set("slave_net_timeout", &silence);
     for (name, value) in FIRM {
         set(name, value);
+    }
+    if config.papers.is_some() {
+        let [authority, certificate, key] = config.paper_files().map(|path| path.display().to_string());
+        set("ssl_ca", &authority);
+        set("ssl_cert", &certificate);
+        set("ssl_key", &key);
+        set("tls_version", "TLSv1.2,TLSv1.3");
+        set("require_secure_transport", "ON");
     }
     text
 }
@@ -236,6 +250,19 @@ mod tests {
         for name in text.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name) {
             assert_ne!(OURS.contains(&name), others.contains(&name) || free.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn with_papers_nobody_comes_in_unencrypted() {
+        let mut config = config();
+        assert!(!main(&config).contains("require_secure_transport"));
+        config.papers =
+            Some(trust::Papers { authority: "a".into(), certificate: "b".into(), key: "a key".into() });
+        let text = main(&config);
+        assert!(text.contains("require_secure_transport = ON\n"));
+        assert!(text.contains("ssl_key = /srv/ondol/host.key\n") && !text.contains("a key"));
+        let others = ["ssl_ca", "ssl_cert", "ssl_key", "tls_version", "require_secure_transport"];
+        assert!(others.iter().all(|name| OURS.contains(name)));
     }
 
     #[test]

@@ -133,10 +133,24 @@ impl MariaDb {
              SET GLOBAL gtid_slave_pos = @@gtid_current_pos; \
              CHANGE MASTER TO MASTER_HOST = {address}, MASTER_PORT = {}, MASTER_USER = '{REPLICATOR}', \
              MASTER_PASSWORD = {secret}, MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1, \
-             MASTER_HEARTBEAT_PERIOD = {HEARTBEAT_S}; START SLAVE",
-            upstream.port
+             MASTER_HEARTBEAT_PERIOD = {HEARTBEAT_S}, {}; START SLAVE",
+            upstream.port,
+            self.encrypted()
         );
         link.ask("follow another", &text, limits.reload_time_max).await.map(drop)
+    }
+
+    /// How the stream is encrypted, if it is.
+    fn encrypted(&self) -> String {
+        if self.config.papers.is_none() {
+            return "MASTER_SSL = 0".to_owned();
+        }
+        let [authority, certificate, key] =
+            self.config.paper_files().map(|path| literal(&path.display().to_string()));
+        format!(
+            "MASTER_SSL = 1, MASTER_SSL_CA = {authority}, MASTER_SSL_CERT = {certificate}, MASTER_SSL_KEY = {key}, \
+             MASTER_SSL_VERIFY_SERVER_CERT = 1"
+        )
     }
 
     /// Looks closely: at who may write where nobody should, and at what its log can't undo.

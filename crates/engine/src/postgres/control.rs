@@ -29,6 +29,7 @@ pub(crate) fn read(said: &str) -> Result<Stopped, Error> {
         checkpoint: place("Latest checkpoint location")?,
         reached: place("Minimum recovery ending location")?.max(place("Latest checkpoint location")?),
         end,
+        is_settled_by_start: false,
     })
 }
 

@@ -10,9 +10,10 @@ use base::secret::Secret;
 use engine::mariadb::{Config, MariaDb};
 use engine::{Confirm, Door, Observation, Running, Upstream};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder};
+use mysql_async::{Conn, OptsBuilder, SslOpts};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard, watch};
+use trust::{Kin, Tls};
 
 /// A state that does not come about in this time never does.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -33,28 +34,29 @@ pub(crate) struct Host {
 
 /// Two hosts that know of each other; nothing is there yet.
 pub(crate) fn two(names: [&str; 2]) -> [Host; 2] {
-    let ports = [port(), port()];
+    let ports = [0, 1].map(|_| testbed::free_port_pair());
     let peer =
         |at: usize| Upstream { host: names[at].to_owned(), address: "127.0.0.1".to_owned(), port: ports[at] };
-    [0, 1].map(|at| Host::with(names[at], ports[at], vec![peer(1 - at)]))
+    [0, 1].map(|at| Host::with(names[at], ports[at], vec![peer(1 - at)], |_| ()))
 }
 
-/// A port of which the next is free too, and stays so: copies are handed out there.
-fn port() -> u16 {
-    loop {
-        let port = testbed::free_port();
-        if port.is_multiple_of(2) && std::net::TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
-            return port;
-        }
-    }
+/// The same of one kin: they show papers to each other.
+pub(crate) fn two_of(kin: &Kin, names: [&str; 2]) -> [Host; 2] {
+    let ports = [0, 1].map(|_| testbed::free_port_pair());
+    let peer =
+        |at: usize| Upstream { host: names[at].to_owned(), address: "127.0.0.1".to_owned(), port: ports[at] };
+    [0, 1].map(|at| {
+        let papers = kin.papers(Some("127.0.0.1")).unwrap();
+        Host::with(names[at], ports[at], vec![peer(1 - at)], |config| config.papers = Some(papers))
+    })
 }
 
 impl Host {
     pub(crate) fn new(name: &str) -> Host {
-        Host::with(name, port(), Vec::new())
+        Host::with(name, testbed::free_port_pair(), Vec::new(), |_| ())
     }
 
-    fn with(name: &str, port: u16, peers: Vec<Upstream>) -> Host {
+    fn with(name: &str, port: u16, peers: Vec<Upstream>, set: impl FnOnce(&mut Config)) -> Host {
         let memory = PathBuf::from("/dev/shm");
         let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
         let outer = tempfile::Builder::new().prefix("engine-").tempdir_in(place).unwrap();
@@ -68,6 +70,7 @@ impl Host {
         config.secret = Secret::new(SECRETS[1]);
         config.settings.insert("innodb_buffer_pool_size".to_owned(), "32M".to_owned());
         config.settings.insert("innodb_log_file_size".to_owned(), "16M".to_owned());
+        set(&mut config);
         Host { hands: MariaDb::new(config).unwrap(), folder, _folder: outer }
     }
 
@@ -130,6 +133,7 @@ impl Host {
             .user(Some(&config.user))
             .pass(Some(SECRETS[1]))
             .db_name(Some(&config.database))
+            .ssl_opts(config.papers.as_ref().map(|papers| ssl(&Tls::among(papers).unwrap())))
             .prefer_socket(false);
         Conn::new(options).await
     }
@@ -153,6 +157,11 @@ impl Host {
     pub(crate) async fn fence(&self) {
         self.hands.fence(soon()).await.unwrap();
     }
+}
+
+pub(crate) fn ssl(tls: &Tls) -> SslOpts {
+    let authority = tls.authority().unwrap().as_bytes().to_vec();
+    SslOpts::default().with_root_certs(vec![authority.into()]).with_disable_built_in_roots(true)
 }
 
 /// Of two, waits until every commit of `primary` waits for `replica`, which has everything.

@@ -4,7 +4,7 @@ use super::decide::{Decision, act, wait};
 use super::name::Epoch;
 use super::policy::Policy;
 use super::step::{Source, Step};
-use super::vacancy::rise;
+use super::vacancy::{heir, rise};
 use super::view::{Leader, Own, Place, Replica, Store, View};
 
 /// How a copy's log stands to the primary's.
@@ -50,7 +50,12 @@ pub(super) fn rule(view: &View, policy: &Policy) -> Option<Decision> {
 /// The key lies on a lease of an earlier run of this keeper, or another host has this one's name.
 fn former(view: &View, policy: &Policy, epoch: Epoch) -> Decision {
     match &view.own {
-        Own::Stopped(stopped) => rise(stopped, policy),
+        Own::Stopped(stopped) => match heir(view).filter(|_| stopped.is_settled_by_start) {
+            Some(heir) => wait(format!(
+                "leaves the database stopped while {heir} may take over once the earlier lease of this host has ended"
+            )),
+            None => rise(stopped, policy),
+        },
         _ => wait(format!("waits until the earlier lease of this host, with epoch {epoch}, has ended")),
     }
 }

@@ -36,9 +36,7 @@ fn give(now: &Reigning<'_>, policy: &Policy, to: &Host) -> Option<Decision> {
     let peer = now.primary.peers.get(to)?;
     let behind = now.primary.place.position.saturating_sub(peer.flushed);
     if behind > policy.handover_lag_max {
-        return Some(wait(format!(
-            "waits until {to} has come nearer to hand over: it is {behind} bytes behind"
-        )));
+        return Some(wait(format!("waits until {to} has come nearer to hand over: it is {behind} behind")));
     }
     Some(act([Step::Drain], format!("stops writing to hand epoch {} over to {to}", now.leader.epoch)))
 }

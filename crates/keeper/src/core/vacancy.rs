@@ -7,7 +7,7 @@ use super::name::Host;
 use super::policy::Policy;
 use super::reign::ascend;
 use super::step::{Right, Step};
-use super::view::{Lease, Own, Replica, Stopped, Store, Sync, View, Wish};
+use super::view::{Lease, Member, Own, Replica, Stopped, Store, Sync, View, Wish};
 
 /// The leader key is free.
 pub(super) fn rule(view: &View, policy: &Policy) -> Option<Decision> {
@@ -18,7 +18,12 @@ pub(super) fn rule(view: &View, policy: &Policy) -> Option<Decision> {
     }
     Some(match &view.own {
         Own::Absent => wait("waits for a primary to copy from"),
-        Own::Stopped(stopped) => rise(stopped, policy),
+        Own::Stopped(stopped) => match heir(view).filter(|_| stopped.is_settled_by_start) {
+            Some(heir) if store.leaderless_for < policy.patience.defer => wait(format!(
+                "leaves the vacancy to {heir} for a moment: started now, the database could not be led back to it"
+            )),
+            _ => rise(stopped, policy),
+        },
         Own::Hung { lasting } if *lasting >= policy.patience.hung => {
             act([Step::Fence], "stops the database: it has been silent for too long")
         }
@@ -99,13 +104,22 @@ fn better<'a>(
         return None;
     }
     let mine = rank(&view.me, replica.place.position, policy, store, sync);
-    let others = store.members.iter().filter(|(host, member)| {
-        let may_lead = member.is_healthy && member.is_replica && member.unfit.is_none();
-        **host != view.me && may_lead && sync.eligible.contains(*host)
-    });
-    others
+    heirs(view, store, sync)
         .map(|(host, member)| (rank(host, member.received, policy, store, sync), host))
         .filter(|(rank, _)| *rank < mine)
         .min_by(|(one, _), (other, _)| one.cmp(other))
         .map(|(_, host)| host)
+}
+
+/// Somebody else that is there and may take over.
+pub(super) fn heir(view: &View) -> Option<&Host> {
+    let store = view.store.as_ref()?;
+    heirs(view, store, store.sync.as_ref()?).next().map(|(host, _)| host)
+}
+
+fn heirs<'a>(view: &View, store: &'a Store, sync: &Sync) -> impl Iterator<Item = (&'a Host, &'a Member)> {
+    store.members.iter().filter(|(host, member)| {
+        let may_lead = member.is_healthy && member.is_replica && member.unfit.is_none();
+        **host != view.me && may_lead && sync.eligible.contains(*host)
+    })
 }

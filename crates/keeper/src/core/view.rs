@@ -178,6 +178,9 @@ pub struct Stopped {
     pub lasting: Duration,
     /// How often in a row it died soon after a start.
     pub failures: u32,
+    /// Whether a start in its own right would keep for good what nobody confirmed: it could not be led back after that, only
+    /// be copied anew. So of MariaDB after the crash of a primary.
+    pub is_settled_by_start: bool,
 }
 
 /// A database that runs as a replica.

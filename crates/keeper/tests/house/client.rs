@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder};
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
-use crate::play::SECRET;
+use crate::play::{Database, SECRET};
 
 /// A write that is not answered in this time is given up: whether it is there is not known.
 const ANSWER_MAX: Duration = Duration::from_millis(1500);
@@ -29,19 +31,20 @@ pub(crate) struct Writer {
     told: Arc<Mutex<Told>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    database: Database,
     ports: Vec<u16>,
 }
 
 impl Writer {
-    pub(crate) fn new(ports: &[u16]) -> Writer {
+    pub(crate) fn new(database: Database, ports: &[u16]) -> Writer {
         let (told, stop) = (Arc::new(Mutex::new(Told::default())), Arc::new(AtomicBool::new(false)));
         let (inner, ended, ports) = (told.clone(), stop.clone(), ports.to_vec());
         let all = ports.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(write(&all, &inner, &ended));
+            runtime.block_on(write(database, &all, &inner, &ended));
         });
-        let writer = Writer { told, stop, thread: Some(thread), ports };
+        let writer = Writer { told, stop, thread: Some(thread), database, ports };
         writer.wait_acknowledged(5);
         writer
     }
@@ -79,25 +82,22 @@ impl Writer {
         self.thread.take().unwrap().join().unwrap();
         let told = self.told.lock().unwrap().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let there: BTreeSet<i32> = runtime.block_on(async {
-            let client = connect(self.ports[primary]).await.unwrap();
-            let rows = client.query("SELECT id FROM bill", &[]).await.unwrap();
-            rows.iter().map(|row| row.get(0)).collect()
-        });
+        let there: BTreeSet<i32> = runtime
+            .block_on(async { Line::open(self.database, self.ports[primary]).await.unwrap().bills().await });
         let lost: Vec<&i32> = told.acknowledged.difference(&there).collect();
         assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
         told
     }
 }
 
-async fn write(ports: &[u16], told: &Mutex<Told>, stop: &AtomicBool) {
-    let (mut id, mut at, mut client) = (0, 0, None::<Client>);
+async fn write(database: Database, ports: &[u16], told: &Mutex<Told>, stop: &AtomicBool) {
+    let (mut id, mut at, mut client) = (0, 0, None::<Line>);
     while !stop.load(Ordering::SeqCst) {
-        let Some(connected) = &client else {
+        let Some(connected) = &mut client else {
             at = (at + 1) % ports.len();
-            client = timeout(ANSWER_MAX, connect(ports[at])).await.ok().and_then(Result::ok);
-            if let Some(connected) = &client
-                && !matches!(timeout(ANSWER_MAX, connected.batch_execute(TABLE)).await, Ok(Ok(())))
+            client = timeout(ANSWER_MAX, Line::open(database, ports[at])).await.ok().flatten();
+            if let Some(connected) = &mut client
+                && !matches!(timeout(ANSWER_MAX, connected.run(TABLE)).await, Ok(true))
             {
                 client = None;
             }
@@ -107,8 +107,8 @@ async fn write(ports: &[u16], told: &Mutex<Told>, stop: &AtomicBool) {
             continue;
         };
         id += 1;
-        let done = timeout(ANSWER_MAX, connected.execute("INSERT INTO bill VALUES ($1)", &[&id])).await;
-        if matches!(done, Ok(Ok(_))) {
+        let insert = format!("INSERT INTO bill VALUES ({id})");
+        if matches!(timeout(ANSWER_MAX, connected.run(&insert)).await, Ok(true)) {
             let mut told = told.lock().unwrap();
             let now = Instant::now();
             if let Some(last) = told.last.replace(now) {
@@ -117,6 +117,48 @@ async fn write(ports: &[u16], told: &Mutex<Told>, stop: &AtomicBool) {
             told.acknowledged.insert(id);
         } else {
             client = None;
+        }
+    }
+}
+
+/// A connection to a database.
+enum Line {
+    Postgres(Client),
+    MariaDb(Conn),
+}
+
+impl Line {
+    async fn open(database: Database, port: u16) -> Option<Line> {
+        match database {
+            Database::Postgres => connect(port).await.ok().map(Line::Postgres),
+            Database::MariaDb => {
+                let options = OptsBuilder::default()
+                    .ip_or_hostname("127.0.0.1")
+                    .tcp_port(port)
+                    .user(Some("ondol"))
+                    .pass(Some(SECRET))
+                    .db_name(Some("ondol"))
+                    .prefer_socket(false);
+                Conn::new(options).await.ok().map(Line::MariaDb)
+            }
+        }
+    }
+
+    /// Whether it was answered with a yes.
+    async fn run(&mut self, text: &str) -> bool {
+        match self {
+            Line::Postgres(client) => client.batch_execute(text).await.is_ok(),
+            Line::MariaDb(conn) => conn.query_drop(text).await.is_ok(),
+        }
+    }
+
+    async fn bills(&mut self) -> BTreeSet<i32> {
+        let text = "SELECT id FROM bill";
+        match self {
+            Line::Postgres(client) => {
+                client.query(text, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+            }
+            Line::MariaDb(conn) => conn.query::<i32, _>(text).await.unwrap().into_iter().collect(),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use cluster::layout::Role;
 
-use crate::client::Writer;
 use crate::play::HOSTS;
 use crate::rig::{Rig, runs};
 
@@ -11,13 +10,13 @@ fn two_empty_hosts_become_a_primary_and_its_replica() {
     let rig = Rig::well();
     let (leader, epoch) = rig.wait_well();
     assert_eq!((leader, epoch), (0, 1));
-    Writer::new(&rig.ports).end(0);
+    rig.writer().end(0);
 }
 
 #[test]
 fn when_the_database_of_the_primary_is_killed_the_other_takes_over_at_once() {
     let rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     writer.forget_pauses();
     rig.kill_database(0);
     let epoch = rig.wait("the other leads", |view| {
@@ -33,7 +32,7 @@ fn when_the_database_of_the_primary_is_killed_the_other_takes_over_at_once() {
 #[test]
 fn when_a_keeper_is_killed_its_database_ends_and_the_other_takes_over() {
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     rig.kill(0);
     rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
     writer.wait_acknowledged(5);
@@ -46,7 +45,7 @@ fn when_a_keeper_is_killed_its_database_ends_and_the_other_takes_over() {
 #[test]
 fn a_primary_whose_keeper_is_stopped_acknowledges_nothing_that_is_lost() {
     let rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     rig.signal(0, "STOP");
     rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
     writer.wait_acknowledged(5);
@@ -58,7 +57,7 @@ fn a_primary_whose_keeper_is_stopped_acknowledges_nothing_that_is_lost() {
 #[test]
 fn a_primary_that_does_not_reach_the_store_is_dead_before_another_leads() {
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     rig.cut_from_store();
     let is_open = rig.wait("the lease ends", |view| match &view.leader {
         Some(leader) if leader.what.host == HOSTS[0] => None,
@@ -75,7 +74,7 @@ fn a_primary_that_does_not_reach_the_store_is_dead_before_another_leads() {
 #[test]
 fn a_planned_change_loses_nothing_and_back_again() {
     let rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     let mut pauses = Vec::new();
     for to in [1, 0].into_iter().cycle().take(2 * runs()) {
         writer.forget_pauses();
@@ -92,7 +91,7 @@ fn a_planned_change_loses_nothing_and_back_again() {
 #[test]
 fn a_keeper_that_is_told_to_stop_hands_over_first() {
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     writer.forget_pauses();
     rig.signal(0, "TERM");
     rig.wait_dead(0, "it was told to stop");
@@ -107,7 +106,7 @@ fn a_keeper_that_is_told_to_stop_hands_over_first() {
 #[test]
 fn a_wiped_replica_comes_back_as_a_copy() {
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     rig.wipe(1);
     writer.wait_acknowledged(5);
     rig.start(1);
@@ -118,7 +117,7 @@ fn a_wiped_replica_comes_back_as_a_copy() {
 #[test]
 fn a_primary_without_a_replica_goes_on_and_comes_back_after_a_crash() {
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     rig.kill(1);
     rig.wait("it goes on alone", |view| (view.sync.as_ref()?.what.eligible.len() == 1).then_some(()));
     writer.wait_acknowledged(5);
@@ -141,7 +140,7 @@ fn a_second_keeper_of_the_same_name_refuses_to_start() {
 #[test]
 fn a_replica_that_lacks_writes_takes_over_by_a_persons_word_only() {
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     rig.kill(1);
     rig.wait("the primary goes on alone", |view| {
         (view.sync.as_ref()?.what.eligible.len() == 1).then_some(())

@@ -8,6 +8,8 @@ use std::time::Duration;
 use base::secret::Secret;
 use base::time::Clock;
 use cluster::Cluster;
+use engine::Hands;
+use engine::mariadb::MariaDb;
 use engine::postgres::Postgres;
 use keeper::core::deadline::Terms;
 use keeper::core::name::{Host, Site};
@@ -25,11 +27,19 @@ pub(crate) const PART: &str = "KEEPER_TEST_PART";
 pub(crate) const SECRET: &str = "geheim";
 pub(crate) const HOSTS: [&str; 3] = ["seoul-1", "oregon-1", "third-1"];
 
-/// What a played host is told: `key=value` lines.
+/// The database under the keepers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Database {
+    Postgres,
+    MariaDb,
+}
+
+/// What a played host is told, a line each.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// Which of [`HOSTS`].
     pub(crate) host: usize,
+    pub(crate) database: Database,
     /// The ports of all databases: how many hosts there are.
     pub(crate) ports: Vec<u16>,
     /// Where the third host stands, if there is one.
@@ -70,10 +80,11 @@ impl Part {
         let trips: Vec<String> = self.trips.iter().map(|(step, how)| format!("{step}:{how}")).collect();
         let (host, third, folder) = (self.host, &self.third, self.folder.display());
         format!(
-            "{host}\n{}\n{third}\n{folder}\n{}\n{}\n",
+            "{host}\n{}\n{third}\n{folder}\n{}\n{}\n{:?}\n",
             ports.join(","),
             self.etcd.join(","),
-            trips.join(",")
+            trips.join(","),
+            self.database
         )
     }
 
@@ -82,6 +93,7 @@ impl Part {
         let trips = lines[5].split(',').filter_map(|trip| trip.split_once(':'));
         Part {
             host: lines[0].parse().unwrap(),
+            database: if lines[6] == "MariaDb" { Database::MariaDb } else { Database::Postgres },
             ports: lines[1].split(',').map(|port| port.parse().unwrap()).collect(),
             third: lines[2].to_owned(),
             folder: lines[3].into(),
@@ -116,7 +128,11 @@ fn a_host_is_played_where_one_is_asked_for() {
     let part = Part::of(&part);
     let stop = CancellationToken::new();
     let cluster = Cluster::etcd(cluster::Config::new(part.etcd.clone()));
-    let database = Arc::new(Postgres::new(database(&part)).unwrap().into());
+    let database: Hands = match part.database {
+        Database::Postgres => Postgres::new(postgres(&part)).unwrap().into(),
+        Database::MariaDb => MariaDb::new(mariadb(&part)).unwrap().into(),
+    };
+    let database = Arc::new(database);
     let means = Means { cluster, database, clock: Clock::System };
     let service = Service::new(config(&part), means).unwrap();
     end_on_terminate(stop.clone());
@@ -180,13 +196,33 @@ fn address(port: u16) -> Address {
     Address { host: "127.0.0.1".to_owned(), port }
 }
 
-fn database(part: &Part) -> engine::postgres::Config {
-    let mut config = engine::postgres::Config::new(HOSTS[part.host], part.folder.join("pg"), programs());
+fn postgres(part: &Part) -> engine::postgres::Config {
+    let mut config = engine::postgres::Config::new(HOSTS[part.host], part.folder.join("db"), programs());
     config.listen = vec!["127.0.0.1".to_owned()];
     config.port = part.ports[part.host];
     config.replication = Secret::new(SECRET);
     config.secret = Secret::new(SECRET);
     config.settings.insert("shared_buffers".to_owned(), "16MB".to_owned());
+    config
+}
+
+fn mariadb(part: &Part) -> engine::mariadb::Config {
+    let folder = part.folder.join("db");
+    let mut config = engine::mariadb::Config::new(HOSTS[part.host], folder, PathBuf::from("/usr"));
+    config.listen = vec!["127.0.0.1".to_owned()];
+    config.port = part.ports[part.host];
+    config.replication = Secret::new(SECRET);
+    config.secret = Secret::new(SECRET);
+    for (name, value) in [("innodb_buffer_pool_size", "32M"), ("innodb_log_file_size", "16M")] {
+        config.settings.insert(name.to_owned(), value.to_owned());
+    }
+    let others = part.ports.iter().enumerate().filter(|(host, _)| *host != part.host);
+    let peer = |(host, port): (usize, &u16)| engine::Upstream {
+        host: HOSTS[host].to_owned(),
+        address: "127.0.0.1".to_owned(),
+        port: *port,
+    };
+    config.peers = others.map(peer).collect();
     config
 }
 

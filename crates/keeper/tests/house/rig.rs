@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use testbed::{Cutter, Etcd, Options};
 use tokio::runtime::Runtime;
 
-use crate::play::{HOSTS, NAME, PART, Part};
+use crate::client::Writer;
+use crate::play::{Database, HOSTS, NAME, PART, Part};
 
 /// A state that does not come about in this time never does.
 const WAIT_MAX: Duration = Duration::from_secs(120);
@@ -63,11 +64,11 @@ impl Played {
 impl Rig {
     /// Everything for two hosts but the hosts, which are started by the test.
     pub(crate) fn new() -> Rig {
-        Rig::of(2, "")
+        Rig::of(Database::Postgres, 2, "")
     }
 
     /// The same for so many hosts, the third of which stands there.
-    pub(crate) fn of(count: usize, third: &str) -> Rig {
+    fn of(database: Database, count: usize, third: &str) -> Rig {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let etcd = Etcd::start(&Options::default());
@@ -77,13 +78,18 @@ impl Rig {
         let port = |at: &String| at.rsplit_once(':').unwrap().1.parse().unwrap();
         let ways: Vec<Cutter> = addresses.iter().map(|at| Cutter::before(port(at))).collect();
         let cut: Vec<String> = ways.iter().map(|way| format!("127.0.0.1:{}", way.port())).collect();
-        let ports: Vec<u16> = (0..count).map(|_| testbed::free_port()).collect();
+        let port = || match database {
+            Database::Postgres => testbed::free_port(),
+            Database::MariaDb => testbed::free_port_pair(),
+        };
+        let ports: Vec<u16> = (0..count).map(|_| port()).collect();
         let played = |host: usize| {
             let folder = folder.path().join(HOSTS[host]);
             fs::create_dir(&folder).unwrap();
             fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
             let part = Part {
                 host,
+                database,
                 ports: ports.clone(),
                 third: third.to_owned(),
                 folder,
@@ -107,7 +113,12 @@ impl Rig {
 
     /// Three hosts, the third of which stands there, and everything well.
     pub(crate) fn three(third: &str) -> Rig {
-        Rig::of(3, third).begun()
+        Rig::of(Database::Postgres, 3, third).begun()
+    }
+
+    /// Both hosts with MariaDB, and everything well.
+    pub(crate) fn mariadb() -> Rig {
+        Rig::of(Database::MariaDb, 2, "").begun()
     }
 
     fn begun(mut self) -> Rig {
@@ -191,22 +202,25 @@ impl Rig {
         std::net::TcpStream::connect(("127.0.0.1", self.ports[host])).is_ok()
     }
 
-    /// The postmaster is killed.
+    /// The database's first process is killed.
     pub(crate) fn kill_database(&self, host: usize) {
-        let file = self.data(host).join("postmaster.pid");
+        let file = match self.hosts[host].part.database {
+            Database::Postgres => self.data(host).join("postmaster.pid"),
+            Database::MariaDb => self.data(host).with_file_name("run").join("mariadb.pid"),
+        };
         let text = fs::read_to_string(file).unwrap();
         send("KILL", text.lines().next().unwrap().parse().unwrap());
     }
 
     /// The folder of the database's own files.
     pub(crate) fn data(&self, host: usize) -> PathBuf {
-        self.hosts[host].part.folder.join("pg").join("data")
+        self.hosts[host].part.folder.join("db").join("data")
     }
 
     /// Everything of the host's is gone, as with a new disk.
     pub(crate) fn wipe(&mut self, host: usize) {
         self.kill(host);
-        fs::remove_dir_all(self.hosts[host].part.folder.join("pg")).unwrap();
+        fs::remove_dir_all(self.hosts[host].part.folder.join("db")).unwrap();
         fs::remove_dir_all(self.hosts[host].part.folder.join("keeper")).unwrap();
     }
 
@@ -282,6 +296,16 @@ impl Rig {
         let text = serde_json::to_string(&Accept { host: HOSTS[host].to_owned(), of, asked: 0 }).unwrap();
         let txn = Txn::new().when(Compare::absent(self.layout.leader())).put(self.layout.accept(), text);
         self.runtime.block_on(self.cluster.txn(&txn)).unwrap();
+    }
+
+    /// A client that writes to whoever leads.
+    pub(crate) fn writer(&self) -> Writer {
+        Writer::new(self.hosts[0].part.database, &self.ports)
+    }
+
+    /// All that a keeper said.
+    pub(crate) fn said(&self, host: usize) -> String {
+        fs::read_to_string(log_of(&self.hosts[host].part.folder)).unwrap_or_default()
     }
 
     /// The end of what all keepers said.

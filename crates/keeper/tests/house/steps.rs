@@ -1,7 +1,6 @@
 //! At each step a keeper dies right after it and is begun anew, or the step fails, or is done and told to have failed: it ends
 //! well, and nothing acknowledged is lost.
 
-use crate::client::Writer;
 use crate::play::HOSTS;
 use crate::rig::{Rig, runs};
 
@@ -15,13 +14,13 @@ fn a_beginning_is_resumed_after_each_step() {
     rig.start(0);
     rig.start(1);
     let (leader, _) = rig.wait_well();
-    Writer::new(&rig.ports).end(leader);
+    rig.writer().end(leader);
 }
 
 #[test]
 fn to_become_primary_is_resumed_after_each_step() {
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     for step in ["acquire", "acks", "promote", "record", "checkpoint", "eligible"] {
         let (leader, _) = rig.wait_well();
         let dying = 1 - leader;
@@ -40,7 +39,7 @@ fn to_become_primary_is_resumed_after_each_step() {
 #[test]
 fn to_give_way_is_resumed_after_each_step() {
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     for step in ["drain", "hand over", "release"] {
         let (leader, _) = rig.wait_well();
         let dying = 1 - leader;
@@ -65,7 +64,7 @@ fn to_give_way_is_resumed_after_each_step() {
 #[test]
 fn to_come_back_is_resumed_after_each_step() {
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     for step in ["follow", "rewind", "clone"] {
         let (leader, _) = rig.wait_well();
         // an old primary is rewound; a copy that never was one follows, or is made anew
@@ -103,7 +102,7 @@ fn each_step_goes_wrong_once(how: &str) {
     let all = all.iter().chain(["follow", "rewind", "fence", "release", "clone", "acks", "eligible"].iter());
     let trips: Vec<(&str, &str)> = all.map(|step| (*step, how)).collect();
     let mut rig = Rig::well();
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     rig.start_tripping(1, &trips);
     rig.wait_well();
     rig.ask_for(1);

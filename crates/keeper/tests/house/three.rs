@@ -1,13 +1,12 @@
 //! Three databases: who confirms, who takes over, and that the rest follows.
 
-use crate::client::Writer;
 use crate::play::HOSTS;
 use crate::rig::Rig;
 
 #[test]
 fn the_near_one_of_two_takes_over_and_the_far_one_follows_it() {
     let mut rig = Rig::three("seoul");
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     writer.forget_pauses();
     rig.kill(0);
     rig.wait("the near one leads", |view| (view.leader.as_ref()?.what.host == HOSTS[2]).then_some(()));
@@ -29,7 +28,7 @@ fn the_near_one_of_two_takes_over_and_the_far_one_follows_it() {
 #[test]
 fn another_replica_confirms_in_place_of_one_that_is_gone_and_takes_over() {
     let mut rig = Rig::three("oregon");
-    let writer = Writer::new(&rig.ports);
+    let writer = rig.writer();
     let counted = |rig: &Rig| {
         let sync = rig.view().unwrap().sync.unwrap().what;
         sync.eligible.into_iter().find(|host| host != HOSTS[0]).unwrap()

@@ -61,6 +61,11 @@ fn nothing_acknowledged_is_lost_where_writes_wait_for_a_replica() {
 }
 
 #[test]
+fn nothing_acknowledged_is_lost_where_a_replica_forgets_what_it_had_only_received() {
+    assert_eq!(broken(Scene::forgetting().faults(faults(2))), Vec::<String>::new());
+}
+
+#[test]
 fn only_what_was_accepted_is_lost_where_a_person_accepts_a_loss() {
     assert_eq!(broken(Scene::accepting().faults(faults(2))), Vec::<String>::new());
 }
@@ -69,6 +74,7 @@ fn only_what_was_accepted_is_lost_where_a_person_accepts_a_loss() {
 fn from_every_state_a_primary_comes_back() {
     assert_eq!(broken(Scene::going_on().faults(faults(2)).healing()), Vec::<String>::new());
     assert_eq!(broken(Scene::blocking().faults(faults(2)).healing()), Vec::<String>::new());
+    assert_eq!(broken(Scene::forgetting().faults(faults(1)).healing()), Vec::<String>::new());
     for scene in [Scene::spared(), Scene::near_and_far()] {
         assert_eq!(broken(scene.writes(1).faults(faults(1)).healing()), Vec::<String>::new());
     }
@@ -117,4 +123,5 @@ found! {
     to_be_content_with_any_of_those_that_are_counted_on_is_found: near_and_far AnyConfirmIsEnough;
     to_change_who_confirms_before_the_new_one_has_everything_is_found: spared SwapsConfirmerAtOnce;
     to_count_on_the_last_reigns_candidates_is_found: going_on KeepsOldCandidates;
+    to_trust_a_replica_that_was_started_anew_is_found: forgetting TrustsRestartedReplica;
 }

@@ -53,7 +53,7 @@ impl Model for Scene {
     type Action = Move;
 
     fn init_states(&self) -> Vec<World> {
-        vec![World::new(self.lie)]
+        vec![World::new(self.lie, self.forgets)]
     }
 
     fn actions(&self, world: &World, moves: &mut Vec<Move>) {

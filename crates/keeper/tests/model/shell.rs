@@ -188,7 +188,7 @@ fn lease(node: &Node) -> Lease {
 fn store(scene: &Scene, world: &World, i: u8, time: Duration) -> Store {
     let member = |node: &Node| Member {
         is_healthy: matches!(node.db, Db::Replica | Db::Primary) && !node.is_frozen,
-        unfit: None,
+        unfit: unfit(scene, node),
         is_replica: node.db == Db::Replica,
         received: node.log.length().into(),
     };
@@ -226,6 +226,12 @@ fn counted(sync: Sync) -> Counted {
     }
 }
 
+/// What a replica says that may lack what it confirmed.
+fn unfit(scene: &Scene, node: &Node) -> Option<String> {
+    let is_told = !node.is_whole && node.db == Db::Replica && scene.bug != Bug::TrustsRestartedReplica;
+    is_told.then(|| "it was started anew".to_owned())
+}
+
 fn own(scene: &Scene, world: &World, i: u8, time: Duration) -> Own {
     let node = &world.nodes[usize::from(i)];
     let place = Place {
@@ -238,14 +244,17 @@ fn own(scene: &Scene, world: &World, i: u8, time: Duration) -> Own {
     };
     match node.db {
         Db::Absent => Own::Absent,
-        Db::Stopped { is_clean } => Own::Stopped(Stopped { place, is_clean, lasting: time, failures: 0 }),
+        Db::Stopped { is_clean } => {
+            let is_settled_by_start = scene.forgets && node.is_former && !is_clean;
+            Own::Stopped(Stopped { place, is_clean, lasting: time, failures: 0, is_settled_by_start })
+        }
         _ if node.is_frozen => Own::Hung { lasting: time },
         Db::Replica => Own::Replica(Replica {
             place,
             upstream: node.upstream.map(host),
             is_streaming: node.upstream.is_some_and(|from| world.is_streaming(from, i)),
             lasting: time,
-            unfit: None,
+            unfit: unfit(scene, node),
         }),
         Db::Primary => {
             let lies = scene.bug == Bug::AdmitsBeforeCaughtUp;

@@ -31,6 +31,7 @@ pub(crate) enum Bug {
     AnyConfirmIsEnough,
     SwapsConfirmerAtOnce,
     KeepsOldCandidates,
+    TrustsRestartedReplica,
 }
 
 /// Where the hosts stand.
@@ -75,6 +76,9 @@ pub(crate) struct Scene {
     pub(crate) accepts: bool,
     /// From each state the faults end, and a primary must come back.
     pub(crate) heals: bool,
+    /// A replica that ends loses what it had received last, though it had confirmed it, and says so until it has caught up;
+    /// and what a primary wrote before it crashed is settled by its next start. So it is with MariaDB.
+    pub(crate) forgets: bool,
     pub(crate) writes_max: u8,
     pub(crate) faults_max: u8,
 }
@@ -87,9 +91,15 @@ impl Scene {
             goes_on: true,
             accepts: false,
             heals: false,
+            forgets: false,
             writes_max: 2,
             faults_max: 2,
         }
+    }
+
+    /// With MariaDB's ways.
+    pub(crate) fn forgetting() -> Scene {
+        Scene { forgets: true, ..Scene::going_on() }
     }
 
     pub(crate) fn blocking() -> Scene {
@@ -143,6 +153,12 @@ impl Log {
     pub(crate) fn push(&mut self, line: u8, write: u8) {
         self.entries[usize::from(self.length)] = (line, write);
         self.length += 1;
+    }
+
+    /// Without its last entry.
+    pub(crate) fn cut(&mut self) {
+        self.length = self.length.saturating_sub(1);
+        self.entries[usize::from(self.length)] = (0, 0);
     }
 
     pub(crate) fn entries(&self) -> &[(u8, u8)] {
@@ -213,6 +229,8 @@ pub(crate) struct Node {
     pub(crate) epoch: u8,
     /// Whether it was a primary since it last followed one.
     pub(crate) is_former: bool,
+    /// Whether it has all that it ever confirmed.
+    pub(crate) is_whole: bool,
     pub(crate) upstream: Option<u8>,
     pub(crate) acks: Acks,
     /// Commits that wait for a confirmation, one bit each.
@@ -262,17 +280,20 @@ pub(crate) struct World {
     pub(crate) writes: u8,
     pub(crate) faults: u8,
     pub(crate) was_accepted: bool,
+    /// See [`Scene::forgets`].
+    pub(crate) forgets: bool,
 }
 
 impl World {
     /// The first host is primary; the others follow it, and those that confirm are counted on.
-    pub(crate) fn new(lie: Lie) -> World {
+    pub(crate) fn new(lie: Lie, forgets: bool) -> World {
         let node = |db| Node {
             db,
             log: Log::default(),
             line: 2,
             epoch: 1,
             is_former: db == Db::Primary,
+            is_whole: true,
             upstream: (db == Db::Replica).then_some(0),
             acks: if db == Db::Primary { Acks::With(lie.confirms()) } else { Acks::Alone },
             waiting: 0,
@@ -306,6 +327,7 @@ impl World {
             writes: 0,
             faults: 0,
             was_accepted: false,
+            forgets,
         }
     }
 
@@ -344,7 +366,7 @@ impl World {
         }
         let from = self.nodes[usize::from(i)].clone();
         let copy = &mut self.nodes[usize::from(to)];
-        (copy.log, copy.line, copy.epoch) = (from.log, from.line, from.epoch);
+        (copy.log, copy.line, copy.epoch, copy.is_whole) = (from.log, from.line, from.epoch, true);
         self.release(i, bug);
     }
 
@@ -369,6 +391,11 @@ impl World {
     /// The database ends, in order or not. Commits that waited are never answered.
     pub(crate) fn stop(&mut self, i: u8, is_clean: bool) {
         let node = &mut self.nodes[usize::from(i)];
+        // what it had of its own as a primary is its own
+        if self.forgets && node.db == Db::Replica && !node.is_former {
+            node.log.cut();
+            node.is_whole = false;
+        }
         if matches!(node.db, Db::Replica | Db::Primary) {
             node.db = Db::Stopped { is_clean: is_clean && node.db == Db::Primary };
         }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use store::{Engine, Seen};
 
 use super::{say, short};
-use crate::config::{self, Config, Kept};
+use crate::config::{self, Config, Kept, engine_name};
 use crate::failure::Failure;
-use crate::topology::core::{self, Topology};
+use crate::topology::core::{self, Confirm, Topology};
 use crate::topology::{self, Named};
 
 /// What a look at a server may take beside making the connection.
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 fn reckon(config: &Config, args: &Args) -> Result<(), Failure> {
     let service = if config.service.is_empty() { "a service without a name yet" } else { &config.service };
     if let Some(topology) = &config.topology {
-        return several(service, topology, args.named.as_deref());
+        return several(service, &config.store.engine, topology, args.named.as_deref());
     }
     if let Some(settings) = &config.balancer {
         if !settings.has_local() {
@@ -87,11 +87,20 @@ fn reckon(config: &Config, args: &Args) -> Result<(), Failure> {
 }
 
 /// Several hosts: who is what, and what each loss would cost.
-fn several(service: &str, topology: &Topology, named: Option<&str>) -> Result<(), Failure> {
+fn several(service: &str, engine: &Engine, topology: &Topology, named: Option<&str>) -> Result<(), Failure> {
+    let kind = engine_name(engine);
     let (hosts, sites) = (topology.hosts().count(), topology.sites.len());
     let sites = if sites == 1 { "one site".to_owned() } else { format!("{sites} sites") };
-    say(&format!("  {service}: {hosts} hosts in {sites}, PostgreSQL with takeover by itself"))?;
+    say(&format!("  {service}: {hosts} hosts in {sites}, {kind} with takeover by itself"))?;
     core::words(topology, core::Times::default()).iter().try_for_each(|line| say(&format!("  {line}")))?;
+    if let Engine::MariaDb(_) = engine
+        && topology.confirm != Confirm::Here
+    {
+        say(
+            "  MariaDB's replica confirms what it has received, a moment before its disk has it: only if it loses power \
+             in the moment in which the primary is lost for good are writes lost, and then it does not take over by itself",
+        )?;
+    }
     match topology::find(topology, Named::of(named)) {
         Ok((site, host)) => say(&format!("  this machine is {} of {}", host.address, site.name)),
         Err(failure) if named.is_some() => Err(failure),

@@ -10,9 +10,12 @@ use trust::Tls;
 
 use super::read::Reader;
 use super::secret::Written;
+use crate::topology::core::{Role, Topology, Without};
 
 /// How long reads and writes wait for a primary of several hosts, when nothing is said.
 const TAKEOVER_WAIT: Duration = Duration::from_secs(30);
+/// The most hosts with a MariaDB that takes over by itself.
+const MARIADB_HOSTS_MAX: usize = 2;
 /// Where a server is when nothing is said.
 const HOST: &str = "127.0.0.1";
 
@@ -87,9 +90,10 @@ impl Section {
     pub(super) fn settle(
         mut self,
         reader: &mut Reader<'_>,
-        has_sites: bool,
+        topology: Option<&Topology>,
         config: &mut store::Config,
     ) -> Vec<String> {
+        let has_sites = topology.is_some();
         config.connections = self.connections;
         config.brief_connections = self.brief_connections;
         config.connect_time_max = self.connect_time_max.0;
@@ -108,8 +112,8 @@ impl Section {
                 *time = TAKEOVER_WAIT;
             }
         }
-        if has_sites {
-            self.engine = self.engine_of_sites(reader);
+        if let Some(topology) = topology {
+            self.engine = self.engine_of_sites(reader, topology);
         } else if !self.clients.is_empty() {
             let what = "`clients` in [database] is for the databases of sites, and the file names none; take this line out";
             reader.blame("database", "clients", what.into());
@@ -149,7 +153,7 @@ impl Section {
     }
 
     /// What keeps the records of several hosts. Where it is at any time is the keeper's to say.
-    fn engine_of_sites(&self, reader: &mut Reader<'_>) -> Word {
+    fn engine_of_sites(&self, reader: &mut Reader<'_>, topology: &Topology) -> Word {
         if self.address != Address::default() {
             let what =
                 "`address` in [database]: the sites' `database` hosts are its addresses; take this line out";
@@ -163,14 +167,25 @@ impl Section {
             let what = "`tls` in [database]: the hosts of sites always encrypt, by keys that they make of the secret; take this line out";
             reader.blame("database", "tls", what.into());
         }
+        let databases = topology.with(Role::Database).count();
         let refused = match self.engine {
             Word::Postgres => return Word::Postgres,
             // not said: of several hosts it is the only one
             Word::Sqlite if !reader.says("database", "engine") => return Word::Postgres,
-            Word::Sqlite => "SQLite is one host's alone: write engine = \"postgres\" for several",
-            Word::MariaDb => {
-                "takeover is built for PostgreSQL so far: write engine = \"postgres\", or name no sites"
+            Word::Sqlite => {
+                "SQLite is one host's alone: write engine = \"postgres\" or \"mariadb\" for several"
+                    .to_owned()
             }
+            Word::MariaDb if topology.without == Without::Block => {
+                "with `without = \"block\"` a MariaDB that lost its replica could never get another: the copy for it waits for \
+                 the commits that wait for it; write without = \"go on\", or engine = \"postgres\""
+                    .to_owned()
+            }
+            Word::MariaDb if databases <= MARIADB_HOSTS_MAX => return Word::MariaDb,
+            Word::MariaDb => format!(
+                "{databases} hosts are `database`, and MariaDB's commits wait for any one replica, not for those that may \
+                 take over: name two, or write engine = \"postgres\""
+            ),
         };
         reader.blame("database", "engine", format!("`engine` in [database]: {refused}"));
         Word::Postgres
@@ -282,12 +297,21 @@ impl<'de> Deserialize<'de> for Address {
 /// What keeps the records, in words: `PostgreSQL at 10.0.0.5:5432, database ondol`.
 pub(crate) struct Kept<'a>(pub(crate) &'a store::Engine);
 
+/// An engine's name.
+pub(crate) fn name(engine: &store::Engine) -> &'static str {
+    match engine {
+        store::Engine::Sqlite => "SQLite",
+        store::Engine::Postgres(_) => "PostgreSQL",
+        store::Engine::MariaDb(_) => "MariaDB",
+    }
+}
+
 impl fmt::Display for Kept<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, server) = match self.0 {
-            store::Engine::Sqlite => return f.write_str("SQLite"),
-            store::Engine::Postgres(server) => ("PostgreSQL", server),
-            store::Engine::MariaDb(server) => ("MariaDB", server),
+        let kind = name(self.0);
+        let server = match self.0 {
+            store::Engine::Sqlite => return f.write_str(kind),
+            store::Engine::Postgres(server) | store::Engine::MariaDb(server) => server,
         };
         let (host, port) = (&server.host, server.port);
         match host.as_str() {

@@ -12,9 +12,9 @@ mod state;
 mod timers;
 mod trail;
 
-pub(crate) use keeper::{keeper, network};
+pub(crate) use keeper::{database_folder, keeper, mariadb_clients, network};
 pub(crate) use member::{Entry, Files, Initial, Known, arguments, initial, is_forgotten};
-pub(crate) use plan::{CACHE_PORT, CLIENT_PORT, DATABASE_PORT, Part, at};
+pub(crate) use plan::{CACHE_PORT, CLIENT_PORT, Part, at, database_port};
 pub(crate) use primary::primary;
 pub(crate) use state::{Seen, State, Voice, state};
 pub(crate) use timers::Timers;

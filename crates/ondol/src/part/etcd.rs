@@ -212,14 +212,19 @@ fn listens(host: &str) -> &str {
     if crate::topology::is_own(host) { host } else { "0.0.0.0" }
 }
 
+/// The folder of a database that is here.
+fn database(dir: &Path) -> Option<PathBuf> {
+    ["postgres", "mariadb"].map(|name| dir.join(name)).into_iter().find(|folder| folder.is_dir())
+}
+
 /// How a member without data comes in.
 async fn come_in(part: &Part, dir: &Path, keys: &Keys) -> Result<Initial, Failure> {
     let others = known(part, keys).await;
     match core::initial(&Part::peer_url(&part.host), others.as_deref()) {
-        Entry::Start(Initial::New) if dir.join("postgres").is_dir() => Err(Failure::failed(format!(
+        Entry::Start(Initial::New) if database(dir).is_some() => Err(Failure::failed(format!(
             "this host has a database and no data of etcd, and no other host of the service answers: start the others \
              first. If all of them are lost, move {} away: the service begins anew without it",
-            dir.join("postgres").display()
+            database(dir).unwrap_or_default().display()
         ))),
         Entry::Start(initial) => Ok(initial),
         Entry::Add => join(part, keys, None).await,

@@ -12,15 +12,38 @@ const STRICT: &str = "CI";
 /// How many times each fault is done; `tests/drama/README.md` has the long drama.
 const RUNS: &str = "ONDOL_DRAMA_RUNS";
 /// What it takes beside the driver, each with a shell command that succeeds where it is there.
-const NEEDS: [(&str, &str); 7] = [
+const NEEDS: [(&str, &str); 6] = [
     ("root", "test $(id -u) = 0"),
     ("curl", "command -v curl"),
     ("openssl", "command -v openssl"),
     ("ip (Debian's package iproute2)", "command -v ip"),
     ("nft (nftables)", "command -v nft"),
     ("etcd and etcdctl (etcd-server, etcd-client)", "command -v etcd && command -v etcdctl"),
-    ("PostgreSQL (postgresql)", "ls /usr/lib/postgresql/*/bin/postgres"),
 ];
+
+/// The databases that a drama is played with: its word for the driver, and what it takes beside the rest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Databases {
+    word: &'static str,
+    needs: &'static [(&'static str, &'static str)],
+    /// The module of Python that the writers talk to it by, with its package.
+    module: (&'static str, &'static str),
+}
+
+pub(crate) const POSTGRES: Databases = Databases {
+    word: "postgres",
+    needs: &[("PostgreSQL (postgresql)", "ls /usr/lib/postgresql/*/bin/postgres")],
+    module: ("psycopg2", "python3-psycopg2"),
+};
+
+pub(crate) const MARIADB: Databases = Databases {
+    word: "mariadb",
+    needs: &[
+        ("MariaDB (mariadb-server)", "ls /usr/sbin/mariadbd"),
+        ("mariadb-backup", "command -v mariadb-backup"),
+    ],
+    module: ("psycopg2, pymysql", "python3-psycopg2, python3-pymysql"),
+};
 
 /// What the driver says of one run.
 #[derive(Debug, Deserialize)]
@@ -52,18 +75,19 @@ pub(crate) struct Http {
 
 /// Drives all these faults, each so many times or as often as the environment says; `None`, said aloud, where that is not
 /// possible.
-pub(crate) fn drive(faults: &[&str], runs: u32) -> Option<Vec<Run>> {
+pub(crate) fn drive(databases: Databases, faults: &[&str], runs: u32) -> Option<Vec<Run>> {
     let driver = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .map(|above| above.join(SHARED))
         .find(|path| path.is_dir());
     let python = ["python3", "/usr/bin/python3"]
         .into_iter()
-        .find(|python| succeeds(&format!("{python} -c 'import psycopg2'")));
-    let missing = NEEDS.iter().filter(|(_, probe)| !succeeds(probe)).map(|(name, _)| *name);
+        .find(|python| succeeds(&format!("{python} -c 'import {}'", databases.module.0)));
+    let missing =
+        NEEDS.iter().chain(databases.needs).filter(|(_, probe)| !succeeds(probe)).map(|(name, _)| *name);
     let missing: Vec<&str> = missing
         .chain(driver.is_none().then_some(SHARED))
-        .chain(python.is_none().then_some("psycopg2 (python3-psycopg2)"))
+        .chain(python.is_none().then_some(databases.module.1))
         .collect();
     let (Some(driver), Some(python), []) = (driver, python, missing.as_slice()) else {
         skip(&missing);
@@ -76,7 +100,9 @@ pub(crate) fn drive(faults: &[&str], runs: u32) -> Option<Vec<Run>> {
     let drama = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/drama/drive.py");
     let mut command = Command::new(python);
     command.arg(drama).args(["--faults", &faults.join(",")]).args(["--runs", &runs.to_string()]);
-    command.arg("--out").arg(&out).args(["--lab", &format!("o{}", std::process::id())]);
+    command.args(["--engine", databases.word]).arg("--out").arg(&out);
+    // a name for the namespaces: those of two dramas at a time are apart
+    command.args(["--lab", &format!("{}{}", &databases.word[..1], std::process::id())]);
     command.env("FAULTS", driver).env("ONDOL", program(dir.path())).env("FAULTS_DIR", dir.path());
     command.env("BENCH_LOCK", dir.path().join("lock")).current_dir(dir.path());
     let done = command.status().expect("python starts");

@@ -4,14 +4,18 @@
 //! of being lent again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Row, Statement};
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+use tokio_util::sync::CancellationToken;
 
 use super::fault::{After, Fault, Place, too_long_for_packet};
+use super::session::Made;
 use super::value;
 use crate::dialect::Sql;
 use crate::error::Error;
@@ -19,6 +23,8 @@ use crate::error::Error;
 /// Statements that a connection keeps prepared; of more, the one not used for longest is forgotten. All connections to a
 /// server share its `max_prepared_stmt_count`, 16,382 unless set.
 pub(super) const STATEMENTS_MAX: usize = 128;
+/// What ends a transaction.
+pub(super) const COMMIT: &str = "COMMIT";
 /// What a packet needs beside its values, in bytes.
 const PACKET_SLACK: usize = 1024;
 
@@ -40,8 +46,14 @@ pub(super) struct Line {
     mode: Mode,
     /// Which of the pool's eras it was made in.
     pub(super) era: u64,
+    /// Cancelled once its server is not the one to ask any more.
+    leaving: CancellationToken,
+    /// What ends a transaction: on a server that others may take over, without a limit of the server's own.
+    commit: Arc<str>,
     is_asking: bool,
     is_gone: bool,
+    /// A commit was sent, and its answer did not come.
+    is_committing: bool,
     /// Within a transaction that has not been ended.
     pub(super) is_open: bool,
 }
@@ -69,11 +81,15 @@ struct Prepared {
 
 impl Line {
     /// A connection on which no question is open, in the mode of the server's default.
-    pub(super) fn new(conn: Conn, place: Place, packet_bytes_max: usize, era: u64) -> Line {
+    pub(super) fn new(made: Made, packet_bytes_max: usize, era: u64) -> Line {
+        let Made { conn, place, leaving, commit } = made;
         Line {
             conn,
             place,
             packet_bytes_max,
+            leaving,
+            commit,
+            is_committing: false,
             statements: Statements::default(),
             mode: Mode::Asking,
             era,
@@ -104,9 +120,20 @@ impl Line {
         !self.is_asking && !self.is_gone && !self.is_open
     }
 
-    /// The server may still be at work for it.
+    /// The server may still be at work for it, and is to stop that. Not so a commit: one that waits for its replica and is
+    /// broken off can be read at once, though nobody else has it.
     pub(super) fn is_unanswered(&self) -> bool {
-        self.is_asking && !self.is_gone
+        self.is_asking && !self.is_gone && !self.is_committing
+    }
+
+    /// A commit was sent, and it is not known to be done.
+    pub(super) fn is_committing(&self) -> bool {
+        self.is_committing && !self.is_gone
+    }
+
+    /// Cancelled once its server is not the one to ask any more.
+    pub(super) fn leaving(&self) -> CancellationToken {
+        self.leaving.clone()
     }
 
     /// Says farewell if that can be done at once; closes it in any case. Of an open transaction nothing is left.
@@ -128,7 +155,9 @@ impl Line {
             return Err(Fault::fine(too_long_for_packet()));
         }
         self.begin_asking()?;
-        let answer = tokio::time::timeout_at(until, self.answer(sql, take)).await;
+        let leaving = self.leaving.clone();
+        let answer =
+            leaving.run_until_cancelled(tokio::time::timeout_at(until, self.answer(sql, take))).await;
         let answer = self.heard(answer);
         if answer.as_ref().is_err_and(|fault| matches!(fault.after, After::Again | After::Changed)) {
             self.statements.by_text.remove(&sql.text);
@@ -143,21 +172,31 @@ impl Line {
             let answer = self.conn.query_drop(text).await;
             answer.map(|()| (Next::More, 0)).map_err(|error| self.place.fault(error))
         };
-        let answer = match until {
-            Some(until) => tokio::time::timeout_at(until, told).await,
-            None => Ok(told.await),
+        let leaving = self.leaving.clone();
+        let timed = async {
+            match until {
+                Some(until) => tokio::time::timeout_at(until, told).await,
+                None => Ok(told.await),
+            }
         };
+        let answer = leaving.run_until_cancelled(timed).await;
         self.heard(answer).map(|_| ())
     }
 
     /// Ends the transaction for good.
     pub(super) async fn commit(&mut self, until: Instant) -> Result<(), Fault> {
         self.begin_asking()?;
+        self.is_committing = true;
+        let (commit, leaving) = (Arc::clone(&self.commit), self.leaving.clone());
         let told = async {
-            let answer = self.conn.query_drop("COMMIT").await;
-            answer.map(|()| (Next::More, 0)).map_err(|error| self.place.commit_fault(error))
+            let answer = self.conn.query_drop(&*commit).await;
+            answer.map(|()| (Next::More, 0)).map_err(|error| {
+                let fault = self.place.commit_fault(error);
+                // of several statements, those behind the one that failed were not heard
+                if *commit == *COMMIT { fault } else { Fault { after: After::Gone, ..fault } }
+            })
         };
-        let answer = tokio::time::timeout_at(until, told).await;
+        let answer = leaving.run_until_cancelled(tokio::time::timeout_at(until, told)).await;
         self.heard(answer)?;
         self.is_open = false;
         Ok(())
@@ -214,21 +253,22 @@ impl Line {
     }
 
     /// What was heard, or not, of a question: notes what becomes of the connection.
-    fn heard(
-        &mut self,
-        answer: Result<Result<(Next, u64), Fault>, tokio::time::error::Elapsed>,
-    ) -> Result<u64, Fault> {
+    fn heard(&mut self, answer: Option<Result<Result<(Next, u64), Fault>, Elapsed>>) -> Result<u64, Fault> {
         let answer = match answer {
-            Ok(answer) => answer,
+            Some(Ok(answer)) => answer,
             // still asking: whoever takes its place stops the server's work for it
-            Err(_) => return Err(self.place.lost("no answer within the time for it")),
+            Some(Err(_)) => return Err(self.place.lost("no answer within the time for it")),
+            None => {
+                self.is_gone = true;
+                return Err(self.place.lost("it is not the primary any more"));
+            }
         };
         match &answer {
             Ok((Next::Enough, _)) => return Ok(0),
             Ok((Next::More, _)) => {}
             Err(fault) => self.is_gone = fault.after == After::Gone,
         }
-        self.is_asking = false;
+        (self.is_asking, self.is_committing) = (false, false);
         answer.map(|(_, touched)| touched)
     }
 }

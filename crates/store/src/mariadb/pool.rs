@@ -5,24 +5,32 @@
 //!
 //! When a connection breaks a new *era* begins: those that were made before it are not lent any more, because a server
 //! that was restarted has dropped all of them. A connection on which an answer was still due is closed, and the next one
-//! that is made tells the server to stop working for it; so the server never works for more than it has permits.
+//! that is made tells the server to stop working for it; so the server never works for more than it has permits. A commit is
+//! not broken off: its place stays taken for a while.
+//!
+//! Where several agree on who is primary, an era ends as well when that changes, and all connections to where it was are
+//! closed: lent ones, too.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::answer::{Gather, Listing, Page};
 use super::fault::{After, Fault};
 use super::line::{Line, Mode};
 use super::link::Link;
 use super::session::Session;
-use crate::config::{Config, Server};
+use crate::config::{Config, Primary, Server};
 use crate::dialect::Sql;
 use crate::error::Error;
 use crate::remote::Cells;
 use crate::row::Row;
+use crate::seat::{self, Seat};
 
 /// How much longer than a statement's own limit, which the server keeps, its answer is waited for.
 const ANSWER_GRACE: Duration = Duration::from_secs(3);
@@ -46,6 +54,9 @@ pub(super) struct Shared {
     connections_max: usize,
     connection_wait_max: Duration,
     write_time_max: Duration,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+    runtime: Handle,
 }
 
 #[derive(Default)]
@@ -64,8 +75,11 @@ struct Lines {
 pub(super) struct Lease {
     shared: Arc<Shared>,
     line: Option<Line>,
-    _permits: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+    permits: Option<Permits>,
 }
+
+/// A place, and one of those for what is long.
+type Permits = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 /// What a connection is wanted for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,8 +91,12 @@ enum Length {
 impl Pool {
     pub(crate) async fn open(server: &Server, config: &Config) -> Result<Pool, Error> {
         let session = Session::new(server, config);
-        let (conn, bytes_max, greeting) = session.greet().await?;
-        let line = Line::new(conn, session.place.clone(), packet(bytes_max), 0);
+        let mut primary = config.primary.clone();
+        if let Some(primary) = &mut primary {
+            session.seat.move_to(&primary.borrow_and_update());
+        }
+        let (made, bytes_max, greeting) = session.greet().await?;
+        let line = Line::new(made, packet(bytes_max), 0);
         let lines = Lines { asking: vec![line], open: 1, ..Lines::default() };
         let connections_max = config.connections + config.brief_connections;
         let shared = Shared {
@@ -89,9 +107,18 @@ impl Pool {
             connections_max,
             connection_wait_max: config.connection_wait_max,
             write_time_max: config.write_time_max,
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            runtime: Handle::current(),
         };
+        let shared = Arc::new(shared);
+        if let Some(primary) = primary {
+            let going = Arc::downgrade(&shared);
+            let go = move |primary: &Primary| going.upgrade().map(|shared| shared.go_to(primary)).is_some();
+            shared.spawn(seat::follow(primary, shared.closing.clone(), go));
+        }
         Ok(Pool {
-            shared: Arc::new(shared),
+            shared,
             version: greeting.version,
             read_time_max: config.read_time_max,
             log_poll_every: config.log_poll_every,
@@ -128,7 +155,17 @@ impl Pool {
     }
 
     pub(crate) fn server(&self) -> Arc<str> {
-        self.shared.session.place.server.as_str().into()
+        self.shared.session.seat.name()
+    }
+
+    /// Where the primary is.
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.shared.session.seat
+    }
+
+    /// Grows with each loss of a connection, and whenever another server becomes the one to ask.
+    pub(crate) fn era(&self) -> u64 {
+        self.shared.lines().era
     }
 
     pub(crate) fn version(&self) -> String {
@@ -136,6 +173,7 @@ impl Pool {
     }
 
     pub(crate) fn close(&self) {
+        self.shared.closing.cancel();
         self.shared.all.close();
         self.shared.long.close();
         let mut lines = self.shared.lines();
@@ -175,7 +213,7 @@ impl Shared {
             Some(line) => line,
             None => Self::connect(shared).await?,
         };
-        let mut lease = Lease { shared: Arc::clone(shared), line: Some(line), _permits: permits };
+        let mut lease = Lease { shared: Arc::clone(shared), line: Some(line), permits: Some(permits) };
         if lease.line().mode() != mode {
             lease.switch(mode).await?;
         }
@@ -183,10 +221,7 @@ impl Shared {
     }
 
     /// Waits for a place, long ones first for one of theirs.
-    async fn permits(
-        &self,
-        length: Length,
-    ) -> Result<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>), Error> {
+    async fn permits(&self, length: Length) -> Result<Permits, Error> {
         let long = match length {
             Length::Brief => None,
             Length::Long => Some(self.permit(&self.long).await?),
@@ -209,8 +244,8 @@ impl Shared {
             let mut lines = shared.lines();
             (lines.era, std::mem::take(&mut lines.unanswered))
         };
-        let (conn, bytes_max) = shared.session.connect().await?;
-        let mut line = Line::new(conn, shared.session.place.clone(), packet(bytes_max), era);
+        let (made, bytes_max) = shared.session.connect().await?;
+        let mut line = Line::new(made, packet(bytes_max), era);
         let until = Instant::now() + ANSWER_GRACE;
         // numbers only grow while a server runs: a higher one is another server's, where it may be anybody's
         let own = line.id();
@@ -223,6 +258,19 @@ impl Shared {
         }
         making.is_made = true;
         Ok(line)
+    }
+
+    /// Goes where the primary is now, and ends all connections to where it was.
+    fn go_to(&self, primary: &Primary) {
+        let left = self.session.seat.move_to(primary);
+        let era = self.lines().era;
+        self.lost(era);
+        left.leaving.cancel();
+    }
+
+    /// Runs a task beside the callers, also when none of them is in a runtime (something is dropped there).
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.runtime);
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
@@ -346,9 +394,17 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(line) = self.line.take() {
-            self.shared.give_back(line);
+        let Some(line) = self.line.take() else { return };
+        if line.is_committing() {
+            // it may wait for its replica for long, and keeps its place at the server meanwhile
+            let (leaving, limit, permits) = (line.leaving(), self.shared.write_time_max, self.permits.take());
+            self.shared.spawn(async move {
+                // whichever comes first
+                let _ = leaving.run_until_cancelled(tokio::time::sleep(limit)).await;
+                drop(permits);
+            });
         }
+        self.shared.give_back(line);
     }
 }
 

@@ -2,15 +2,19 @@
 //!
 //! Invariant: a server that is read-only is never used, not even to be read: it follows another, perhaps far behind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Opts, OptsBuilder, ServerError, SslOpts};
 
+use tokio_util::sync::CancellationToken;
+
 use super::fault::Place;
-use super::line::Mode;
+use super::line::{COMMIT, Mode};
 use crate::config::{Config, Server};
 use crate::error::Error;
+use crate::seat::{Seat, Target};
 
 /// The least `max_allowed_packet`, in bytes: the server's own default, and more than the largest record.
 pub(super) const PACKET_BYTES_MIN: u64 = 16 << 20;
@@ -22,6 +26,8 @@ const IDLE_MAX_S: u32 = 31_536_000;
 const KEEPALIVE_MS: u32 = 30_000;
 /// How much longer a statement of a write may take than it waits for a lock: who waits is told so.
 const LOCKS_FIRST: Duration = Duration::from_secs(1);
+/// The server's number for an account that is locked.
+const LOCKED: u16 = 4151;
 /// The oldest version that will do.
 const OLDEST: (u32, u32) = (10, 11);
 
@@ -29,13 +35,26 @@ const OLDEST: (u32, u32) = (10, 11);
 pub(super) struct Session {
     opts: Opts,
     server: Server,
-    pub(super) place: Place,
+    read_time_max: Duration,
+    pub(super) seat: Seat,
+    commit: Arc<str>,
     connect_time_max: Duration,
     told: String,
     asking: String,
     writing: String,
     write_s: String,
     write_time_max: Duration,
+}
+
+/// A connection that was made.
+pub(super) struct Made {
+    pub(super) conn: Conn,
+    /// As errors name its server.
+    pub(super) place: Place,
+    /// Cancelled once that server is not the one to ask any more.
+    pub(super) leaving: CancellationToken,
+    /// What ends a transaction on it.
+    pub(super) commit: Arc<str>,
 }
 
 /// What a server said of itself.
@@ -52,9 +71,17 @@ impl Session {
         let read_s = seconds(config.read_time_max);
         let write_s = seconds(config.write_time_max + LOCKS_FIRST);
         Session {
-            opts: opts(server, is_socket),
+            opts: opts(server, is_socket && config.primary.is_none()),
             server: server.clone(),
-            place: Place { server: name, limit: config.read_time_max },
+            read_time_max: config.read_time_max,
+            seat: Seat::new(server, name, config),
+            // at the end of its time it would be answered with a yes, though its replica does not have it
+            commit: match config.primary {
+                Some(_) => {
+                    format!("SET max_statement_time=0;{COMMIT};SET max_statement_time={write_s}").into()
+                }
+                None => COMMIT.into(),
+            },
             connect_time_max: config.connect_time_max,
             // `sql_mode` is what the dialect's texts are written for
             told: format!(
@@ -82,7 +109,7 @@ impl Session {
     /// The longest time of a statement on such a connection.
     pub(super) fn limit(&self, mode: Mode) -> Duration {
         match mode {
-            Mode::Asking => self.place.limit,
+            Mode::Asking => self.read_time_max,
             Mode::Writing => self.write_time_max,
         }
     }
@@ -93,39 +120,59 @@ impl Session {
     }
 
     /// A connection that has been told everything, with the server's `max_allowed_packet` in bytes.
-    pub(super) async fn connect(&self) -> Result<(Conn, u64), Error> {
-        self.in_time(async {
-            let mut conn = self.reach().await?;
+    pub(super) async fn connect(&self) -> Result<(Made, u64), Error> {
+        let target = self.seat.target();
+        self.in_time(&target, async {
+            let mut conn = self.reach(&target).await?;
             let bytes_max = self.tell(&mut conn).await?;
-            Ok((conn, bytes_max))
+            Ok((self.made(conn, &target), bytes_max))
         })
         .await
     }
 
     /// The first connection: looks at the server as well.
-    pub(super) async fn greet(&self) -> Result<(Conn, u64, Greeting), Error> {
-        self.in_time(async {
+    pub(super) async fn greet(&self) -> Result<(Made, u64, Greeting), Error> {
+        let target = self.seat.target();
+        self.in_time(&target, async {
             self.find_host().await?;
-            let mut conn = self.reach().await?;
+            let mut conn = self.reach(&target).await?;
             let version = self.version(&mut conn).await?;
             let bytes_max = self.tell(&mut conn).await?;
             self.look_around(&mut conn).await?;
-            Ok((conn, bytes_max, Greeting { version }))
+            Ok((self.made(conn, &target), bytes_max, Greeting { version }))
         })
         .await
     }
 
-    async fn in_time<T>(&self, connecting: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let answer = tokio::time::timeout(self.connect_time_max, connecting).await;
-        answer.unwrap_or_else(|_| {
-            let limit_s = self.connect_time_max.as_secs_f64();
-            Err(self.place.lost(format!("nothing answered within {limit_s} s")).error)
-        })
+    fn made(&self, conn: Conn, target: &Target) -> Made {
+        let place = Place { server: target.name.to_string(), limit: self.read_time_max };
+        Made { conn, place, leaving: target.leaving.clone(), commit: Arc::clone(&self.commit) }
+    }
+
+    /// As errors name it.
+    pub(super) fn place(&self) -> Place {
+        Place { server: self.seat.name().to_string(), limit: self.read_time_max }
+    }
+
+    async fn in_time<T>(
+        &self,
+        target: &Target,
+        connecting: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let connecting = tokio::time::timeout(self.connect_time_max, connecting);
+        match target.leaving.run_until_cancelled(connecting).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(_)) => {
+                let limit_s = self.connect_time_max.as_secs_f64();
+                Err(self.place().lost(format!("nothing answered within {limit_s} s")).error)
+            }
+            None => Err(self.place().lost("it is not the primary any more").error),
+        }
     }
 
     async fn find_host(&self) -> Result<(), Error> {
         let host = &self.server.host;
-        if host.starts_with('/') {
+        if host.starts_with('/') || self.seat.is_led() {
             return Ok(());
         }
         let found = tokio::net::lookup_host((host.as_str(), self.server.port)).await;
@@ -137,16 +184,25 @@ impl Session {
         })
     }
 
-    async fn reach(&self) -> Result<Conn, Error> {
-        Conn::new(self.opts.clone()).await.map_err(|error| self.refused(error))
+    async fn reach(&self, target: &Target) -> Result<Conn, Error> {
+        let opts = match &target.address {
+            None => return Err(self.place().lost("nobody is primary at the moment").error),
+            Some((host, port)) if self.seat.is_led() => {
+                OptsBuilder::from_opts(self.opts.clone()).ip_or_hostname(host.as_str()).tcp_port(*port).into()
+            }
+            Some(_) => self.opts.clone(),
+        };
+        Conn::new(opts).await.map_err(|error| self.refused(error))
     }
 
     /// Why the server did not let us in, and what to do.
     fn refused(&self, error: mysql_async::Error) -> Error {
-        let (user, at) = (&self.server.user, &self.place.server);
+        let (user, at) = (&self.server.user, &self.place().server);
         match error {
             mysql_async::Error::Server(said) => match said.code {
-                1040 | 1047 | 1053 | 1203 => self.place.fault(said.into()).error,
+                1040 | 1047 | 1053 | 1203 => self.place().fault(said.into()).error,
+                // a primary that is just becoming one lets nobody in yet
+                LOCKED if self.seat.is_led() => self.place().lost(said).error,
                 _ => unfit(self.not_let_in(&said)),
             },
             mysql_async::Error::Driver(
@@ -157,13 +213,13 @@ impl Session {
                 "MariaDB at {at} knows the user `{user}` by other means than a password, which is not supported; \
                  give it one with: ALTER USER {user} IDENTIFIED BY '…'"
             )),
-            other => self.place.lost(other).error,
+            other => self.place().lost(other).error,
         }
     }
 
     fn not_let_in(&self, said: &ServerError) -> String {
         let Server { user, database, .. } = &self.server;
-        let at = &self.place.server;
+        let at = &self.place().server;
         let create = format!("CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin");
         match said.code {
             1045 | 1698 => format!(
@@ -189,7 +245,7 @@ impl Session {
     async fn version(&self, conn: &mut Conn) -> Result<String, Error> {
         let found: Option<String> = self.first(conn, "SELECT VERSION()").await?;
         let version = found.unwrap_or_default();
-        let at = &self.place.server;
+        let at = &self.place().server;
         if !version.contains("MariaDB") {
             return Err(unfit(format!(
                 "the database at {at} is MySQL {version}, which is not supported yet; use MariaDB 10.11 or newer, \
@@ -208,13 +264,13 @@ impl Session {
         let found: Option<(String, u64)> = self.first(conn, &text).await?;
         let (read_only, bytes_max) = found.unwrap_or_default();
         if !matches!(read_only.as_str(), "0" | "OFF") {
-            return Err(self.place.lost("it is read-only: it follows another server").error);
+            return Err(self.place().lost("it is read-only: it follows another server").error);
         }
         if bytes_max < PACKET_BYTES_MIN {
             return Err(unfit(format!(
                 "MariaDB at {} takes no more than {bytes_max} bytes at once; set max_allowed_packet={}M in its \
                  [mariadbd] section and restart it",
-                self.place.server,
+                self.place().server,
                 PACKET_BYTES_MIN >> 20
             )));
         }
@@ -223,7 +279,7 @@ impl Session {
 
     async fn look_around(&self, conn: &mut Conn) -> Result<(), Error> {
         let Server { user, database, .. } = &self.server;
-        let at = &self.place.server;
+        let at = &self.place().server;
         let engine: Option<String> = self.first(conn, INNODB).await?;
         if !engine.is_some_and(|support| matches!(support.as_str(), "YES" | "DEFAULT")) {
             let what = format!("MariaDB at {at} runs without InnoDB; take skip-innodb out of its settings");
@@ -243,7 +299,7 @@ impl Session {
     where
         T: mysql_async::prelude::FromRow + Send + 'static,
     {
-        conn.query_first(text).await.map_err(|error| self.place.fault(error).error)
+        conn.query_first(text).await.map_err(|error| self.place().fault(error).error)
     }
 }
 

@@ -1,12 +1,9 @@
 //! Where the server is, how it is connected to, and how long things may take there.
 //!
-//! Where several agree on who is primary, the place moves: all connections to where it was end at once, so that whoever
-//! waits for an answer on one of them finds the outcome out at the new place.
-//!
 //! The limits of time are the server's to keep (`statement_timeout` and its like, set as a connection is made, so that
 //! they cost no round trip); ours are a little longer, and mean that the server is gone.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +18,7 @@ use trust::{Encrypt, Encrypted};
 use crate::config::{Config, Primary, Server};
 use crate::error::Error;
 use crate::postgres::{fault, fit};
+use crate::seat::{Seat, Target};
 
 /// How much longer than the server's own limit an answer is waited for.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -36,8 +34,6 @@ const AHEAD_WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// The routine of the server that says so when a commit was not confirmed by a replica after all.
 const CONFIRMATION: &str = "SyncRepWaitForLSN";
-/// The epoch of a server that nobody takes over.
-pub(crate) const EPOCH: i64 = 1;
 
 /// The server, and what all connections to it share.
 pub(super) struct Place {
@@ -49,29 +45,14 @@ pub(super) struct Place {
     connect_time_max: Duration,
     pub(super) read_time_max: Duration,
     pub(super) write_time_max: Duration,
-    target: Mutex<Arc<Target>>,
-    epoch: AtomicI64,
+    pub(super) seat: Seat,
+    /// The connection that was there before the primary took writes, until somebody takes it.
+    ahead: Mutex<Option<Made>>,
     /// Counts the losses. A connection that was made before the last one is not used again.
     era: AtomicU64,
     insists_on_sync: AtomicBool,
-    /// Others say where the primary is.
-    is_led: bool,
     tasks: TaskTracker,
     runtime: Handle,
-}
-
-/// Where connections are made to at the moment.
-struct Target {
-    /// Host and port, or the socket; where nobody is primary, where it was last.
-    name: Arc<str>,
-    /// `None` while nobody is primary.
-    address: Option<(String, u16)>,
-    /// Cancelled once it is left.
-    leaving: CancellationToken,
-    /// Cancelled once it takes writes, or says otherwise why it will not do.
-    opened: CancellationToken,
-    /// The connection that was there before it took writes, until somebody takes it.
-    ahead: Mutex<Option<Made>>,
 }
 
 /// A connection that has been made.
@@ -102,7 +83,7 @@ impl Place {
         settings.connect_timeout(config.connect_time_max).tcp_user_timeout(RECEIPT_WAIT_MAX);
         settings.keepalives_idle(PROBE_AFTER).keepalives_interval(PROBE_EVERY).keepalives_retries(3);
         settings.options(options(config));
-        let target = Target::new(Some((server.host.clone(), server.port)), "");
+        let seat = Seat::new(server, name(&server.host, server.port), config);
         Place {
             server: server.clone(),
             encrypt,
@@ -110,11 +91,10 @@ impl Place {
             connect_time_max: config.connect_time_max,
             read_time_max: config.read_time_max,
             write_time_max: config.write_time_max,
-            target: Mutex::new(Arc::new(target)),
-            epoch: AtomicI64::new(EPOCH),
+            seat,
+            ahead: Mutex::default(),
             era: AtomicU64::new(0),
             insists_on_sync: AtomicBool::new(false),
-            is_led: config.primary.is_some(),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
         }
@@ -127,19 +107,12 @@ impl Place {
 
     /// Host and port, or the socket.
     pub(super) fn name(&self) -> Arc<str> {
-        Arc::clone(&self.target().name)
-    }
-
-    /// The reign of the server that is connected to.
-    pub(super) fn epoch(&self) -> i64 {
-        self.epoch.load(Ordering::Acquire)
+        self.seat.name()
     }
 
     /// Goes where the primary is now, and ends all connections to where it was.
     pub(super) fn go_to(&self, primary: &Primary) {
-        let target = Arc::new(Target::new(primary.address.clone(), &self.name()));
-        let left = std::mem::replace(&mut *self.target(), target);
-        self.epoch.store(primary.epoch, Ordering::Release);
+        let left = self.seat.move_to(primary);
         self.era.fetch_add(1, Ordering::AcqRel);
         left.leaving.cancel();
     }
@@ -147,14 +120,14 @@ impl Place {
     /// Connects to where the primary is now before it is one, and waits there until it takes writes: so the others need not try
     /// again and again meanwhile. Ends when it does, or is left.
     pub(super) async fn go_ahead(&self) {
-        let target = Arc::clone(&*self.target());
+        let target = self.seat.target();
         let Some((host, port)) = &target.address else { return };
         let going = async {
             loop {
                 match self.reach(&target, host, *port).await {
                     Ok(mut made) => {
                         if wait_until_it_leads(&mut made).await.is_some() {
-                            *target.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+                            *self.ahead() = Some(made);
                             return;
                         }
                     }
@@ -170,12 +143,6 @@ impl Place {
         }
     }
 
-    /// Returns once the place has been left that is the place now.
-    pub(super) async fn left(&self) {
-        let leaving = self.target().leaving.clone();
-        leaving.cancelled().await;
-    }
-
     /// Makes connections sync what they commit, whatever the server's own setting is.
     pub(super) fn insist_on_sync(&self) {
         self.insists_on_sync.store(true, Ordering::Release);
@@ -183,15 +150,15 @@ impl Place {
 
     /// Connects, and looks whether the server will do.
     pub(super) async fn connect(&self) -> Result<Made, Error> {
-        let target = Arc::clone(&*self.target());
+        let target = self.seat.target();
         let Some((host, port)) = &target.address else {
             return Err(fault::lost(&target.name, "nobody is primary at the moment"));
         };
-        if self.is_led {
+        if self.seat.is_led() {
             let opened = target.leaving.run_until_cancelled(target.opened.cancelled());
             // one that does not open in time is asked itself why
             let _ = timeout(AHEAD_WAIT_MAX, opened).await;
-            let ahead = target.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let ahead = self.ahead().take();
             if let Some(made) = ahead.filter(|made| !made.client.is_closed() && made.era == self.era()) {
                 return Ok(made);
             }
@@ -226,11 +193,11 @@ impl Place {
     /// Why no connection came about. A primary that is just becoming one lets nobody in yet.
     fn no_connection(&self, error: tokio_postgres::Error, name: &str) -> Error {
         match error.code() {
-            Some(code) if self.is_led && *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            Some(code) if self.seat.is_led() && *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
                 fault::lost(name, error)
             }
             // one that is just dying breaks off wherever it is
-            None if self.is_led => fault::lost(name, error),
+            None if self.seat.is_led() => fault::lost(name, error),
             _ => fit::no_connection(error, &self.server, name),
         }
     }
@@ -245,8 +212,8 @@ impl Place {
         settings
     }
 
-    fn target(&self) -> MutexGuard<'_, Arc<Target>> {
-        self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ahead(&self) -> MutexGuard<'_, Option<Made>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The server does not answer.
@@ -268,14 +235,6 @@ impl Place {
     /// Runs a task beside the callers, also when none of them is in a runtime (something is dropped there).
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> tokio::task::AbortHandle {
         self.tasks.spawn_on(task, &self.runtime).abort_handle()
-    }
-}
-
-impl Target {
-    fn new(address: Option<(String, u16)>, before: &str) -> Target {
-        let name = address.as_ref().map_or_else(|| before.into(), |(host, port)| name(host, *port).into());
-        let (leaving, opened) = (CancellationToken::new(), CancellationToken::new());
-        Target { name, address, leaving, opened, ahead: Mutex::default() }
     }
 }
 

@@ -9,11 +9,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Primary, Server};
+use crate::config::{Config, Server};
 use crate::dialect::Sql;
 use crate::error::Error;
 use crate::postgres::Link;
@@ -25,6 +25,7 @@ use crate::postgres::wire::Wire;
 use crate::query::Value;
 use crate::remote::Cells;
 use crate::row::Row;
+use crate::seat::{self, Seat};
 
 /// All connections to one server.
 pub(crate) struct Pool {
@@ -48,9 +49,16 @@ impl Pool {
     pub(crate) async fn open(server: &Server, config: &Config) -> Result<Pool, Error> {
         let place = Arc::new(Place::new(server, config));
         let closing = CancellationToken::new();
-        let primary = config.primary.clone();
-        if let Some(primary) = primary {
-            follow(&place, primary, closing.clone());
+        if let Some(mut primary) = config.primary.clone() {
+            place.go_to(&primary.borrow_and_update());
+            go_ahead(&place, &closing);
+            let (going, until) = (Arc::downgrade(&place), closing.clone());
+            place.spawn(seat::follow(primary, closing.clone(), move |primary| {
+                let Some(place) = going.upgrade() else { return false };
+                place.go_to(primary);
+                go_ahead(&place, &until);
+                true
+            }));
         }
         let made = place.connect().await?;
         let version = made.driver.parameter("server_version").unwrap_or_default();
@@ -140,14 +148,14 @@ impl Pool {
         self.home.place.name()
     }
 
-    /// The reign of the server that is connected to.
-    pub(crate) fn epoch(&self) -> i64 {
-        self.home.place.epoch()
+    /// Where the primary is.
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.home.place.seat
     }
 
-    /// Returns once another server is the one to ask.
-    pub(crate) async fn left(&self) {
-        self.home.place.left().await;
+    /// Grows with each loss of a connection, and whenever another server becomes the one to ask.
+    pub(crate) fn era(&self) -> u64 {
+        self.home.place.era()
     }
 
     /// The server's version when the pool was opened.
@@ -191,35 +199,12 @@ impl Home {
     }
 }
 
-/// Goes where the primary is, now and at each change, until the pool is closed or nobody can tell any more.
-fn follow(place: &Arc<Place>, mut primary: watch::Receiver<Primary>, closing: CancellationToken) {
-    place.go_to(&primary.borrow_and_update());
-    go_ahead(place, &closing);
-    let going = Arc::downgrade(place);
-    place.spawn(async move {
-        while let Some(Ok(())) = closing.run_until_cancelled(primary.changed()).await {
-            let Some(place) = going.upgrade() else { return };
-            let now = primary.borrow_and_update().clone();
-            tracing::info!(epoch = now.epoch, "the primary is {}", words(&now));
-            place.go_to(&now);
-            go_ahead(&place, &closing);
-        }
-    });
-}
-
 /// Has somebody wait there for the others.
 fn go_ahead(place: &Arc<Place>, closing: &CancellationToken) {
     let (going, closing) = (Arc::clone(place), closing.clone());
     place.spawn(async move {
         let _ = closing.run_until_cancelled(going.go_ahead()).await;
     });
-}
-
-fn words(primary: &Primary) -> String {
-    match &primary.address {
-        Some((host, port)) => format!("at {host}:{port}; connections to where it was are dropped"),
-        None => "not known; what is to be read or written waits".into(),
-    }
 }
 
 /// Whether the server's own settings let a commit wait for the disk.

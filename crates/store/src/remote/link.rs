@@ -43,9 +43,6 @@ impl Pool {
     /// up, [`Error::Lost`] when nothing answers.
     pub(crate) async fn open(config: &Config) -> Result<Pool, Error> {
         match &config.engine {
-            crate::config::Engine::MariaDb(_) if config.primary.is_some() => {
-                Err(Error::Unfit { what: "MariaDB's primary is not followed yet; name one server".into() })
-            }
             crate::config::Engine::MariaDb(server) => {
                 Ok(Pool::MariaDb(Box::new(mariadb::Pool::open(server, config).await?)))
             }
@@ -98,18 +95,18 @@ impl Pool {
 
     /// The reign of the server that is connected to.
     pub(crate) fn epoch(&self) -> i64 {
-        match self {
-            Pool::Postgres(pool) => pool.epoch(),
-            Pool::MariaDb(_) => postgres::EPOCH,
-        }
+        on_server!(Pool, self, pool => pool.seat()).epoch()
     }
 
     /// Returns once another server is the one to ask; never where there is only one.
     pub(crate) async fn left(&self) {
-        match self {
-            Pool::Postgres(pool) => pool.left().await,
-            Pool::MariaDb(_) => std::future::pending().await,
-        }
+        on_server!(Pool, self, pool => pool.seat()).left().await;
+    }
+
+    /// Grows with each loss of a connection, and whenever another server becomes the one to ask: where it is the same before
+    /// and after, all that was asked in between was asked of one server.
+    pub(crate) fn era(&self) -> u64 {
+        on_server!(Pool, self, pool => pool.era())
     }
 
     /// The server's version as it says it: `15.18`, `10.11.19-MariaDB`.

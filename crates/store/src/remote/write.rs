@@ -13,11 +13,14 @@ use tokio::time::{Instant, sleep};
 use crate::error::Error;
 use crate::query::Value;
 use crate::remote::words::{Kind, text};
-use crate::remote::{Link, PAUSE_MIN, Remote, Tx};
+use crate::remote::{Link, PAUSE_MIN, Remote, Tx, schema};
 use crate::store::Step;
 
 /// Longest pause before a write that met others is run again; how long is up to chance.
 const MET_PAUSE_MAX_MS: u64 = 20;
+
+/// The row of `meta` that is written to learn that all before it is confirmed.
+const MARK: &str = "mark";
 
 /// How one run of a write ended.
 enum Run<T, E> {
@@ -125,20 +128,38 @@ impl Remote {
     /// Whether a write is in the log, as durably as any write that was answered.
     async fn was_written(&self, write: &str) -> Result<bool, Error> {
         let sql = self.kind.sql("SELECT count(*) FROM \"change\" WHERE write_id = ?t", vec![text(write)]);
+        let era = self.pool.era();
         let found = self.pool.brief(&sql).await?;
         let is_there =
             matches!(found.first().and_then(|row| row.first()), Some(Value::Int(count)) if *count > 0);
-        if is_there && self.kind == Kind::Postgres {
-            self.confirm().await?;
+        if !is_there {
+            return Ok(false);
         }
-        Ok(is_there)
+        self.confirm().await?;
+        // what another server confirms says nothing about what was read here
+        if self.pool.era() == era { Ok(true) } else { Err(self.has_moved()) }
     }
 
     /// Has everything confirmed that can be read by now: a commit whose connection broke while it waited for its replica can
     /// be read on the primary before that replica has it. A later commit is confirmed after all earlier ones.
     async fn confirm(&self) -> Result<(), Error> {
-        let mark = self.kind.sql("SELECT pg_logical_emit_message(true, 'ondol', '')::text", Vec::new());
-        self.aside(async |link: &mut Link| link.query(&mark).await.map(drop)).await
+        match self.kind {
+            Kind::Postgres => {
+                let mark =
+                    self.kind.sql("SELECT pg_logical_emit_message(true, 'ondol', '')::text", Vec::new());
+                self.aside(async |link: &mut Link| link.query(&mark).await.map(drop)).await
+            }
+            // only what changes a row is written to its log
+            Kind::MariaDb => {
+                let mark = chance::word(8);
+                self.aside(async |link: &mut Link| schema::put(link, self.kind, MARK, &mark).await).await
+            }
+        }
+    }
+
+    fn has_moved(&self) -> Error {
+        let source = "connections broke while it was asked what became of a write".into();
+        Error::Lost { server: self.pool.server().to_string(), source }
     }
 }
 

@@ -1,21 +1,121 @@
 //! What must hold while the primary changes: writes of many callers go on across it, each done once and answered rightly.
 //!
-//! The pairs are PostgreSQL's own, promoted by hand: who decides is not what is asked here.
+//! The pairs are PostgreSQL's or MariaDB's own, promoted by hand: who decides is not what is asked here.
 
 use std::time::{Duration, Instant};
 
 use base::time::Clock;
 use futures_util::future::join_all;
 use store::{Config, Engine, Error, Primary, Store};
-use testbed::{Database, Options, Postgres};
+use testbed::{Database, MariaDb, Options, Postgres};
 use tokio::sync::watch;
 
 use super::{CALLERS, COUNTERS, count_in, count_up, insert, make_notes, notes};
 
+/// A server of either kind.
+trait Server: Send + Sized + 'static {
+    /// A primary, and its replica that confirms each commit.
+    fn two() -> (Self, Self);
+    fn promote(&self);
+    /// The replica hears nothing more of its primary.
+    fn hear_nothing(&self);
+    /// Lets a commit go that waits for the replica; whether there was one.
+    fn let_go(&self) -> bool;
+    fn kill(&mut self);
+    fn freeze(&mut self);
+    fn port(&self) -> u16;
+    fn database(&self) -> Database;
+    fn sql(&self, database: &str, text: &str) -> String;
+    /// The number in a record's body, in SQL.
+    const N: &str;
+    /// The change log's name, in SQL.
+    const LOG: &str;
+
+    fn quoted(sql: &str) -> String {
+        sql.replace("FROM change", &format!("FROM {}", Self::LOG))
+    }
+}
+
+macro_rules! same {
+    () => {
+        fn promote(&self) {
+            self.promote();
+        }
+        fn kill(&mut self) {
+            self.kill();
+        }
+        fn freeze(&mut self) {
+            self.freeze();
+        }
+        fn port(&self) -> u16 {
+            self.port()
+        }
+        fn database(&self) -> Database {
+            self.database()
+        }
+        fn sql(&self, database: &str, text: &str) -> String {
+            self.sql(database, text).replace('\t', "|").trim().to_owned()
+        }
+    };
+}
+
+impl Server for Postgres {
+    fn two() -> (Postgres, Postgres) {
+        let first = Postgres::start(&Options::default());
+        let second = first.replica("second", &Options::default());
+        first.confirm_by("second");
+        (first, second)
+    }
+
+    fn hear_nothing(&self) {
+        self.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+    }
+
+    fn let_go(&self) -> bool {
+        let cancel =
+            "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        self.sql("postgres", cancel).trim() == "1"
+    }
+
+    const N: &str = "body->>'n'";
+    const LOG: &str = "change";
+
+    same!();
+}
+
+impl Server for MariaDb {
+    fn two() -> (MariaDb, MariaDb) {
+        let first = MariaDb::leading("first", &Options::default());
+        let second = first.replica("second", &Options::default());
+        first.confirm();
+        (first, second)
+    }
+
+    fn hear_nothing(&self) {
+        self.sql("mysql", "STOP SLAVE IO_THREAD");
+    }
+
+    fn let_go(&self) -> bool {
+        let waiting =
+            "SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for semi-sync ACK%'";
+        let id = self.sql("mysql", waiting);
+        if !id.is_empty() {
+            self.sql("mysql", &format!("KILL {}", id.trim()));
+        }
+        !id.is_empty()
+    }
+
+    const N: &str = "json_value(body, '$.n')";
+    const LOG: &str = "`change`";
+
+    same!();
+}
+
 /// A primary, its replica that confirms each commit, and what tells the store who is which.
-struct Pair {
-    first: Postgres,
-    second: Postgres,
+struct Pair<S> {
+    first: S,
+    second: S,
     database: Database,
     told: watch::Sender<Primary>,
 }
@@ -24,11 +124,9 @@ fn at(port: u16, epoch: i64) -> Primary {
     Primary { address: Some(("127.0.0.1".into(), port)), epoch }
 }
 
-impl Pair {
-    fn start() -> Pair {
-        let first = Postgres::start(&Options::default());
-        let second = first.replica("second", &Options::default());
-        first.confirm_by("second");
+impl<S: Server> Pair<S> {
+    fn start() -> Pair<S> {
+        let (first, second) = S::two();
         let database = first.database();
         let told = watch::Sender::new(at(first.port(), 1));
         Pair { first, second, database, told }
@@ -51,7 +149,7 @@ impl Pair {
     }
 
     fn on_second(&self, sql: &str) -> String {
-        self.second.sql(self.database.name(), sql).trim().to_owned()
+        self.second.sql(self.database.name(), sql)
     }
 }
 
@@ -84,7 +182,7 @@ async fn call(store: Store, caller: u64, until: Instant) -> Told {
 }
 
 /// Writes while `disturb` changes the primary; then compares what was told with what the new one has.
-async fn go_on_across(pair: Pair, disturb: impl FnOnce(Pair) -> Pair + Send + 'static) {
+async fn go_on_across<S: Server>(pair: Pair<S>, disturb: impl FnOnce(Pair<S>) -> Pair<S> + Send + 'static) {
     let store = pair.open(|_| {}).await;
     make_notes(&store).await;
     for n in 0..COUNTERS {
@@ -106,19 +204,18 @@ async fn go_on_across(pair: Pair, disturb: impl FnOnce(Pair) -> Pair + Send + 's
         "none is lost, none is there twice"
     );
     let log = "SELECT count(*), count(DISTINCT record) FROM change WHERE kind = 'create'";
-    assert_eq!(pair.on_second(log), format!("{made}|{made}"), "each is in the log once");
+    assert_eq!(pair.on_second(&S::quoted(log)), format!("{made}|{made}"), "each is in the log once");
     for counter in 0..COUNTERS {
         let row = store.reader().await.unwrap().get(&notes(), &format!("c{counter}")).await.unwrap().unwrap();
         let counted: u64 = told.iter().map(|told| told.counted[counter as usize]).sum();
         assert_eq!(count_in(&row.body), counted, "counter {counter}");
     }
-    assert_eq!(pair.on_second("SELECT count(DISTINCT epoch), max(epoch) FROM change"), "2|2");
+    assert_eq!(pair.on_second(&S::quoted("SELECT count(DISTINCT epoch), max(epoch) FROM change")), "2|2");
     store.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writes_go_on_across_a_killed_primary() {
-    go_on_across(Pair::start(), |mut pair| {
+async fn writes_go_on_across_a_killed_primary<S: Server>() {
+    go_on_across(Pair::<S>::start(), |mut pair| {
         pair.first.kill();
         pair.promote();
         pair
@@ -126,9 +223,8 @@ async fn writes_go_on_across_a_killed_primary() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writes_go_on_though_the_old_primary_hangs_and_keeps_its_connections() {
-    go_on_across(Pair::start(), |mut pair| {
+async fn writes_go_on_though_the_old_primary_hangs_and_keeps_its_connections<S: Server>() {
+    go_on_across(Pair::<S>::start(), |mut pair| {
         pair.first.freeze();
         pair.promote();
         pair
@@ -136,10 +232,9 @@ async fn writes_go_on_though_the_old_primary_hangs_and_keeps_its_connections() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writes_that_the_old_primary_still_takes_are_found_missing_and_done_at_the_new_one() {
+async fn writes_that_the_old_primary_still_takes_are_found_missing_and_done_at_the_new_one<S: Server>() {
     // it lives and can be reached, but what it commits waits for a replica that has left it
-    go_on_across(Pair::start(), |pair| {
+    go_on_across(Pair::<S>::start(), |pair| {
         pair.second.promote();
         std::thread::sleep(Duration::from_millis(500));
         pair.told.send_replace(at(pair.second.port(), 2));
@@ -148,9 +243,8 @@ async fn writes_that_the_old_primary_still_takes_are_found_missing_and_done_at_t
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_nobody_is_primary_all_waits_and_then_goes_on() {
-    let pair = Pair::start();
+async fn while_nobody_is_primary_all_waits_and_then_goes_on<S: Server>() {
+    let pair = Pair::<S>::start();
     let store = pair.open(|_| {}).await;
     make_notes(&store).await;
     insert(&store, "c0".into()).await.unwrap();
@@ -160,7 +254,7 @@ async fn while_nobody_is_primary_all_waits_and_then_goes_on() {
         async { store.reader().await.unwrap().get(&notes(), "c0").await },
         async {
             tokio::time::sleep(Duration::from_millis(300)).await;
-            assert_eq!(pair.first.sql(pair.database.name(), "SELECT count(*) FROM change").trim(), "1");
+            assert_eq!(pair.first.sql(pair.database.name(), &S::quoted("SELECT count(*) FROM change")), "1");
             pair.told.send_replace(at(pair.first.port(), 3));
         }
     );
@@ -171,7 +265,7 @@ async fn while_nobody_is_primary_all_waits_and_then_goes_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_connection_goes_ahead_to_the_next_primary_and_is_used_once_that_takes_writes() {
-    let pair = Pair::start();
+    let pair = Pair::<Postgres>::start();
     let store = pair.open(|_| {}).await;
     make_notes(&store).await;
     insert(&store, "c0".into()).await.unwrap();
@@ -193,9 +287,8 @@ async fn one_connection_goes_ahead_to_the_next_primary_and_is_used_once_that_tak
     store.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_for_too_long_or_is_one_too_many_is_told_so() {
-    let pair = Pair::start();
+async fn who_waits_for_too_long_or_is_one_too_many_is_told_so<S: Server>() {
+    let pair = Pair::<S>::start();
     let store = pair
         .open(|config| {
             config.outage_wait_max = Duration::from_millis(500);
@@ -210,29 +303,42 @@ async fn who_waits_for_too_long_or_is_one_too_many_is_told_so() {
     store.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_was_let_go_without_its_replica_is_not_taken_for_done() {
-    let pair = Pair::start();
+async fn a_commit_that_was_let_go_without_its_replica_is_not_taken_for_done<S: Server>() {
+    let pair = Pair::<S>::start();
     let store = pair.open(|_| {}).await;
     make_notes(&store).await;
     insert(&store, "c0".into()).await.unwrap();
-    // the replica hears nothing more, and a clerk cancels what waits for it: the server calls that a success
-    pair.second.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
-    pair.second.sql("postgres", "SELECT pg_reload_conf()");
-    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    // the replica hears nothing more, and a clerk lets go what waits for it: it can be read then, and nobody else has it
+    pair.second.hear_nothing();
     let (counted, ()) = tokio::join!(async { count_up(&store, "c0".into()).await }, async {
         let pair = &pair;
-        wait_until(|| pair.first.sql("postgres", cancel).trim() == "1").await;
+        wait_until(|| pair.first.let_go()).await;
         // the next one to wait is the question whether it was confirmed
-        wait_until(|| pair.first.sql("postgres", cancel).trim() == "1").await;
+        wait_until(|| pair.first.let_go()).await;
         pair.promote();
     });
     assert_eq!(counted.unwrap(), 1);
     assert_eq!(
-        pair.on_second("SELECT body->>'n' FROM r_notes WHERE id = 'c0'"),
+        pair.on_second(&format!("SELECT {} FROM r_notes WHERE id = 'c0'", S::N)),
         "1",
         "it was done at the new one"
     );
+    store.close().await;
+}
+
+async fn a_commit_may_wait_for_its_replica_for_longer_than_a_statement_may_take<S: Server>() {
+    let pair = Pair::<S>::start();
+    let store = pair.open(|config| config.write_time_max = Duration::from_secs(1)).await;
+    make_notes(&store).await;
+    insert(&store, "c0".into()).await.unwrap();
+    pair.second.hear_nothing();
+    let (counted, ()) = tokio::join!(async { count_up(&store, "c0".into()).await }, async {
+        tokio::time::sleep(Duration::from_millis(3500)).await;
+        pair.promote();
+    });
+    assert_eq!(counted.unwrap(), 1);
+    let told = pair.on_second(&format!("SELECT {} FROM r_notes WHERE id = 'c0'", S::N));
+    assert_eq!(told, "1", "what nobody else had was not taken for done");
     store.close().await;
 }
 
@@ -242,4 +348,52 @@ async fn wait_until(mut is_so: impl FnMut() -> bool) {
         assert!(begin.elapsed() < Duration::from_secs(30), "it never came about");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+macro_rules! on_pairs {
+    ($($engine:ident: $server:ident;)*) => {
+        $(mod $engine {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn writes_go_on_across_a_killed_primary() {
+                super::writes_go_on_across_a_killed_primary::<$server>().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn writes_go_on_though_the_old_primary_hangs_and_keeps_its_connections() {
+                super::writes_go_on_though_the_old_primary_hangs_and_keeps_its_connections::<$server>().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn writes_that_the_old_primary_still_takes_are_found_missing_and_done_at_the_new_one() {
+                super::writes_that_the_old_primary_still_takes_are_found_missing_and_done_at_the_new_one::<$server>().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn while_nobody_is_primary_all_waits_and_then_goes_on() {
+                super::while_nobody_is_primary_all_waits_and_then_goes_on::<$server>().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn who_waits_for_too_long_or_is_one_too_many_is_told_so() {
+                super::who_waits_for_too_long_or_is_one_too_many_is_told_so::<$server>().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_commit_that_was_let_go_without_its_replica_is_not_taken_for_done() {
+                super::a_commit_that_was_let_go_without_its_replica_is_not_taken_for_done::<$server>().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_commit_may_wait_for_its_replica_for_longer_than_a_statement_may_take() {
+                super::a_commit_may_wait_for_its_replica_for_longer_than_a_statement_may_take::<$server>().await;
+            }
+        })*
+    };
+}
+
+on_pairs! {
+    postgres: Postgres;
+    mariadb: MariaDb;
 }

@@ -96,11 +96,24 @@ fn writes_that_count_on_one_disk_cost_a_question() {
 fn a_replica_that_stays_one_is_told_with_what_it_means() {
     check(
         "[seoul]\ndatabase = [\"10.0.0.21\", \"10.0.0.22\"]\n[oregon]\nreplica = \"10.9.0.21\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
-        expect![],
+        expect![[r#"
+            seoul: 10.0.0.21 database, 10.0.0.22 database
+            oregon: 10.9.0.21 replica
+            tokyo: 192.0.2.5 witness
+            primary at first: 10.0.0.21 of seoul
+            10.9.0.21 of oregon stays a replica: it confirms writes where it is the only one that can, and never becomes primary, not even by `ondol takeover`; while it alone has every write, a loss of the primary stops the service until that is back
+            a write counts once it is on the disks of two sites; without the second, writes wait 2 s and then go on, with an alarm
+            if seoul's 10.0.0.21 goes: takeover to seoul (10.0.0.22) in about 4 s, nothing acknowledged is lost; a second loss before it is back would stop all writes
+            if seoul's 10.0.0.22 goes: writes go on, nothing is lost
+            if oregon's 10.9.0.21 goes: writes wait 2 s and then go on with 10.0.0.22; from then to its return the loss of all of their site would lose writes; a second loss before it is back would stop all writes
+            if tokyo's 192.0.2.5 goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
+            if all of seoul goes: only 10.9.0.21 is left, which stays a replica: all stops until another database is back, or until the file says `database` of it"#]],
     );
     check(
         "[seoul]\ndatabase = \"10.0.0.21\"\n[oregon]\nreplica = \"10.9.0.21\"\n[tokyo]\nwitness = \"192.0.2.5\"\n",
-        expect![],
+        expect![[
+            r#"ondol.toml:1: only one database may become primary, and the others are `replica`: nothing could take over; write `database` for another one"#
+        ]],
     );
 }
 
@@ -157,13 +170,24 @@ fn what_is_not_built_is_refused_by_name() {
     check(
         "[seoul]\nall = [\"a\", \"b\", \"c\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"mariadb\"\naddress = \"10.0.0.5\"\n",
         expect![[r#"
-            ondol.toml:6: `engine` in [database]: takeover is built for PostgreSQL so far: write engine = "postgres", or name no sites
+            ondol.toml:6: `engine` in [database]: 3 hosts are `database`, and MariaDB's commits wait for any one replica, not for those that may take over: name two, or write engine = "postgres"
             ondol.toml:7: `address` in [database]: the sites' `database` hosts are its addresses; take this line out"#]],
     );
     check(
+        "without = \"block\"\n[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"mariadb\"\n",
+        expect![[
+            r#"ondol.toml:7: `engine` in [database]: with `without = "block"` a MariaDB that lost its replica could never get another: the copy for it waits for the commits that wait for it; write without = "go on", or engine = "postgres""#
+        ]],
+    );
+    let text = "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"mariadb\"\n";
+    assert!(matches!(
+        Config::parse("ondol.toml", text).expect("reads").store.engine,
+        store::Engine::MariaDb(_)
+    ));
+    check(
         "[seoul]\nall = [\"a\", \"b\"]\nwitness = \"w\"\n[database]\nsecret = \"warm floor\"\nengine = \"sqlite\"\n",
         expect![[
-            r#"ondol.toml:6: `engine` in [database]: SQLite is one host's alone: write engine = "postgres" for several"#
+            r#"ondol.toml:6: `engine` in [database]: SQLite is one host's alone: write engine = "postgres" or "mariadb" for several"#
         ]],
     );
 }

@@ -64,11 +64,16 @@ impl Seen<'_> {
 
     /// What a host lacks, as far as it is known: the time and the writes only to who has looked on for a while.
     pub(crate) fn behind_of(&self, host: &str) -> Behind {
-        let bytes = self.behind(host);
+        let lacks = self.behind(host);
         let received = self.member(host).map(|member: &Member| member.received.offset);
-        match (self.trail, received) {
-            (Some((trail, now)), Some(received)) => Behind { bytes, ..trail.behind(now, received) },
-            _ => Behind { bytes, ..Behind::default() },
+        let behind = match (self.trail, received) {
+            (Some((trail, now)), Some(received)) => trail.behind(now, received),
+            _ => Behind::default(),
+        };
+        if self.counts_transactions() {
+            Behind { bytes: None, writes: lacks, ..behind }
+        } else {
+            Behind { bytes: lacks, ..behind }
         }
     }
 

@@ -8,17 +8,18 @@ use keeper::core::name::{Host, Site};
 use keeper::core::policy::{self, Patience, Policy};
 
 use super::Part;
-use super::plan::DATABASE_PORT;
+use super::plan::database_port;
 use crate::topology::core::{Confirm, GO_ON_AFTER, Role, Topology, Without};
 
-/// How many bytes a replica may be behind when a planned takeover begins.
-const HANDOVER_LAG_MAX: u64 = 1 << 20;
+/// How far a replica may be behind when a planned takeover begins: PostgreSQL's in bytes, MariaDB's in transactions.
+const HANDOVER_BYTES_MAX: u64 = 1 << 20;
+const HANDOVER_TRANSACTIONS_MAX: u64 = 500;
 
-/// The keeper's config; its own things lie in `keeper` under a folder.
-pub(crate) fn keeper(part: &Part, topology: &Topology, dir: &Path) -> keeper::Config {
+/// The keeper's config for a database of that kind; its own things lie in `keeper` under a folder.
+pub(crate) fn keeper(part: &Part, topology: &Topology, engine: &store::Engine, dir: &Path) -> keeper::Config {
     let databases = || topology.with(Role::Database);
     let sites = databases().map(|(site, host)| (Host::new(&host.address), Site::new(&site.name)));
-    let address = |host: &str| keeper::Address { host: host.to_owned(), port: DATABASE_PORT };
+    let address = |host: &str| keeper::Address { host: host.to_owned(), port: database_port(engine) };
     let founder = topology.leads().map_or("", |(_, host)| host.address.as_str());
     keeper::Config {
         service: part.service.clone(),
@@ -37,7 +38,10 @@ pub(crate) fn keeper(part: &Part, topology: &Topology, dir: &Path) -> keeper::Co
             barred: topology.with(Role::Replica).map(|(_, host)| Host::new(&host.address)).collect(),
             founder: Host::new(founder),
             patience: Patience::default(),
-            handover_lag_max: HANDOVER_LAG_MAX,
+            handover_lag_max: match engine {
+                store::Engine::MariaDb(_) => HANDOVER_TRANSACTIONS_MAX,
+                store::Engine::Postgres(_) | store::Engine::Sqlite => HANDOVER_BYTES_MAX,
+            },
         },
         addresses: databases().map(|(_, host)| (Host::new(&host.address), address(&host.address))).collect(),
         voters: topology
@@ -60,5 +64,20 @@ pub(crate) fn network(host: &str) -> String {
         (true, _) => format!("{host}/32"),
         (_, true) => format!("{host}/128"),
         _ => host.to_owned(),
+    }
+}
+
+/// The same for MariaDB, which looks no names up: where there is one of them, whoever has the secret may come from anywhere.
+pub(crate) fn mariadb_clients(networks: impl Iterator<Item = String>) -> Vec<String> {
+    let networks: Vec<String> = networks.collect();
+    let is_address = |network: &String| network.contains('/');
+    if networks.iter().all(is_address) { networks } else { vec!["0.0.0.0/0".to_owned()] }
+}
+
+/// The folder that a host's database lies in.
+pub(crate) fn database_folder(engine: &store::Engine) -> &'static str {
+    match engine {
+        store::Engine::MariaDb(_) => "mariadb",
+        store::Engine::Postgres(_) | store::Engine::Sqlite => "postgres",
     }
 }

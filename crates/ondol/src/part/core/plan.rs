@@ -7,8 +7,13 @@ use crate::topology::core::{Host, Role, Site, Topology};
 /// Where members of etcd are asked, and where they talk with one another: its usual ports.
 pub(crate) const CLIENT_PORT: u16 = 2379;
 pub(super) const PEER_PORT: u16 = 2380;
-/// Where a database is reached: PostgreSQL's usual port.
-pub(crate) const DATABASE_PORT: u16 = 5432;
+/// Where a database is reached: the usual port of its kind. MariaDB's copies are handed out at the next one.
+pub(crate) fn database_port(engine: &store::Engine) -> u16 {
+    match engine {
+        store::Engine::MariaDb(_) => 3306,
+        store::Engine::Postgres(_) | store::Engine::Sqlite => 5432,
+    }
+}
 /// Where a web host listens when nothing is said.
 const WEB_PORT: u16 = 8090;
 /// What a service without a name goes by.

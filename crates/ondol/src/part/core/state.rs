@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base::moment::Moment;
 use base::time::Timestamp;
 use cluster::View;
-use cluster::layout::{Member, Role};
+use cluster::layout::{Engine, Member, Role};
 use console::continuity::Behind;
 use serde_json::{Value, json};
 
@@ -89,11 +89,21 @@ impl Seen<'_> {
         self.topology.find(host).map_or("", |(site, _)| site.name.as_str())
     }
 
-    /// How many bytes of the log a host has not received.
+    /// How much of the log a host has not received: bytes, or transactions.
     pub(super) fn behind(&self, host: &str) -> Option<u64> {
         let (leader, _) = self.leader()?;
         let (primary, member) = (self.member(leader)?, self.member(host)?);
         Some(primary.received.offset.saturating_sub(member.received.offset))
+    }
+
+    /// The databases' kind.
+    fn kind(&self) -> &'static str {
+        if self.counts_transactions() { "MariaDB" } else { "PostgreSQL" }
+    }
+
+    /// MariaDB's positions are transactions, PostgreSQL's bytes.
+    pub(super) fn counts_transactions(&self) -> bool {
+        self.view.config.as_ref().is_some_and(|config| config.what.engine == Engine::MariaDb)
     }
 
     fn host_line(&self, site: &Site, host: &Host) -> String {
@@ -124,7 +134,7 @@ impl Seen<'_> {
         let version = if member.version.is_empty() {
             String::new()
         } else {
-            format!(", PostgreSQL {}", member.version)
+            format!(", {} {}", self.kind(), member.version)
         };
         match member.role {
             Role::Primary if is_leader => format!("primary{version}"),
@@ -223,9 +233,13 @@ fn tail(seen: &Seen<'_>, leader: &str) -> String {
     }
 }
 
-/// How much is lacked, as far as it is known: "4096 bytes (2 s, 7 writes)".
+/// How much is lacked, as far as it is known: "4096 bytes (2 s, 7 writes)", "7 writes (2 s)".
 fn lacks(behind: Behind) -> Option<String> {
-    let bytes = behind.bytes?;
+    let Some(bytes) = behind.bytes else {
+        let writes = behind.writes?;
+        let time = behind.time.filter(|_| writes > 0).map(|time| format!(" ({} s)", time.as_secs()));
+        return Some(format!("{writes} writes{}", time.unwrap_or_default()));
+    };
     let time = behind.time.filter(|_| bytes > 0).map(|time| format!("{} s", time.as_secs()));
     let writes = behind.writes.filter(|_| bytes > 0).map(|writes| format!("{writes} writes"));
     let more: Vec<String> = [time, writes].into_iter().flatten().collect();
@@ -247,7 +261,7 @@ fn json(seen: &Seen<'_>, sentence: &str, faults: &[String], loss: &Option<String
             "roles": host.roles.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "database": member,
             "has_every_write": seen.is_eligible(&host.address),
-            "behind_bytes": seen.behind(&host.address),
+            "behind_bytes": seen.behind_of(&host.address).bytes,
             "behind_seconds": seen.behind_of(&host.address).time.map(|time| time.as_secs()),
             "behind_writes": seen.behind_of(&host.address).writes,
             "etcd": seen.voices.get(&host.address).map(|voice| match voice {

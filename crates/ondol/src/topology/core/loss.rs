@@ -39,6 +39,8 @@ pub(crate) enum Writes<'a> {
     AskLoss(&'a Site, &'a Host),
     /// There are too few voices to agree on anything; nothing is lost.
     Stop,
+    /// Only one is left that stays a replica.
+    Barred(&'a Host),
     /// No database is left.
     Gone,
 }
@@ -110,7 +112,7 @@ impl Topology {
                 Writes::Move(site, heir, is_followed)
             }
             (None, Some((site, heir))) => Writes::AskLoss(site, heir),
-            (None, None) => Writes::Gone,
+            (None, None) => others().next().map_or(Writes::Gone, |(_, host)| Writes::Barred(host)),
         }
     }
 }

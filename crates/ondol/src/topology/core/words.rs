@@ -82,7 +82,7 @@ fn outcome(topology: &Topology, outcome: Outcome<'_>, times: Times) -> String {
             site.name
         ));
     }
-    if outcome.is_last_voice && !matches!(outcome.writes, Writes::Stop | Writes::Gone) {
+    if outcome.is_last_voice && !matches!(outcome.writes, Writes::Stop | Writes::Barred(_) | Writes::Gone) {
         said.push("a second loss before it is back would stop all writes".into());
     }
     said.join("; ")
@@ -124,6 +124,11 @@ fn writes(topology: &Topology, writes: Writes<'_>, times: Times) -> String {
             "too few hosts are left to agree on a primary: writes stop until some are back, nothing is lost"
                 .into()
         }
+        Writes::Barred(host) => format!(
+            "only {} is left, which stays a replica: all stops until another database is back, or until the file says \
+             `database` of it",
+            host.address
+        ),
         Writes::Gone => "no database is left: all stops until one is back".into(),
     }
 }
