@@ -1,6 +1,7 @@
 //! The house under test: an etcd, two hosts or three, and what is seen of them in the store.
 
 use std::fs::{self, File, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -220,8 +221,14 @@ impl Rig {
     /// Everything of the host's is gone, as with a new disk.
     pub(crate) fn wipe(&mut self, host: usize) {
         self.kill(host);
-        fs::remove_dir_all(self.hosts[host].part.folder.join("db")).unwrap();
-        fs::remove_dir_all(self.hosts[host].part.folder.join("keeper")).unwrap();
+        let begin = Instant::now();
+        for part in ["db", "keeper"] {
+            // the last processes of a database that was killed may still be writing
+            while let Err(error) = fs::remove_dir_all(self.hosts[host].part.folder.join(part)) {
+                let is_busy = error.kind() == ErrorKind::DirectoryNotEmpty && begin.elapsed() < WAIT_MAX;
+                assert!(is_busy, "{part}: {error}");
+            }
+        }
     }
 
     pub(crate) fn view(&self) -> Option<View> {
