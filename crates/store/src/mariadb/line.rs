@@ -79,6 +79,9 @@ struct Prepared {
     used: u64,
 }
 
+/// What came of a question within its time, with how many rows it touched; none where the server is not the primary any more.
+type Heard = Option<Result<Result<(Next, u64), Fault>, Elapsed>>;
+
 impl Line {
     /// A connection on which no question is open, in the mode of the server's default.
     pub(super) fn new(made: Made, packet_bytes_max: usize, era: u64) -> Line {
@@ -253,7 +256,7 @@ impl Line {
     }
 
     /// What was heard, or not, of a question: notes what becomes of the connection.
-    fn heard(&mut self, answer: Option<Result<Result<(Next, u64), Fault>, Elapsed>>) -> Result<u64, Fault> {
+    fn heard(&mut self, answer: Heard) -> Result<u64, Fault> {
         let answer = match answer {
             Some(Ok(answer)) => answer,
             // still asking: whoever takes its place stops the server's work for it

@@ -194,7 +194,6 @@ async fn nghttp2_sends_a_hundred_requests_on_one_connection() {
 
 #[expect(clippy::disallowed_methods, reason = "Go puts programs below the home of whoever asks")]
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "where Go installs to is for the environment to say")]
 async fn every_case_of_h2spec_is_passed() {
     let go = std::env::var("HOME").map(|home| format!("{home}/go/bin/h2spec")).unwrap_or_default();
     let words = ["h2spec", &go];
