@@ -1,6 +1,7 @@
 //! One connection from its first byte to its last: a handshake, then HTTP/1.1 or HTTP/2 under the watch of its marks (see `rounds`).
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -125,21 +126,7 @@ where
         .serve_connection(Wire::new(socket, watch.clone()), door.clone())
         .with_upgrades();
     let _listed = serving.rounds.join(watch.clone());
-    tokio::pin!(served);
-    let mut is_ending = false;
-    poll_fn(|cx| {
-        match watch.heed(cx) {
-            Notice::None => {}
-            Notice::Finish if is_ending => {}
-            Notice::Finish => {
-                is_ending = true;
-                served.as_mut().graceful_shutdown();
-            }
-            Notice::Cut => return Poll::Ready(()),
-        }
-        served.as_mut().poll(cx).map(|ended| note(&watch, ended))
-    })
-    .await;
+    heeding(served, &watch, |served| served.graceful_shutdown()).await;
 }
 
 /// HTTP/2: many requests at once. A stop tells the client so, and lets what has come end.
@@ -166,6 +153,18 @@ where
         .keep_alive_timeout(PING_TIME_MAX)
         .serve_connection(Wire::new(socket, watch.clone()), door.clone());
     let _listed = serving.rounds.join(watch.clone());
+    heeding(served, &watch, |served| {
+        watch.end();
+        served.graceful_shutdown();
+    })
+    .await;
+}
+
+/// Serves until the connection ends, or is to be cut; asks it once to finish when it is time for that.
+async fn heeding<C>(served: C, watch: &Watch, finish: impl Fn(Pin<&mut C>))
+where
+    C: Future<Output = hyper::Result<()>>,
+{
     tokio::pin!(served);
     let mut is_ending = false;
     poll_fn(|cx| {
@@ -174,12 +173,11 @@ where
             Notice::Finish if is_ending => {}
             Notice::Finish => {
                 is_ending = true;
-                watch.end();
-                served.as_mut().graceful_shutdown();
+                finish(served.as_mut());
             }
             Notice::Cut => return Poll::Ready(()),
         }
-        served.as_mut().poll(cx).map(|ended| note(&watch, ended))
+        served.as_mut().poll(cx).map(|ended| note(watch, ended))
     })
     .await;
 }
