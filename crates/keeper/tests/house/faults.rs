@@ -19,10 +19,7 @@ fn when_the_database_of_the_primary_is_killed_the_other_takes_over_at_once() {
     let writer = rig.writer();
     writer.forget_pauses();
     rig.kill_database(0);
-    let epoch = rig.wait("the other leads", |view| {
-        let leader = &view.leader.as_ref()?.what;
-        (leader.host == HOSTS[1]).then_some(leader.epoch)
-    });
+    let epoch = rig.wait_leads(1);
     writer.wait_acknowledged(5);
     assert_eq!(rig.wait_well(), (1, epoch), "the old primary follows the new one");
     let told = writer.end(1);
@@ -34,7 +31,7 @@ fn when_a_keeper_is_killed_its_database_ends_and_the_other_takes_over() {
     let mut rig = Rig::well();
     let writer = rig.writer();
     rig.kill(0);
-    rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
+    rig.wait_leads(1);
     writer.wait_acknowledged(5);
     rig.start(0);
     assert_eq!(rig.wait_well().0, 1);
@@ -47,7 +44,7 @@ fn a_primary_whose_keeper_is_stopped_acknowledges_nothing_that_is_lost() {
     let rig = Rig::well();
     let writer = rig.writer();
     rig.signal(0, "STOP");
-    rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
+    rig.wait_leads(1);
     writer.wait_acknowledged(5);
     rig.signal(0, "CONT");
     assert_eq!(rig.wait_well().0, 1);
@@ -59,12 +56,8 @@ fn a_primary_that_does_not_reach_the_store_is_dead_before_another_leads() {
     let mut rig = Rig::well();
     let writer = rig.writer();
     rig.cut_from_store();
-    let is_open = rig.wait("the lease ends", |view| match &view.leader {
-        Some(leader) if leader.what.host == HOSTS[0] => None,
-        _ => Some(rig.is_open(0)),
-    });
-    assert!(!is_open, "the database of a host that may have lost its lease still listens");
-    rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
+    rig.wait_dead_by_its_lease(0);
+    rig.wait_leads(1);
     writer.wait_acknowledged(5);
     rig.mend_way_to_store();
     assert_eq!(rig.wait_well().0, 1);
@@ -79,7 +72,7 @@ fn a_planned_change_loses_nothing_and_back_again() {
     for to in [1, 0].into_iter().cycle().take(2 * runs()) {
         writer.forget_pauses();
         rig.ask_for(to);
-        rig.wait("the change", |view| (view.leader.as_ref()?.what.host == HOSTS[to]).then_some(()));
+        rig.wait_leads(to);
         writer.wait_acknowledged(5);
         pauses.push(writer.pause_max());
         assert_eq!(rig.wait_well().0, to);
@@ -95,7 +88,7 @@ fn a_keeper_that_is_told_to_stop_hands_over_first() {
     writer.forget_pauses();
     rig.signal(0, "TERM");
     rig.wait_dead(0, "it was told to stop");
-    rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
+    rig.wait_leads(1);
     writer.wait_acknowledged(5);
     rig.start(0);
     assert_eq!(rig.wait_well().0, 1);
@@ -116,10 +109,13 @@ fn a_wiped_replica_comes_back_as_a_copy() {
 
 #[test]
 fn a_primary_without_a_replica_goes_on_and_comes_back_after_a_crash() {
-    let mut rig = Rig::well();
+    goes_on_alone_and_comes_back(Rig::well());
+}
+
+pub(crate) fn goes_on_alone_and_comes_back(mut rig: Rig) {
     let writer = rig.writer();
     rig.kill(1);
-    rig.wait("it goes on alone", |view| (view.sync.as_ref()?.what.eligible.len() == 1).then_some(()));
+    rig.wait_alone();
     writer.wait_acknowledged(5);
     rig.kill_database(0);
     rig.wait("it leads again", |view| (view.leader.as_ref()?.what.epoch == 2).then_some(()));

@@ -1,15 +1,7 @@
 //! The same house on MariaDB: it begins, gives way, loses its primary in every way, and is whole again by itself.
 
-use crate::play::HOSTS;
+use crate::faults::goes_on_alone_and_comes_back;
 use crate::rig::Rig;
-
-/// Waits until that host leads, and something is acknowledged there.
-fn leads(rig: &Rig, host: usize) -> u64 {
-    rig.wait("it leads", |view| {
-        let leader = &view.leader.as_ref()?.what;
-        (leader.host == HOSTS[host]).then_some(leader.epoch)
-    })
-}
 
 #[test]
 fn two_empty_hosts_become_a_pair_on_mariadb_and_change_places_by_a_persons_word() {
@@ -20,7 +12,7 @@ fn two_empty_hosts_become_a_pair_on_mariadb_and_change_places_by_a_persons_word(
     for to in [1, 0] {
         writer.forget_pauses();
         rig.ask_for(to);
-        leads(&rig, to);
+        rig.wait_leads(to);
         writer.wait_acknowledged(5);
         pauses.push(writer.pause_max());
         assert_eq!(rig.wait_well().0, to);
@@ -37,7 +29,7 @@ fn a_crashed_primary_on_mariadb_leaves_the_vacancy_and_is_led_back_without_a_cop
     for (old, new) in [(0, 1), (1, 0)] {
         writer.forget_pauses();
         rig.kill_database(old);
-        let epoch = leads(&rig, new);
+        let epoch = rig.wait_leads(new);
         writer.wait_acknowledged(5);
         println!("killed MariaDB: writers paused for {:?}", writer.pause_max());
         assert_eq!(rig.wait_well(), (new, epoch), "the old primary follows the new one");
@@ -51,7 +43,7 @@ fn a_keeper_on_mariadb_that_is_killed_takes_its_database_with_it_and_comes_back(
     let mut rig = Rig::mariadb();
     let writer = rig.writer();
     rig.kill(0);
-    leads(&rig, 1);
+    rig.wait_leads(1);
     writer.wait_acknowledged(5);
     rig.start(0);
     assert_eq!(rig.wait_well().0, 1);
@@ -68,20 +60,16 @@ fn a_primary_on_mariadb_that_is_stopped_or_cut_off_acknowledges_nothing_that_is_
     let mut rig = Rig::mariadb();
     let writer = rig.writer();
     rig.signal(0, "STOP");
-    leads(&rig, 1);
+    rig.wait_leads(1);
     writer.wait_acknowledged(5);
     rig.signal(0, "CONT");
     assert_eq!(rig.wait_well().0, 1);
     rig.ask_for(0);
-    leads(&rig, 0);
+    rig.wait_leads(0);
     assert_eq!(rig.wait_well().0, 0);
     rig.cut_from_store();
-    let is_open = rig.wait("the lease ends", |view| match &view.leader {
-        Some(leader) if leader.what.host == HOSTS[0] => None,
-        _ => Some(rig.is_open(0)),
-    });
-    assert!(!is_open, "the database of a host that may have lost its lease still listens");
-    leads(&rig, 1);
+    rig.wait_dead_by_its_lease(0);
+    rig.wait_leads(1);
     writer.wait_acknowledged(5);
     rig.mend_way_to_store();
     assert_eq!(rig.wait_well().0, 1);
@@ -90,15 +78,5 @@ fn a_primary_on_mariadb_that_is_stopped_or_cut_off_acknowledges_nothing_that_is_
 
 #[test]
 fn a_lonely_primary_on_mariadb_goes_on_and_comes_back_after_a_crash() {
-    let mut rig = Rig::mariadb();
-    let writer = rig.writer();
-    rig.kill(1);
-    rig.wait_alone();
-    writer.wait_acknowledged(5);
-    rig.kill_database(0);
-    rig.wait("it leads again", |view| (view.leader.as_ref()?.what.epoch == 2).then_some(()));
-    writer.wait_acknowledged(5);
-    rig.start(1);
-    assert_eq!(rig.wait_well(), (0, 2));
-    writer.end(0);
+    goes_on_alone_and_comes_back(Rig::mariadb());
 }

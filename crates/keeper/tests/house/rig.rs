@@ -250,6 +250,25 @@ impl Rig {
         }
     }
 
+    /// Waits until that host leads; in which epoch.
+    #[track_caller]
+    pub(crate) fn wait_leads(&self, host: usize) -> u64 {
+        self.wait("it leads", |view| {
+            let leader = &view.leader.as_ref()?.what;
+            (leader.host == HOSTS[host]).then_some(leader.epoch)
+        })
+    }
+
+    /// Waits for the end of a host's lease, and holds that nobody can come in at its database any more.
+    #[track_caller]
+    pub(crate) fn wait_dead_by_its_lease(&self, host: usize) {
+        let is_open = self.wait("the lease ends", |view| match &view.leader {
+            Some(leader) if leader.what.host == HOSTS[host] => None,
+            _ => Some(self.is_open(host)),
+        });
+        assert!(!is_open, "the database of a host that may have lost its lease still listens");
+    }
+
     /// Waits until one leads, all live, and those that are to confirm have everything; who leads, and in which epoch.
     #[track_caller]
     pub(crate) fn wait_well(&self) -> (usize, u64) {

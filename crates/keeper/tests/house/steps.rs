@@ -1,7 +1,6 @@
 //! At each step a keeper dies right after it and is begun anew, or the step fails, or is done and told to have failed: it ends
 //! well, and nothing acknowledged is lost.
 
-use crate::play::HOSTS;
 use crate::rig::{Rig, runs};
 
 #[test]
@@ -46,7 +45,7 @@ fn to_give_way_is_resumed_after_each_step() {
         rig.start_to_die(dying, step);
         rig.wait_well();
         rig.ask_for(dying);
-        rig.wait("the change", |view| (view.leader.as_ref()?.what.host == HOSTS[dying]).then_some(()));
+        rig.wait_leads(dying);
         rig.wait_well();
         match step {
             "release" => rig.kill_database(dying),
@@ -106,7 +105,7 @@ fn each_step_goes_wrong_once(how: &str) {
     rig.start_tripping(1, &trips);
     rig.wait_well();
     rig.ask_for(1);
-    rig.wait("the change", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
+    rig.wait_leads(1);
     assert_eq!(rig.wait_well().0, 1);
     rig.kill(0);
     rig.wait_alone();
@@ -114,13 +113,13 @@ fn each_step_goes_wrong_once(how: &str) {
     rig.start_tripping(0, &trips);
     assert_eq!(rig.wait_well().0, 1);
     rig.ask_for(0);
-    rig.wait("the change back", |view| (view.leader.as_ref()?.what.host == HOSTS[0]).then_some(()));
+    rig.wait_leads(0);
     assert_eq!(rig.wait_well().0, 0);
     rig.wipe(1);
     rig.start_tripping(1, &trips);
     assert_eq!(rig.wait_well().0, 0);
     rig.kill_database(0);
-    rig.wait("the other leads", |view| (view.leader.as_ref()?.what.host == HOSTS[1]).then_some(()));
+    rig.wait_leads(1);
     writer.wait_acknowledged(5);
     let (leader, _) = rig.wait_well();
     writer.end(leader);
