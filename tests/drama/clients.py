@@ -1,9 +1,12 @@
-"""Clients of the web service: each makes records and counts a counter of its own up, and knows what it was told."""
+"""Clients of the web service: each makes records and counts a counter of its own up, and knows what it was told. Beside them some who
+only read, and hold each answer against what any of them was shown before."""
 import http.client, json, threading, time
 
 from ondol import WEB
 
 now = time.monotonic
+# a counter that nobody counts up
+STILL = 99
 ROOT = ("root@example.com", "warm floor")
 
 
@@ -12,6 +15,8 @@ class Api:
 
     def __init__(self, address, token=None):
         self.address, self.token, self.connection = address, token, None
+        # whether the last answer said that a replica gave it
+        self.by_replica = False
 
     def ask(self, method, path, body=None):
         if self.connection is None:
@@ -20,6 +25,7 @@ class Api:
         try:
             self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
             answer = self.connection.getresponse()
+            self.by_replica = (answer.getheader("Ondol-Read") or "").startswith("replica")
             return answer.status, json.loads(answer.read() or b"null")
         except Exception:
             self.connection.close()
@@ -77,6 +83,53 @@ class Client(threading.Thread):
             self.told = body["count"]
 
 
+class Shown:
+    """The most that anybody was shown of each counter."""
+
+    def __init__(self):
+        self.lock, self.most = threading.Lock(), {}
+
+    def of(self, number):
+        with self.lock:
+            return self.most.get(number, 0)
+
+    def show(self, number, count):
+        with self.lock:
+            self.most[number] = max(count, self.most.get(number, 0))
+
+
+class Reader(threading.Thread):
+    """Reads some counters in turn, until it is told to stop."""
+
+    def __init__(self, adapter, address, numbers, shown, stop, pause=.02):
+        super().__init__(daemon=True)
+        self.adapter, self.numbers, self.shown, self.stop, self.pause = adapter, numbers, shown, stop, pause
+        self.api = Api(address)
+        self.asked, self.longest, self.stale, self.by_replica, self.failed = 0, 0., 0, 0, []
+
+    def run(self):
+        self.adapter.enter()
+        while not self.stop.is_set():
+            number, begun = self.numbers[self.asked % len(self.numbers)], now()
+            before = self.shown.of(number)
+            try:
+                status, body = self.api.ask("GET", f"/api/collections/counters/records/{counter(number)}")
+                if status != 200:
+                    self.failed.append((begun, f"{status} {body}"))
+                else:
+                    self.stale += body["count"] < before
+                    self.shown.show(number, body["count"])
+            except Exception as error:
+                self.failed.append((begun, repr(error)))
+            self.asked += 1
+            self.by_replica += self.api.by_replica
+            self.longest = max(self.longest, now() - begun)
+            time.sleep(self.pause)
+
+    def told(self):
+        return dict(asked=self.asked, longest=round(self.longest, 3), by_replica=self.by_replica)
+
+
 def counter(number):
     return f"counter{number:08}"
 
@@ -94,7 +147,7 @@ def prepare(adapter, address, count):
     for name, field in (("notes", {"name": "key", "type": "text"}), ("counters", {"name": "count", "type": "number"})):
         status, body = api.ask("POST", "/api/collections", {"name": name, "type": "base", "fields": [field], **rules})
         assert status == 200, body
-    for number in range(count):
+    for number in [*range(count), STILL]:
         status, body = api.ask("POST", "/api/collections/counters/records", {"id": counter(number), "count": 0})
         assert status == 200, body
     return api

@@ -9,7 +9,7 @@ import argparse, json, os, random, signal, subprocess, sys, threading, time
 sys.path[:0] = [os.environ["FAULTS"], os.path.dirname(os.path.abspath(__file__))]
 
 from adapters.base import IP, NET
-from clients import Client, judge, prepare
+from clients import STILL, Client, Reader, Shown, judge, prepare
 from faults import FAULTS
 from history import Watchers, check, known, perform, table
 from mariadb import OndolOnMariaDb
@@ -28,6 +28,7 @@ def main():
     arguments.add_argument("--without", default="", help="names to leave out")
     arguments.add_argument("--runs", type=int, default=1)
     arguments.add_argument("--confirm", default="abroad")
+    arguments.add_argument("--reads", choices=["wait", "replica"], default="wait")
     arguments.add_argument("--engine", choices=SYSTEMS, default="postgres")
     arguments.add_argument("--out", required=True)
     arguments.add_argument("--report", action="store_true", help="only the table of what was written")
@@ -62,7 +63,7 @@ def act(faults, has, arguments):
     lab = {**os.environ, "LAB": name}
     subprocess.run([NET, "down"], env=lab)
     subprocess.check_call([NET, "up"], env=lab)
-    adapter = SYSTEMS[arguments.engine](f"ondol-{name}", name, arguments.confirm, has)
+    adapter = SYSTEMS[arguments.engine](f"ondol-{name}", name, arguments.confirm, has, arguments.reads)
     results = []
     try:
         adapter.enter()
@@ -92,21 +93,25 @@ def drive(adapter, api, fault, name, kept, counts):
     stop = threading.Event()
     clients = [Client(adapter, IP["w"], number, name, stop) for number in range(CLIENTS)]
     watchers = Watchers(adapter, name)
-    for client in clients:
-        client.start()
+    # some read what nobody writes, the others what everybody does
+    shown = Shown()
+    readers = [Reader(adapter, IP["w"], [STILL], shown, stop), Reader(adapter, IP["w"], list(range(CLIENTS)), shown, stop)]
+    for thread in clients + readers:
+        thread.start()
     try:
         result, history = perform(adapter, fault, name, SPREAD)
     finally:
         stop.set()
         watchers.end()
-    for client in clients:
-        client.join(100)
+    for thread in clients + readers:
+        thread.join(100)
     lost, doubled, miscounted, kept = judge(api, clients, kept, counts)
-    failed = [why for client in clients for _, why in client.failed]
+    failed = [why for asker in clients + readers for _, why in asker.failed]
     result["http"] = dict(
         requests=sum(client.asked for client in clients), failed=len(failed), why=failed[:3], lost=lost, doubled=doubled,
-        miscounted=miscounted, longest=max(client.longest for client in clients), stale=sum(client.stale for client in clients),
+        miscounted=miscounted, longest=max(client.longest for client in clients), stale=sum(asker.stale for asker in clients + readers),
     )
+    result["reads"] = {what: reader.told() for what, reader in zip(("still", "written"), readers)}
     result["status"] = adapter.command("status").split("\n")[0]
     return check(adapter, result, history, watchers), kept
 
@@ -114,7 +119,7 @@ def drive(adapter, api, fault, name, kept, counts):
 def shown(result):
     keys = ("run", "fault", "old", "final_primary", "took", "gap", "longest_gap", "acks", "lost", "lost_warned", "splitacks",
             "dual_lost", "late", "inside_acks", "inside_lost", "vanished", "unsure", "old_last_ack_after_fault", "rejoin", "healthy",
-            "said", "http", "status", "keys", "slots", "log_mib", "load", "wrong")
+            "said", "http", "reads", "status", "keys", "slots", "log_mib", "load", "wrong")
     return {key: round(result[key], 2) if isinstance(result.get(key), float) else result.get(key) for key in keys}
 
 

@@ -41,7 +41,7 @@ class OndolOnMariaDb(Ondol):
 
     def write_file(self):
         with open(f"{self.dir}/ondol.toml", "w") as file:
-            file.write(FILE.replace("[database]", "[database]\nengine = \"mariadb\"") % self.confirm)
+            file.write(FILE.replace("[database]", "[database]\nengine = \"mariadb\"") % self.policy)
 
     def make_table(self):
         for node in self.nodes:

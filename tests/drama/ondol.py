@@ -16,7 +16,7 @@ NICE = -10
 WEB = 8090
 FILE = f"""service = "{SERVICE}"
 confirm = "%s"
-[left]
+%s[left]
 database = "{IP['n1']}"
 [right]
 database = "{IP['n2']}"
@@ -65,9 +65,10 @@ class Ondol(Adapter):
     # faults that are not for it
     lacks = set()
 
-    def __init__(self, name="ondol", lab="", confirm="abroad", has=()):
-        """`has`: "disks" gives each host a disk of its own, "clocks" a time of day of its own."""
+    def __init__(self, name="ondol", lab="", confirm="abroad", has=(), reads="wait"):
+        """`reads` as in the service file. `has`: "disks" gives each host a disk of its own, "clocks" a time of day of its own."""
         self.name, self.lab, self.confirm, self.has = name, lab, confirm, has
+        self.policy = (confirm, f'reads = "{reads}"\n' if reads != "wait" else "")
         self.program = os.environ["ONDOL"]
         self.dir = os.path.abspath(os.path.join(os.environ.get("FAULTS_DIR", ".lab"), name))
         self.ground = Ground(lab, self.dir)
@@ -95,7 +96,7 @@ class Ondol(Adapter):
 
     def write_file(self):
         with open(f"{self.dir}/ondol.toml", "w") as file:
-            file.write(FILE % self.confirm)
+            file.write(FILE % self.policy)
 
     def teardown(self):
         self.ground.mend()

@@ -24,7 +24,7 @@ use records::Limits;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::topology::core::{Confirm, Role, Topology, Without};
+use crate::topology::core::{Confirm, Reads, Role, Topology, Without};
 pub(crate) use database::{Kept, name as engine_name};
 use read::Reader;
 pub use tls::Tls;
@@ -192,7 +192,7 @@ impl Config {
         let mut config = Config::new(if top.dir.is_empty() { DIR } else { &top.dir });
         config.url = public::url(&mut reader, &top.url, &top.service);
         config.service = top.service;
-        config.topology = sites::settle(&mut reader, sites, top.confirm, top.without);
+        config.topology = sites::settle(&mut reader, sites, top.confirm, top.without, top.reads);
         let mut listen = top.listen;
         config.tls = tls::read(&mut reader, &mut listen, &config.url);
         config.listen = Some(listen).filter(|listen| !listen.is_empty()).unwrap_or(config.listen);
@@ -235,6 +235,7 @@ struct Top {
     public: String,
     confirm: Option<Confirm>,
     without: Option<Without>,
+    reads: Option<Reads>,
 }
 
 /// `[metrics]` as written.

@@ -2,6 +2,7 @@
 //!
 //! The socket is bound first: a port that is taken is told before anything is made on disk.
 
+mod deputy;
 mod fronts;
 mod lately;
 mod process;
@@ -245,13 +246,18 @@ impl identity::Listeners for Streams {
 /// Before anything is asked: the collections and their rules are as anybody was told, by whichever web server. Of the
 /// service's health there is word even while the database is away. What the request reads may be as of this moment.
 async fn keep_up(State(records): State<Records>, mut request: Request, next: Next) -> Response {
-    if request.uri().path() != HEALTH {
+    if request.uri().path() == HEALTH {
+        return next.run(request).await;
+    }
+    let method = request.method().clone();
+    deputy::reading(&records, &method, async {
         match records.keep_up().await {
             Ok(moment) => request.extensions_mut().insert(moment),
             Err(fault) => return web::Problem::from(fault).into_response(),
         };
-    }
-    next.run(request).await
+        next.run(request).await
+    })
+    .await
 }
 
 /// One record at a time, past the router.
@@ -267,11 +273,15 @@ impl web::Short for Views {
 
     fn answer(self: Arc<Self>, mut request: Request) -> web::Passing {
         Box::pin(async move {
-            match self.records.keep_up().await {
-                Ok(moment) => request.extensions_mut().insert(moment),
-                Err(fault) => return web::Problem::from(fault).into_response(),
-            };
-            self.api.view(request).await
+            let method = request.method().clone();
+            deputy::reading(&self.records, &method, async {
+                match self.records.keep_up().await {
+                    Ok(moment) => request.extensions_mut().insert(moment),
+                    Err(fault) => return web::Problem::from(fault).into_response(),
+                };
+                self.api.view(request).await
+            })
+            .await
         })
     }
 }

@@ -51,6 +51,17 @@ fn nothing_is_lost_or_done_twice_and_nobody_is_refused_while_hosts_and_sites_fai
     for run in runs.iter().filter(|run| TAKEOVERS.contains(&run.fault.as_str())) {
         assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:#?}");
     }
+    judge_reads(&runs);
+}
+
+/// When the primary is killed with its keeper a lease has to end: until then a replica answers what is read, and says so.
+fn judge_reads(runs: &[Run]) {
+    for run in runs.iter().filter(|run| run.fault == "crash") {
+        let reads = &run.reads;
+        assert!(reads.still.by_replica > 0, "nothing was read from the replica: {run:#?}");
+        assert!(reads.still.longest < run.http.longest, "what was read waited as long as what was written: {run:#?}");
+        assert!(reads.written.asked > 20, "too little was read to tell anything: {run:#?}");
+    }
 }
 
 #[test]
@@ -62,4 +73,5 @@ fn on_mariadb_nothing_is_lost_either_when_the_primary_is_killed_and_when_it_is_c
     for run in &runs {
         assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:#?}");
     }
+    judge_reads(&runs);
 }

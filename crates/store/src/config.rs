@@ -1,11 +1,14 @@
 //! The store's settings and limits, each with its default.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::secret::Secret;
 use tokio::sync::watch;
 use trust::Tls;
+
+use crate::deputy::Deputies;
 
 /// What keeps the records.
 #[derive(Clone, Debug, Default)]
@@ -128,6 +131,12 @@ pub struct Config {
     /// Where the primary is now, where that may change; host and port of `engine` then say nothing. At each change what
     /// was connected before is dropped at once, and what waits for an answer finds it out anew.
     pub primary: Option<watch::Receiver<Primary>>,
+    /// Who answers reads while the primary is silent, where somebody may: see [`crate::deputy`].
+    pub deputies: Option<Arc<dyn Deputies>>,
+    /// How long the primary may be silent before a deputy is asked: once until an answer is missed, once more for a sign of life.
+    pub deputy_after: Duration,
+    /// How long a replica's server must run before it is a deputy: so long it may take until it is heard that it was started anew.
+    pub deputy_uptime_min: Duration,
     /// Connections for reading in place.
     pub readers: usize,
     /// Steps of the database's machine that a read may take in place before it moves to the slow lane.
@@ -171,6 +180,9 @@ impl Config {
             dir: dir.into(),
             engine: Engine::Sqlite,
             primary: None,
+            deputies: None,
+            deputy_after: Duration::from_millis(200),
+            deputy_uptime_min: Duration::from_secs(15),
             readers: 4,
             read_steps_max: 50_000,
             slow_reads_max: 2,

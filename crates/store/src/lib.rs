@@ -16,6 +16,7 @@
 mod change;
 mod config;
 mod conn;
+pub mod deputy;
 pub mod dialect;
 mod error;
 pub mod files;

@@ -3,11 +3,12 @@
 //! Map, in reading order: `link` (the connections, one face for both kinds), `words` (statements in the words of a kind),
 //! `schema` (our tables), `tx` (a transaction), `write` (run, run again, never done twice), `log` (positions and reading),
 //! `once` (keys of writes that are done once), `follow` (the task that does both), `indexes` (built while others write),
-//! `progress` (how far they are), `probe` (a look before anything is made), `side` and `put` (a server that data move
+//! `progress` (how far they are), `deputy` (reads while the primary is silent), `probe` (a look before anything is made), `side` and `put` (a server that data move
 //! from, and to).
 //!
 //! Invariant: nothing here names a driver.
 
+mod deputy;
 mod follow;
 mod indexes;
 mod link;
@@ -39,11 +40,13 @@ use crate::live::Live;
 use crate::query::{Select, Value};
 use crate::row::{Row, Table};
 
+pub(crate) use deputy::{Proof, Standing};
 pub(crate) use link::{Cells, Link, Pool};
 pub use probe::{Seen, look};
 pub(crate) use side::Side;
 pub(crate) use tx::Tx;
 
+use deputy::{Desk, Touches};
 use tx::Chore;
 use words::{Kind, text};
 
@@ -67,6 +70,8 @@ pub(crate) struct Remote {
     /// Wakes the follower.
     woken: Arc<Notify>,
     indexes: indexes::Known,
+    /// Who answers reads while the primary is silent, where somebody may.
+    desk: Option<Desk>,
     is_closed: AtomicBool,
     follower: Mutex<Option<JoinHandle<()>>>,
 }
@@ -77,6 +82,7 @@ impl Remote {
         let kind = Kind::of(&config.engine).expect("the embedded engine is opened elsewhere");
         let pool = Arc::new(Pool::open(&config).await?);
         let writes = Semaphore::new(config.write_queue_max.clamp(1, Semaphore::MAX_PERMITS));
+        let desk = Desk::new(&config);
         let mut remote = Remote {
             pool,
             kind,
@@ -86,6 +92,7 @@ impl Remote {
             writes,
             woken: Arc::default(),
             indexes: indexes::Known::default(),
+            desk,
             is_closed: AtomicBool::new(false),
             follower: Mutex::default(),
         };
@@ -124,7 +131,11 @@ impl Remote {
     pub(crate) async fn get(&self, table: &Table, id: &str) -> Result<Option<Row>, Error> {
         let sql = format!("SELECT id,rev,shape,body FROM {} WHERE id = ?t", words::quoted(table));
         let sql = self.kind.sql(&sql, vec![text(id)]);
-        Ok(self.patiently(|| self.pool.brief_rows(&sql)).await?.pop())
+        let ask = |pool: Arc<Pool>| {
+            let sql = &sql;
+            async move { pool.brief_rows(sql).await }
+        };
+        Ok(self.read(Touches::Record(table, id), ask).await?.pop())
     }
 
     pub(crate) async fn page(&self, select: &Select, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
@@ -132,7 +143,11 @@ impl Remote {
         loop {
             let sql = self.select(select)?;
             tries_left -= 1;
-            match self.patiently(|| self.pool.rows(&sql, bytes_max)).await {
+            let ask = |pool: Arc<Pool>| {
+                let sql = &sql;
+                async move { pool.rows(sql, bytes_max).await }
+            };
+            match self.read(Touches::of(select), ask).await {
                 // it named a column that is gone, perhaps
                 Err(Error::Met) if tries_left > 0 => self.learn_indexes().await?,
                 rows => return rows,
@@ -141,17 +156,21 @@ impl Remote {
     }
 
     pub(crate) async fn count(&self, select: &Select) -> Result<i64, Error> {
-        self.figure(|| self.count_of(select)).await
+        self.figure(select, || self.count_of(select)).await
     }
 
     pub(crate) async fn exists(&self, select: &Select) -> Result<bool, Error> {
-        Ok(self.figure(|| self.exists_of(select)).await? != 0)
+        Ok(self.figure(select, || self.exists_of(select)).await? != 0)
     }
 
     pub(crate) async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
         let sql = "SELECT value FROM meta WHERE name = ?t";
         let sql = self.kind.sql(sql, vec![text(&format!("setting.{name}"))]);
-        Ok(first_text(&self.patiently(|| self.pool.brief(&sql)).await?))
+        let ask = |pool: Arc<Pool>| {
+            let sql = &sql;
+            async move { pool.brief(sql).await }
+        };
+        Ok(first_text(&self.read(Touches::Nothing, ask).await?))
     }
 
     /// Waits for what is under way, and closes the connections.
@@ -166,6 +185,7 @@ impl Remote {
         }
         self.live.close();
         self.pool.close();
+        self.desk.iter().for_each(Desk::close);
     }
 
     fn is_closed(&self) -> bool {
@@ -205,12 +225,16 @@ impl Remote {
     }
 
     /// The number that a question gives; it is said anew where it does not fit the tables any more.
-    async fn figure(&self, print: impl Fn() -> Result<Sql, Error>) -> Result<i64, Error> {
+    async fn figure(&self, select: &Select, print: impl Fn() -> Result<Sql, Error>) -> Result<i64, Error> {
         let mut tries_left = PRINTS_MAX;
         loop {
             let sql = print()?;
             tries_left -= 1;
-            match self.patiently(|| self.pool.query(&sql)).await {
+            let ask = |pool: Arc<Pool>| {
+                let sql = &sql;
+                async move { pool.query(sql).await }
+            };
+            match self.read(Touches::of(select), ask).await {
                 Err(Error::Met) if tries_left > 0 => self.learn_indexes().await?,
                 found => return Ok(first_int(&found?)),
             }
@@ -278,6 +302,7 @@ impl Remote {
 impl Drop for Remote {
     fn drop(&mut self) {
         self.pool.close();
+        self.desk.iter().for_each(Desk::close);
         self.live.close();
     }
 }

@@ -55,6 +55,11 @@ impl Seat {
         self.is_led
     }
 
+    /// Whether they say that nobody is.
+    pub(crate) fn is_led_by_nobody(&self) -> bool {
+        self.is_led && self.locked().address.is_none()
+    }
+
     /// Where connections are made to now.
     pub(crate) fn target(&self) -> Arc<Target> {
         Arc::clone(&*self.locked())

@@ -160,6 +160,11 @@ impl Store {
         self.remote().is_some()
     }
 
+    /// Whether deputies may answer reads while the primary is silent.
+    pub fn has_deputies(&self) -> bool {
+        self.remote().is_some_and(|remote| remote.has_deputies())
+    }
+
     /// The newest position that followers have been told of; the embedded engine's newest committed one.
     pub fn position(&self) -> Position {
         Position(self.live().position())
@@ -171,6 +176,14 @@ impl Store {
         match &self.inner.engine {
             Engine::Embedded(engine) => engine.newest().await.map(Position),
             Engine::Remote(remote) => remote.newest().await.map(Position),
+        }
+    }
+
+    /// The same; `None` where it can't be said now, and a deputy answers what this request reads.
+    pub async fn newest_or_deputy(&self) -> Result<Option<Position>, Error> {
+        match &self.inner.engine {
+            Engine::Embedded(engine) => engine.newest().await.map(|position| Some(Position(position))),
+            Engine::Remote(remote) => Ok(remote.newest_or_deputy().await?.map(Position)),
         }
     }
 

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
+#[path = "outage/deputies.rs"]
+mod deputies;
 #[path = "outage/takeover.rs"]
 mod takeover;
 

@@ -69,6 +69,8 @@ impl MariaDb {
             ));
             lines.push(format!("ALTER USER '{user}'@'{pattern}' IDENTIFIED BY {secret}"));
             lines.push(format!("GRANT ALL ON `{grantee}`.* TO '{user}'@'{pattern}'"));
+            // who reads from a replica looks how far it has come
+            lines.push(format!("GRANT SLAVE MONITOR ON *.* TO '{user}'@'{pattern}'"));
         }
         Ok(lines.join("; "))
     }

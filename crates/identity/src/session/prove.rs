@@ -183,7 +183,8 @@ impl Identity {
     async fn see(&self, account: &Principal, sessions: &Arc<Collection>, session: &Values, now: Timestamp) {
         let every = self.config().session_seen_every.0;
         let is_due = move |session: &Values| now >= own::date(session, "lastSeen").after(every);
-        if !is_due(session) {
+        // while the primary is silent it is noted later
+        if !is_due(session) || store::deputy::has_answered() {
             return;
         }
         let (inside, sessions, sid) = (self.clone(), sessions.clone(), session.text("id").to_owned());

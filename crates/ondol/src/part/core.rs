@@ -1,8 +1,9 @@
 //! What one host runs, reckoned from the file: no network, no clock.
 //!
-//! Map: `plan` (the host's part), `timers` (how fast a loss is noticed), `member` (etcd's own settings), `keeper` (the keeper's), `primary` (what the
+//! Map: `plan` (the host's part), `timers` (how fast a loss is noticed), `member` (etcd's own settings), `keeper` (the keeper's), `primary` and `deputies` (what the
 //! store is told), `facts` and `trail` (how all of it is), `state` (the same in words).
 
+mod deputies;
 mod facts;
 mod keeper;
 mod member;
@@ -12,6 +13,7 @@ mod state;
 mod timers;
 mod trail;
 
+pub(crate) use deputies::{Vacant, deputies, vacant};
 pub(crate) use keeper::{database_folder, keeper, mariadb_clients, network};
 pub(crate) use member::{Entry, Files, Initial, Known, arguments, initial, is_forgotten};
 pub(crate) use plan::{CACHE_PORT, CLIENT_PORT, Part, at, database_port};

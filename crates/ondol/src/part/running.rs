@@ -2,6 +2,7 @@
 //! stands in front of it.
 
 use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,7 @@ use web::Stop;
 
 use super::caching::Caching;
 use super::core::Part;
+use super::deputies::Asked;
 use super::etcd::Member;
 use super::keeping::{self, Ended};
 use super::keys::Keys;
@@ -21,6 +23,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::house::{Coming, House};
 use crate::swap::Sockets;
+use crate::topology::core::Reads;
 
 /// Pause before the web service is opened again after it could not be.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -195,6 +198,9 @@ async fn serve(config: Config, part: &Part, keys: &Keys, eyes: Eyes, stop: &Stop
         cache.back = cache::Back::Memcached(memcached);
     }
     config.store.primary = Some(eyes.primary.clone());
+    if let Some(topology) = config.topology.as_ref().filter(|topology| topology.reads == Reads::Replica) {
+        config.store.deputies = Some(Arc::new(Asked::new(part, topology, &config.store.engine, &eyes)));
+    }
     let lookout = config.topology.as_ref().map(|topology| Lookout::new(&config, topology, keys, &eyes));
     let Some(lookout) = lookout else { return };
     // ended with the web service

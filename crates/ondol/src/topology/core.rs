@@ -73,12 +73,23 @@ pub(crate) enum Without {
     GoOn,
 }
 
+/// What becomes of reads while the primary does not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// They wait, as writes do.
+    #[default]
+    Wait,
+    /// A replica answers them that has everything that anybody was shown.
+    Replica,
+}
+
 /// All sites, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Topology {
     pub(crate) sites: Vec<Site>,
     pub(crate) confirm: Confirm,
     pub(crate) without: Without,
+    pub(crate) reads: Reads,
 }
 
 /// A place that may go as a whole.
@@ -188,6 +199,21 @@ impl FromStr for Without {
     fn from_str(word: &str) -> Result<Without, String> {
         let words = [("block", Without::Block), ("go on", Without::GoOn)];
         word_of(word, "what to do without a second machine", &words)
+    }
+}
+
+impl FromStr for Reads {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Reads, String> {
+        let words = [("wait", Reads::Wait), ("replica", Reads::Replica)];
+        word_of(word, "what becomes of reads while the primary does not answer", &words)
+    }
+}
+
+impl<'de> Deserialize<'de> for Reads {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Reads, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn is_own(address: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::core::{Confirm, Role, Without};
+    use super::super::core::{Confirm, Reads, Role, Without};
     use super::*;
 
     fn topology(addresses: &[&str]) -> Topology {
@@ -72,6 +72,7 @@ mod tests {
             sites: addresses.iter().map(site).collect(),
             confirm: Confirm::Here,
             without: Without::Block,
+            reads: Reads::Wait,
         }
     }
 

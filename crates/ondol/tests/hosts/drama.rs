@@ -56,8 +56,26 @@ pub(crate) struct Run {
     pub(crate) dual_lost: u64,
     pub(crate) rejoin: Option<f64>,
     pub(crate) http: Http,
+    pub(crate) reads: Reads,
     /// The rules that were broken, in words.
     pub(crate) wrong: Vec<String>,
+}
+
+/// What those who only read saw.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Reads {
+    /// Of what nobody writes.
+    pub(crate) still: Read,
+    /// Of what everybody does.
+    pub(crate) written: Read,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Read {
+    pub(crate) asked: u64,
+    pub(crate) longest: f64,
+    /// How many answers were marked as a replica's.
+    pub(crate) by_replica: u64,
 }
 
 /// What its clients over HTTP saw.
@@ -100,7 +118,8 @@ pub(crate) fn drive(databases: Databases, faults: &[&str], runs: u32) -> Option<
     let drama = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/drama/drive.py");
     let mut command = Command::new(python);
     command.arg(drama).args(["--faults", &faults.join(",")]).args(["--runs", &runs.to_string()]);
-    command.args(["--engine", databases.word]).arg("--out").arg(&out);
+    // what is read meanwhile is answered by a replica, and judged with the rest
+    command.args(["--engine", databases.word, "--reads", "replica"]).arg("--out").arg(&out);
     // a name for the namespaces: those of two dramas at a time are apart
     command.args(["--lab", &format!("{}{}", &databases.word[..1], std::process::id())]);
     command.env("FAULTS", driver).env("ONDOL", program(dir.path())).env("FAULTS_DIR", dir.path());

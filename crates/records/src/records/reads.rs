@@ -49,8 +49,9 @@ pub struct Moment(Option<Ticket>);
 pub(super) struct Told(AtomicU64);
 
 impl Told {
-    pub(super) fn again(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+    /// Once more; how often it is by now.
+    pub(super) fn again(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     pub(super) fn times(&self) -> u64 {

@@ -32,7 +32,11 @@ impl Records {
 
     /// Reads the collections anew. What was read before the newest word of a change is left to whoever reads after it.
     async fn reload(&self) -> Result<(), Error> {
-        let told = self.inner.reads.told().times();
+        self.reload_after(self.inner.reads.told().times()).await
+    }
+
+    /// The same after so many had been told of.
+    async fn reload_after(&self, told: u64) -> Result<(), Error> {
         let mut conn = self.store().reader().await?;
         let catalog = read(&mut conn).await?;
         let mut read_at = self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,8 +67,12 @@ impl Records {
                 Some(moment) => break moment,
                 None if tries_left == 0 => return Err(Error::Store(store::Error::Busy)),
                 // a server that has come back may go again before it is heard
-                None => Box::pin(self.store().newest()).await?,
-            };
+                None => {
+                    if let Some(moment) = Box::pin(self.keep_up_unheard()).await? {
+                        return Ok(moment);
+                    }
+                }
+            }
             tries_left -= 1;
         };
         let read_at = *self.inner.read_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,6 +80,16 @@ impl Records {
             Box::pin(self.reload()).await?;
         }
         Ok(moment)
+    }
+
+    /// Waits for the server to answer; where a deputy answers this request, the collections are read there.
+    async fn keep_up_unheard(&self) -> Result<Option<Moment>, Error> {
+        let told = self.inner.reads.told().again();
+        if self.store().newest_or_deputy().await?.is_some() {
+            return Ok(None);
+        }
+        self.reload_after(told).await?;
+        Ok(Some(Moment::default()))
     }
 
     /// The same where SQLite's file is written to by another server for a while: the file says what is new.

@@ -36,6 +36,40 @@ pub(super) struct Page {
     fault: Option<Error>,
 }
 
+/// How far a replica has received, out of what it says of its primary.
+#[derive(Default)]
+pub(super) struct Following {
+    place: Option<String>,
+}
+
+impl Following {
+    /// The place, if it follows somebody.
+    pub(super) fn received(&self) -> Option<i64> {
+        sequence(self.place.as_deref()?)
+    }
+}
+
+impl Gather for Following {
+    fn begin(&mut self) {
+        *self = Following::default();
+    }
+
+    fn take(&mut self, row: mysql_async::Row) -> Next {
+        // a server that was never started as a replica says nothing, and an empty place is none
+        self.place = row.get("Gtid_IO_Pos").filter(|place: &String| !place.is_empty());
+        Next::More
+    }
+}
+
+/// The number of a place in the binary log, such as `0-17-4711`; there is one domain, 0.
+pub(super) fn sequence(place: &str) -> Option<i64> {
+    let mut parts = place.trim().split('-');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("0"), Some(_), Some(number), None) => number.parse().ok(),
+        _ => None,
+    }
+}
+
 impl Listing {
     /// The rows.
     pub(super) fn done(self) -> Result<Vec<Cells>, Error> {
@@ -94,5 +128,18 @@ impl Gather for Page {
             self.rows.clear();
         }
         if self.bytes > self.drain_bytes_max { Next::Enough } else { Next::More }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sequence;
+
+    #[test]
+    fn a_place_is_its_number_in_the_only_domain() {
+        assert_eq!(sequence("0-17-4711"), Some(4711));
+        for other in ["", "1-17-4711", "0-1-5,1-1-7", "nonsense"] {
+            assert_eq!(sequence(other), None, "{other}");
+        }
     }
 }

@@ -20,15 +20,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{Gather, Listing, Page};
+use super::answer::{self, Following, Gather, Listing, Page};
 use super::fault::{After, Fault};
 use super::line::{Line, Mode};
 use super::link::Link;
-use super::session::Session;
+use super::session::{Session, Stance};
 use crate::config::{Config, Primary, Server};
 use crate::dialect::Sql;
 use crate::error::Error;
-use crate::remote::Cells;
+use crate::query::Value;
+use crate::remote::{Cells, Standing};
 use crate::row::Row;
 use crate::seat::{self, Seat};
 
@@ -90,7 +91,16 @@ enum Length {
 
 impl Pool {
     pub(crate) async fn open(server: &Server, config: &Config) -> Result<Pool, Error> {
-        let session = Session::new(server, config);
+        Pool::open_as(Stance::Leads, server, config).await
+    }
+
+    /// Those to a replica, whose tables are its primary's.
+    pub(crate) async fn open_deputy(server: &Server, config: &Config) -> Result<Pool, Error> {
+        Pool::open_as(Stance::Follows, server, config).await
+    }
+
+    async fn open_as(stance: Stance, server: &Server, config: &Config) -> Result<Pool, Error> {
+        let session = Session::new(server, config, stance);
         let mut primary = config.primary.clone();
         if let Some(primary) = &mut primary {
             session.seat.move_to(&primary.borrow_and_update());
@@ -147,6 +157,33 @@ impl Pool {
 
     pub(crate) async fn query(&self, sql: &Sql) -> Result<Vec<Cells>, Error> {
         self.cells(sql, Length::Long).await
+    }
+
+    /// How far a replica has come. What it has received is asked before what it has applied.
+    pub(crate) async fn standing(&self) -> Result<Standing, Error> {
+        let sql = |text: &str| Sql { text: text.into(), values: Vec::new() };
+        let mut stream = Following::default();
+        self.ask(&sql("SHOW SLAVE STATUS"), Length::Brief, &mut stream).await?;
+        let text = "SELECT CAST(@@global.read_only AS CHAR), @@global.gtid_slave_pos, \
+                    CAST((unix_timestamp() - variable_value) * 1000000 AS SIGNED), CAST(variable_value AS SIGNED) \
+                    FROM information_schema.global_status WHERE variable_name = 'UPTIME'";
+        let told = self.brief(&sql(text)).await?;
+        let row = told.first().map_or(&[][..], Vec::as_slice);
+        let number = |column: usize| match row.get(column) {
+            Some(Value::Int(number)) => *number,
+            _ => 0,
+        };
+        let text = |column: usize| match row.get(column) {
+            Some(Value::Text(text)) => &**text,
+            _ => "",
+        };
+        Ok(Standing {
+            follows: !matches!(text(0), "" | "0" | "OFF"),
+            received: stream.received(),
+            applied: answer::sequence(text(1)).unwrap_or(0),
+            birth: number(2),
+            runs_s: number(3),
+        })
     }
 
     /// This server can't tell of news: it is time to look.

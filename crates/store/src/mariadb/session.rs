@@ -1,6 +1,7 @@
 //! What each connection is told before its first question, and what a server must be to be worked with.
 //!
-//! Invariant: a server that is read-only is never used, not even to be read: it follows another, perhaps far behind.
+//! Invariant: a server that is read-only is never used, not even to be read: it follows another, perhaps far behind. But for
+//! one that was named as a deputy: that one is used while it is read-only, and for nothing but reading.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,17 @@ pub(super) struct Session {
     writing: String,
     write_s: String,
     write_time_max: Duration,
+    /// Whether it must take writes, or must not.
+    stance: Stance,
+}
+
+/// What a server must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stance {
+    /// It takes writes.
+    Leads,
+    /// It takes none.
+    Follows,
 }
 
 /// A connection that was made.
@@ -64,7 +76,7 @@ pub(super) struct Greeting {
 }
 
 impl Session {
-    pub(super) fn new(server: &Server, config: &Config) -> Session {
+    pub(super) fn new(server: &Server, config: &Config, stance: Stance) -> Session {
         let is_socket = server.host.starts_with('/');
         let name = if is_socket { server.host.clone() } else { format!("{}:{}", server.host, server.port) };
         let lock_s = config.write_time_max.as_secs().max(1);
@@ -95,6 +107,7 @@ impl Session {
             writing: format!("SET autocommit=0,max_statement_time={write_s}"),
             write_s,
             write_time_max: config.write_time_max,
+            stance,
         }
     }
 
@@ -263,8 +276,11 @@ impl Session {
         let text = format!("SELECT CAST(@@read_only AS CHAR),@@max_allowed_packet;{}", self.told);
         let found: Option<(String, u64)> = self.first(conn, &text).await?;
         let (read_only, bytes_max) = found.unwrap_or_default();
-        if !matches!(read_only.as_str(), "0" | "OFF") {
-            return Err(self.place().lost("it is read-only: it follows another server").error);
+        let stance = if matches!(read_only.as_str(), "0" | "OFF") { Stance::Leads } else { Stance::Follows };
+        match self.stance {
+            wanted if wanted == stance => {}
+            Stance::Leads => return Err(self.place().lost("it is read-only: it follows another server").error),
+            Stance::Follows => return Err(self.place().lost("it takes writes, and follows nobody").error),
         }
         if bytes_max < PACKET_BYTES_MIN {
             return Err(unfit(format!(

@@ -46,6 +46,8 @@ pub(super) struct Place {
     pub(super) read_time_max: Duration,
     pub(super) write_time_max: Duration,
     pub(super) seat: Seat,
+    /// It may be a replica.
+    may_follow: bool,
     /// The connection that was there before the primary took writes, until somebody takes it.
     ahead: Mutex<Option<Made>>,
     /// Counts the losses. A connection that was made before the last one is not used again.
@@ -92,12 +94,18 @@ impl Place {
             read_time_max: config.read_time_max,
             write_time_max: config.write_time_max,
             seat,
+            may_follow: false,
             ahead: Mutex::default(),
             era: AtomicU64::new(0),
             insists_on_sync: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
         }
+    }
+
+    /// A replica, which is only read.
+    pub(super) fn of_deputy(server: &Server, config: &Config) -> Place {
+        Place { may_follow: true, ..Place::new(server, config) }
     }
 
     /// The server, as it was set up.
@@ -165,7 +173,7 @@ impl Place {
         }
         let made = self.reach(&target, host, *port).await?;
         match made.driver.parameter("in_hot_standby") {
-            Some("on") => Err(fault::lost(&target.name, fit::FOLLOWS)),
+            Some("on") if !self.may_follow => Err(fault::lost(&target.name, fit::FOLLOWS)),
             _ => Ok(made),
         }
     }

@@ -23,7 +23,7 @@ use crate::postgres::place::Place;
 use crate::postgres::shared::Shared;
 use crate::postgres::wire::Wire;
 use crate::query::Value;
-use crate::remote::Cells;
+use crate::remote::{Cells, Standing};
 use crate::row::Row;
 use crate::seat::{self, Seat};
 
@@ -60,24 +60,59 @@ impl Pool {
                 true
             }));
         }
-        let made = place.connect().await?;
-        let version = made.driver.parameter("server_version").unwrap_or_default();
-        let version = version.split(' ').next().unwrap_or_default().to_owned();
-        let wire = Arc::new(Wire::new(&place, made, || {}));
+        let (wire, version) = first(&place).await?;
         let mut idle = Vec::new();
         match look(&wire, &place).await? {
             Durability::Synced => idle.push(wire),
             Durability::Unsynced => place.insist_on_sync(),
         }
+        Ok(Pool::new(place, closing, idle, version, config))
+    }
+
+    /// Connects to a replica, whose tables are its primary's.
+    pub(crate) async fn open_deputy(server: &Server, config: &Config) -> Result<Pool, Error> {
+        let place = Arc::new(Place::of_deputy(server, config));
+        let (wire, version) = first(&place).await?;
+        Ok(Pool::new(place, CancellationToken::new(), vec![wire], version, config))
+    }
+
+    fn new(
+        place: Arc<Place>,
+        closing: CancellationToken,
+        idle: Vec<Arc<Wire>>,
+        version: String,
+        config: &Config,
+    ) -> Pool {
         let permits = Arc::new(Semaphore::new(config.connections.max(1)));
         let home = Home { place: Arc::clone(&place), permits, idle: Mutex::new(idle) };
-        Ok(Pool {
+        Pool {
             home: Arc::new(home),
             shared: Shared::new(Arc::clone(&place), config.brief_connections, closing.clone()),
             ear: Ear::new(place, closing.clone()),
             closing,
             version,
             wait_max: config.connection_wait_max,
+        }
+    }
+
+    /// How far a replica has come. What it has received is asked before what it has applied.
+    pub(crate) async fn standing(&self) -> Result<Standing, Error> {
+        let text = "SELECT pg_is_in_recovery(), (pg_last_wal_receive_lsn() - '0/0')::bigint, \
+                    (pg_last_wal_replay_lsn() - '0/0')::bigint, \
+                    (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint, \
+                    extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::bigint";
+        let told = self.brief(&Sql { text: text.into(), values: Vec::new() }).await?;
+        let row = told.first().map_or(&[][..], Vec::as_slice);
+        let number = |column: usize| match row.get(column) {
+            Some(Value::Int(number)) => Some(*number),
+            _ => None,
+        };
+        Ok(Standing {
+            follows: row.first() == Some(&Value::Bool(true)),
+            received: number(1),
+            applied: number(2).unwrap_or(0),
+            birth: number(3).unwrap_or(0),
+            runs_s: number(4).unwrap_or(0),
         })
     }
 
@@ -197,6 +232,14 @@ impl Home {
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Wire>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The first connection, and the server's version.
+async fn first(place: &Arc<Place>) -> Result<(Arc<Wire>, String), Error> {
+    let made = place.connect().await?;
+    let version = made.driver.parameter("server_version").unwrap_or_default();
+    let version = version.split(' ').next().unwrap_or_default().to_owned();
+    Ok((Arc::new(Wire::new(place, made, || {})), version))
 }
 
 /// Has somebody wait there for the others.

@@ -27,7 +27,10 @@ pub(super) async fn run(remote: Weak<Remote>) {
             return remote.live.close();
         }
         match remote.round(rounds.is_multiple_of(TRIM_EVERY)).await {
-            Ok(()) => is_well = true,
+            Ok(()) => {
+                is_well = true;
+                remote.hear_primary();
+            }
             Err(error) => {
                 if is_well && !remote.is_closed() {
                     tracing::warn!("the change log can't be read: {}", chain(&error));

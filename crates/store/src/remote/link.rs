@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::mariadb;
 use crate::postgres;
 use crate::query::Value;
+use crate::remote::Standing;
 use crate::row::Row;
 
 /// A row of values, in the order of the columns: whole numbers as `Int`, numbers with a fraction as `Real`, truth as
@@ -51,6 +52,29 @@ impl Pool {
             }
             crate::config::Engine::Sqlite => unreachable!("the embedded engine has no pool"),
         }
+    }
+
+    /// Those to a replica that others follow the primary with: nothing is written there.
+    pub(crate) async fn open_deputy(config: &Config) -> Result<Pool, Error> {
+        match &config.engine {
+            crate::config::Engine::MariaDb(server) => {
+                Ok(Pool::MariaDb(Box::new(mariadb::Pool::open_deputy(server, config).await?)))
+            }
+            crate::config::Engine::Postgres(server) => {
+                Ok(Pool::Postgres(Box::new(postgres::Pool::open_deputy(server, config).await?)))
+            }
+            crate::config::Engine::Sqlite => unreachable!("the embedded engine has no pool"),
+        }
+    }
+
+    /// How far a replica has come.
+    pub(crate) async fn standing(&self) -> Result<Standing, Error> {
+        on_server!(Pool, self, pool => pool.standing().await)
+    }
+
+    /// Whether others say who is primary, and nobody is.
+    pub(crate) fn is_led_by_nobody(&self) -> bool {
+        on_server!(Pool, self, pool => pool.seat()).is_led_by_nobody()
     }
 
     /// A connection for a transaction. Waits at most `Config::connection_wait_max`, then [`Error::Busy`].

@@ -124,6 +124,10 @@ impl Remote {
                    '' AS tbl, '' AS record FROM head h WHERE h.id = 1 \
                    UNION ALL (SELECT 1, pos, 0, tbl, record FROM \"change\" WHERE pos > ?i ORDER BY pos LIMIT ?i) \
                    UNION ALL (SELECT 2, 0, 0, tbl, record FROM \"change\" WHERE pos IS NULL LIMIT ?i)";
+        if self.is_primary_away() {
+            let server = self.pool.server().to_string();
+            return Err(Error::Lost { server, source: "the primary is silent".into() });
+        }
         let now = self.pool.epoch();
         let known = after.filter(|(epoch, _)| *epoch == now).map(|(_, position)| position.0);
         let most = i64::try_from(changes_max).unwrap_or(i64::MAX - 1) + 1;

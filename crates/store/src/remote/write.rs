@@ -10,6 +10,7 @@ use std::time::Duration;
 use base::{chance, id};
 use tokio::time::{Instant, sleep};
 
+use crate::deputy;
 use crate::error::Error;
 use crate::query::Value;
 use crate::remote::words::{Kind, text};
@@ -55,6 +56,8 @@ impl Remote {
         E: From<Error> + Send + 'static,
         F: for<'a> FnOnce(&'a mut crate::Tx) -> Step<'a, T, E> + Clone + Send + 'static,
     {
+        // what is read after it is to show it
+        deputy::keep(None);
         let Ok(_place) = self.writes.try_acquire() else { return Err(Error::Busy.into()) };
         let mut course = self.course();
         loop {

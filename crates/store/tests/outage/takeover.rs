@@ -2,6 +2,7 @@
 //!
 //! The pairs are PostgreSQL's or MariaDB's own, promoted by hand: who decides is not what is asked here.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::time::Clock;
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 use super::{CALLERS, COUNTERS, count_in, count_up, insert, make_notes, notes};
 
 /// A server of either kind.
-trait Server: Send + Sized + 'static {
+pub(super) trait Server: Send + Sized + 'static {
     /// A primary, and its replica that confirms each commit.
     fn two() -> (Self, Self);
     fn promote(&self);
@@ -30,6 +31,14 @@ trait Server: Send + Sized + 'static {
     const N: &str;
     /// The change log's name, in SQL.
     const LOG: &str;
+    /// A database that is always there.
+    const HOME: &str;
+    /// Keeps everybody from giving positions, and what tells 1 while it does.
+    const HOLD: &str;
+    const IS_HELD: &str;
+    /// Lets a replica apply nothing more of what it receives, and go on.
+    const PAUSE: &str;
+    const GO_ON: &str;
 
     fn quoted(sql: &str) -> String {
         sql.replace("FROM change", &format!("FROM {}", Self::LOG))
@@ -80,6 +89,11 @@ impl Server for Postgres {
 
     const N: &str = "body->>'n'";
     const LOG: &str = "change";
+    const HOME: &str = "postgres";
+    const HOLD: &str = "BEGIN; SELECT pos FROM head FOR UPDATE; SELECT pg_sleep(60)";
+    const IS_HELD: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    const PAUSE: &str = "SELECT pg_wal_replay_pause()";
+    const GO_ON: &str = "SELECT pg_wal_replay_resume()";
 
     same!();
 }
@@ -108,31 +122,36 @@ impl Server for MariaDb {
 
     const N: &str = "json_value(body, '$.n')";
     const LOG: &str = "`change`";
+    const HOME: &str = "mysql";
+    const HOLD: &str = "BEGIN; SELECT pos FROM head FOR UPDATE; SELECT sleep(60)";
+    const IS_HELD: &str = "SELECT count(*) FROM information_schema.processlist WHERE state = 'User sleep'";
+    const PAUSE: &str = "STOP SLAVE SQL_THREAD";
+    const GO_ON: &str = "START SLAVE SQL_THREAD";
 
     same!();
 }
 
 /// A primary, its replica that confirms each commit, and what tells the store who is which.
-struct Pair<S> {
-    first: S,
-    second: S,
-    database: Database,
-    told: watch::Sender<Primary>,
+pub(super) struct Pair<S> {
+    pub(super) first: S,
+    pub(super) second: S,
+    pub(super) database: Arc<Database>,
+    pub(super) told: watch::Sender<Primary>,
 }
 
-fn at(port: u16, epoch: i64) -> Primary {
+pub(super) fn at(port: u16, epoch: i64) -> Primary {
     Primary { address: Some(("127.0.0.1".into(), port)), epoch }
 }
 
 impl<S: Server> Pair<S> {
-    fn start() -> Pair<S> {
+    pub(super) fn start() -> Pair<S> {
         let (first, second) = S::two();
-        let database = first.database();
+        let database = Arc::new(first.database());
         let told = watch::Sender::new(at(first.port(), 1));
         Pair { first, second, database, told }
     }
 
-    async fn open(&self, set: impl FnOnce(&mut Config)) -> Store {
+    pub(super) async fn open(&self, set: impl FnOnce(&mut Config)) -> Store {
         // where it says that the server is does not count
         let engine = Engine::from_url(&self.database.url_at(1)).unwrap();
         let primary = Some(self.told.subscribe());
@@ -143,12 +162,12 @@ impl<S: Server> Pair<S> {
     }
 
     /// The second one takes over.
-    fn promote(&self) {
+    pub(super) fn promote(&self) {
         self.second.promote();
         self.told.send_replace(at(self.second.port(), 2));
     }
 
-    fn on_second(&self, sql: &str) -> String {
+    pub(super) fn on_second(&self, sql: &str) -> String {
         self.second.sql(self.database.name(), sql)
     }
 }
@@ -342,7 +361,7 @@ async fn a_commit_may_wait_for_its_replica_for_longer_than_a_statement_may_take<
     store.close().await;
 }
 
-async fn wait_until(mut is_so: impl FnMut() -> bool) {
+pub(super) async fn wait_until(mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < Duration::from_secs(30), "it never came about");

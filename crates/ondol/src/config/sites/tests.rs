@@ -313,3 +313,32 @@ fn a_balancer_and_a_cache_without_anybody_to_serve_are_told() {
             ondol.toml:9: `memcached` in [cache]: the sites' `cache` hosts are its addresses; take this line out, or those"#]],
     );
 }
+
+#[test]
+fn reads_that_a_replica_answers_are_told_and_need_one_that_confirms() {
+    let sites = "[floor]\nall = [\"a\", \"b\"]\nwitness = \"c\"\n";
+    check(
+        &format!("reads = \"replica\"\n{sites}"),
+        expect![[r#"
+            floor: a web and database, b web and database, c witness
+            primary at first: a of floor
+            a write counts once it is on the disks of two machines of one site; without the second, writes wait 2 s and then go on, with an alarm
+            while the primary does not answer, reads are answered by a replica that has everything that anybody was shown, with a mark; while none is known to, they wait
+            if floor's a goes: takeover to floor (b) in about 4 s, nothing acknowledged is lost; 1 of 2 web hosts answer; a second loss before it is back would stop all writes
+            if floor's b goes: writes wait 2 s and then go on; from then to its return the loss of the primary too would lose writes; 1 of 2 web hosts answer; a second loss before it is back would stop all writes
+            if floor's c goes: writes go on, nothing is lost; a second loss before it is back would stop all writes
+            if all of floor goes: no database is left: all stops until one is back; no web host is left to answer"#]],
+    );
+    check(
+        &format!("reads = \"replica\"\nconfirm = \"here\"\n{sites}"),
+        expect![[r#"ondol.toml:1: `reads` is "replica" and no replica confirms writes, so that none is known to have everything: write confirm = "site" or "abroad", or take this line out"#]],
+    );
+    check(
+        &format!("reads = \"replicas\"\n{sites}"),
+        expect![[r#"ondol.toml:1: `reads`: `replicas` is not what becomes of reads while the primary does not answer; did you mean "replica"?"#]],
+    );
+    check(
+        "reads = \"replica\"\n",
+        expect![[r#"ondol.toml:1: `reads` is about several hosts, and the file names none; add a site, such as [seoul]"#]],
+    );
+}

@@ -17,7 +17,8 @@ pub(crate) fn primary(view: &View, now: Moment, age_max: Duration) -> Primary {
     Primary { address, epoch: signed(leader.epoch) }
 }
 
-fn split(address: &str) -> Option<(String, u16)> {
+/// Host and port.
+pub(super) fn split(address: &str) -> Option<(String, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Some((host.to_owned(), port.parse().ok()?))

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use base::moment::Moment;
-use cluster::layout::Leader;
+use cluster::layout::{Leader, Member, Role, Sync};
 use cluster::{View, Written};
 use expect_test::expect;
 
@@ -121,6 +121,68 @@ fn a_primary_is_believed_in_while_the_view_is_fresh() {
     assert_eq!(seen(2_900).address, Some(("10.77.0.1".into(), 5432)));
     assert_eq!((seen(3_000).address, seen(3_000).epoch), (None, 4));
     assert_eq!(primary(&View::default(), proved, Duration::from_secs(3)).address, None);
+}
+
+/// Three hosts of which the first was primary last; the second has everything.
+fn one_of_two_replicas_has_everything(leads: bool) -> View {
+    fn written<T>(what: T) -> Written<T> {
+        Written { what, modified: 1, lease: 0 }
+    }
+    let member = |host: &str, role: Role| Member {
+        address: format!("{host}:5432"),
+        site: "seoul".into(),
+        role,
+        received: Default::default(),
+        replayed: Default::default(),
+        is_healthy: true,
+        unfit: None,
+        troubles: Vec::new(),
+        version: String::new(),
+        system_id: String::new(),
+        work: None,
+        incarnation: String::new(),
+    };
+    let leader = Leader { host: "a".into(), address: "a:5432".into(), epoch: 4 };
+    let eligible = ["a".to_owned(), "b".to_owned()].into();
+    let sync = Sync { epoch: 4, primary: "a".into(), eligible, position: Default::default() };
+    let members = [("a", Role::Primary), ("b", Role::Replica), ("c", Role::Replica)];
+    View {
+        leader: leads.then(|| written(leader)),
+        sync: Some(written(sync)),
+        members: members.into_iter().map(|(host, role)| (host.to_owned(), written(member(host, role)))).collect(),
+        ..View::default()
+    }
+}
+
+#[test]
+fn a_replica_that_has_everything_may_answer_reads_and_an_heir_all_of_them() {
+    let nearest = ["c", "b", "a"].map(str::to_owned);
+    let engine = Config::parse("ondol.toml", FILE).expect("reads").store.engine;
+    let lease = Duration::from_secs(3);
+    let named = |view: &View, vacant_for: u64| {
+        let named = deputies(view, &nearest, &engine, Some(Duration::from_secs(vacant_for)), lease);
+        named.into_iter().map(|deputy| (deputy.address.0, deputy.is_heir)).collect::<Vec<_>>()
+    };
+    let mut view = one_of_two_replicas_has_everything(true);
+    assert_eq!(named(&view, 0), [("b".to_owned(), false)]);
+    view.leader = None;
+    assert_eq!(named(&view, 3), [("b".to_owned(), false)], "the old one may not be gone yet");
+    assert_eq!(named(&view, 4), [("b".to_owned(), true)]);
+    view.sync.as_mut().expect("it is there").what.eligible.insert("c".into());
+    assert_eq!(named(&view, 4), [("c".to_owned(), false), ("b".to_owned(), false)], "either may lead");
+    view.sync.as_mut().expect("it is there").what.eligible = ["a".to_owned()].into();
+    assert!(named(&view, 4).is_empty(), "nobody else has everything");
+}
+
+#[test]
+fn nobody_has_led_since_when_that_was_seen_first_in_that_reign() {
+    let at = |s: u64| Moment::at(Duration::from_secs(s));
+    let mut view = one_of_two_replicas_has_everything(false);
+    let first = vacant(&view, None, at(10));
+    assert_eq!(vacant(&view, first, at(12)).map(|vacant| vacant.lasts(at(12))), Some(Duration::from_secs(2)));
+    assert_eq!(vacant(&one_of_two_replicas_has_everything(true), first, at(13)), None);
+    view.sync.as_mut().expect("it is there").what.epoch = 5;
+    assert_eq!(vacant(&view, first, at(14)).map(|vacant| vacant.lasts(at(14))), Some(Duration::ZERO));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use base::word::nearest;
 
-use super::{ALL, Confirm, Host, ROLES, Role, Site, Topology, Without};
+use super::{ALL, Confirm, Host, ROLES, Reads, Role, Site, Topology, Without};
 
 /// A place in the text of the file, in bytes.
 type At = Range<usize>;
@@ -16,6 +16,7 @@ pub(crate) struct Written {
     pub(crate) sites: Vec<WrittenSite>,
     pub(crate) confirm: Option<Setting<Confirm>>,
     pub(crate) without: Option<Setting<Without>>,
+    pub(crate) reads: Option<Setting<Reads>>,
 }
 
 /// A table of the file that is a site.
@@ -52,6 +53,7 @@ pub(crate) fn settle(written: &Written) -> (Option<Topology>, Vec<Fault>) {
         let keys = [
             ("confirm", written.confirm.as_ref().map(|setting| setting.at.clone())),
             ("without", written.without.as_ref().map(|setting| setting.at.clone())),
+            ("reads", written.reads.as_ref().map(|setting| setting.at.clone())),
         ];
         for (key, at) in keys.into_iter().filter_map(|(key, at)| Some((key, at?))) {
             faults.push((
@@ -64,11 +66,12 @@ pub(crate) fn settle(written: &Written) -> (Option<Topology>, Vec<Fault>) {
         return (None, faults);
     }
     let sites = written.sites.iter().map(|site| read_site(site, &mut faults)).collect();
-    let mut topology = Topology { sites, confirm: Confirm::Here, without: Without::Block };
+    let mut topology = Topology { sites, confirm: Confirm::Here, without: Without::Block, reads: Reads::Wait };
     find_doubles(written, &mut faults);
     let is_read = faults.is_empty();
     topology.confirm = written.confirm.as_ref().map_or_else(|| strongest(&topology), |setting| setting.value);
     topology.without = written.without.as_ref().map(|setting| setting.value).unwrap_or_default();
+    topology.reads = written.reads.as_ref().map(|setting| setting.value).unwrap_or_default();
     // what is said of a topology that was misread would be misleading
     if is_read {
         judge(&topology, written, &mut faults);
@@ -255,6 +258,14 @@ fn judge(topology: &Topology, written: &Written, faults: &mut Vec<Fault>) {
         && topology.confirmers(setting.value) == 0
     {
         faults.push((setting.at.clone(), unconfirmed(topology, setting.value)));
+    }
+    if let Some(setting) = &written.reads
+        && setting.value == Reads::Replica
+        && topology.confirm == Confirm::Here
+    {
+        let what = "`reads` is \"replica\" and no replica confirms writes, so that none is known to have everything: write confirm = \
+                    \"site\" or \"abroad\", or take this line out";
+        faults.push((setting.at.clone(), what.to_owned()));
     }
     judge_voters(topology, written, faults);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Confirm, GO_ON_AFTER, Host, Lost, Outcome, Role, Site, Topology, Without, Writes};
+use super::{Confirm, GO_ON_AFTER, Host, Lost, Outcome, Reads, Role, Site, Topology, Without, Writes};
 
 /// What a takeover and a wait take, for the sentences.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,13 @@ pub(crate) fn words(topology: &Topology, times: Times) -> Vec<String> {
         )
     }));
     lines.push(confirm_line(topology, times));
+    if topology.reads == Reads::Replica {
+        lines.push(
+            "while the primary does not answer, reads are answered by a replica that has everything that anybody was shown, with a mark; \
+             while none is known to, they wait"
+                .into(),
+        );
+    }
     for (site, host) in topology.hosts() {
         let what = format!("if {}'s {} goes", site.name, host.address);
         lines.push(format!("{what}: {}", outcome(topology, topology.outcome(Lost::Host(host)), times)));
