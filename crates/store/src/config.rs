@@ -135,7 +135,8 @@ pub struct Config {
     pub deputies: Option<Arc<dyn Deputies>>,
     /// How long the primary may be silent before a deputy is asked: once until an answer is missed, once more for a sign of life.
     pub deputy_after: Duration,
-    /// How long a replica's server must run before it is a deputy: so long it may take until it is heard that it was started anew.
+    /// How long a MariaDB must run before it is a deputy: so long it may take until it is heard that it was started anew, and so has
+    /// thrown away what it had received and not applied.
     pub deputy_uptime_min: Duration,
     /// Connections for reading in place.
     pub readers: usize,
@@ -182,7 +183,7 @@ impl Config {
             primary: None,
             deputies: None,
             deputy_after: Duration::from_millis(200),
-            deputy_uptime_min: Duration::from_secs(15),
+            deputy_uptime_min: Duration::from_secs(5),
             readers: 4,
             read_steps_max: 50_000,
             slow_reads_max: 2,

@@ -1,7 +1,9 @@
 //! The tables that are sites, and the keys about them: `confirm`, `without`, `reads`.
 
 use super::read::Reader;
-use crate::topology::core::{self, ALL, Confirm, ROLES, Reads, Setting, Topology, Without, Written, WrittenSite};
+use crate::topology::core::{
+    self, ALL, Confirm, ROLES, Reads, Setting, Topology, Without, Written, WrittenSite,
+};
 
 /// Names that no site may have beside those of the rooms: rooms that are to come.
 pub(super) const RESERVED: [&str; 6] = ["backup", "console", "dns", "keeper", "site", "workspace"];

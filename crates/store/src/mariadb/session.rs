@@ -279,7 +279,9 @@ impl Session {
         let stance = if matches!(read_only.as_str(), "0" | "OFF") { Stance::Leads } else { Stance::Follows };
         match self.stance {
             wanted if wanted == stance => {}
-            Stance::Leads => return Err(self.place().lost("it is read-only: it follows another server").error),
+            Stance::Leads => {
+                return Err(self.place().lost("it is read-only: it follows another server").error);
+            }
             Stance::Follows => return Err(self.place().lost("it takes writes, and follows nobody").error),
         }
         if bytes_max < PACKET_BYTES_MIN {

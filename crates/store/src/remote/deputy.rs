@@ -23,6 +23,7 @@ use crate::config::{Config, Engine};
 use crate::deputy::{self, Deputies, Deputy};
 use crate::error::Error;
 use crate::query::{Expr, Select, Source, Value};
+use crate::remote::words::Kind;
 use crate::remote::{Cells, Pool, Remote, int, string};
 use crate::row::Table;
 
@@ -151,7 +152,9 @@ impl Remote {
 
     /// Whether it is known that there is no use in asking the primary.
     pub(super) fn is_primary_away(&self) -> bool {
-        self.desk.as_ref().is_some_and(|desk| desk.is_away.load(Ordering::Acquire) || self.pool.is_led_by_nobody())
+        self.desk
+            .as_ref()
+            .is_some_and(|desk| desk.is_away.load(Ordering::Acquire) || self.pool.is_led_by_nobody())
     }
 
     /// Whichever answers first; the deputy is not asked before the primary is silent.
@@ -230,7 +233,8 @@ impl Remote {
         let answer = ask(Arc::clone(&proof.pool)).await?;
         // after the read: what it saw and has no position yet is found here
         let doubts = self.doubts(&proof.pool).await?;
-        let lost = |why: &'static str| Error::Lost { server: proof.pool.server().to_string(), source: why.into() };
+        let lost =
+            |why: &'static str| Error::Lost { server: proof.pool.server().to_string(), source: why.into() };
         if doubts.birth.abs_diff(proof.birth) > BIRTH_SLACK_US.unsigned_abs() {
             return Err(lost("it was started anew"));
         }
@@ -285,7 +289,7 @@ impl Remote {
             return Err(unproved(deputy, "it does not follow, or not since its start"));
         };
         let runs_min = i64::try_from(self.config.deputy_uptime_min.as_secs()).unwrap_or(i64::MAX);
-        if standing.runs_s < runs_min {
+        if self.kind == Kind::MariaDb && standing.runs_s < runs_min {
             return Err(unproved(deputy, "it was started a moment ago"));
         }
         while standing.applied < received {
@@ -300,7 +304,8 @@ impl Remote {
         if let Some(pool) = known {
             return Ok(pool);
         }
-        let mut config = Config { primary: None, deputies: None, connections: CONNECTIONS, ..self.config.clone() };
+        let mut config =
+            Config { primary: None, deputies: None, connections: CONNECTIONS, ..self.config.clone() };
         config.connect_time_max = config.connect_time_max.min(PROOF_TIME_MAX);
         if let Engine::Postgres(server) | Engine::MariaDb(server) = &mut config.engine {
             (server.host, server.port) = deputy.address.clone();

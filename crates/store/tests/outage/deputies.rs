@@ -29,7 +29,8 @@ impl Deputies for Named {
 
 fn with_deputy(port: u16, is_heir: bool) -> impl FnOnce(&mut Config) {
     move |config| {
-        config.deputies = Some(Arc::new(Named(vec![Deputy { address: ("127.0.0.1".into(), port), is_heir }])));
+        config.deputies =
+            Some(Arc::new(Named(vec![Deputy { address: ("127.0.0.1".into(), port), is_heir }])));
         config.deputy_uptime_min = Duration::ZERO;
     }
 }
@@ -72,16 +73,14 @@ async fn reads_go_on_at_a_replica_and_are_marked<S: Server>() {
     assert_eq!((rows.unwrap(), by_deputy), (1, Some(newest)));
 
     // what is no request's read waits as before, and so does a write
-    let (unmarked, counted) = tokio::join!(
-        async { store.reader().await.unwrap().get(&notes(), "c0").await.unwrap() },
-        async {
+    let (unmarked, counted) =
+        tokio::join!(async { store.reader().await.unwrap().get(&notes(), "c0").await.unwrap() }, async {
             tokio::join!(count_up(&store, "c0".into()), async {
                 let (count, by_deputy) = look(&store, 0).await;
                 assert_eq!((count.unwrap(), by_deputy), (1, Some(newest)));
                 pair.promote();
             })
-        }
-    );
+        });
     assert!(unmarked.is_some());
     assert_eq!(counted.0.unwrap(), 2);
     let (count, _) = look(&store, 0).await;
@@ -219,9 +218,9 @@ async fn nobody_is_shown_what_is_older_than_what_anybody_was_shown<S: Server>() 
         insert(&near, format!("c{n}")).await.unwrap();
     }
     let (shown, until) = (Shown::default(), Instant::now() + Duration::from_secs(8));
-    let reading = [&near, &away].into_iter().flat_map(|store| {
-        (0..READERS).map(|reader| read(store.clone(), reader, shown.clone(), until))
-    });
+    let reading = [&near, &away]
+        .into_iter()
+        .flat_map(|store| (0..READERS).map(|reader| read(store.clone(), reader, shown.clone(), until)));
     let writing = (0..COUNTERS).map(|counter| write(near.clone(), counter, shown.clone(), until));
     let disturbing = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -247,7 +246,10 @@ async fn nobody_is_shown_what_is_older_than_what_anybody_was_shown<S: Server>() 
     };
     let (by_deputies, _, pair) = tokio::join!(join_all(reading), join_all(writing), disturbing);
     let (near_by, away_by) = by_deputies.split_at(READERS as usize);
-    assert!(near_by.iter().sum::<u64>() > 0 && away_by.iter().sum::<u64>() > 0, "{by_deputies:?} tells nothing");
+    assert!(
+        near_by.iter().sum::<u64>() > 0 && away_by.iter().sum::<u64>() > 0,
+        "{by_deputies:?} tells nothing"
+    );
     near.close().await;
     away.close().await;
     drop(pair);

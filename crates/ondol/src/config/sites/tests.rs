@@ -331,14 +331,20 @@ fn reads_that_a_replica_answers_are_told_and_need_one_that_confirms() {
     );
     check(
         &format!("reads = \"replica\"\nconfirm = \"here\"\n{sites}"),
-        expect![[r#"ondol.toml:1: `reads` is "replica" and no replica confirms writes, so that none is known to have everything: write confirm = "site" or "abroad", or take this line out"#]],
+        expect![[
+            r#"ondol.toml:1: `reads` is "replica" and no replica confirms writes, so that none is known to have everything: write confirm = "site" or "abroad", or take this line out"#
+        ]],
     );
     check(
         &format!("reads = \"replicas\"\n{sites}"),
-        expect![[r#"ondol.toml:1: `reads`: `replicas` is not what becomes of reads while the primary does not answer; did you mean "replica"?"#]],
+        expect![[
+            r#"ondol.toml:1: `reads`: `replicas` is not what becomes of reads while the primary does not answer; did you mean "replica"?"#
+        ]],
     );
     check(
         "reads = \"replica\"\n",
-        expect![[r#"ondol.toml:1: `reads` is about several hosts, and the file names none; add a site, such as [seoul]"#]],
+        expect![[
+            r#"ondol.toml:1: `reads` is about several hosts, and the file names none; add a site, such as [seoul]"#
+        ]],
     );
 }

@@ -52,9 +52,8 @@ pub(crate) fn deputies(
     };
     let deputy = |host: &String| {
         let member = &view.members.get(host)?.what;
-        let is_one = sync.eligible.contains(host)
-            && member.role == Role::Replica
-            && keeps_what_it_received(member);
+        let is_one =
+            sync.eligible.contains(host) && member.role == Role::Replica && keeps_what_it_received(member);
         let address = split(&member.address).filter(|_| is_one && is_of_its_reign)?;
         Some(Deputy { address, is_heir: is_vacant && heirs == 1 && *host != sync.primary })
     };

@@ -149,7 +149,10 @@ fn one_of_two_replicas_has_everything(leads: bool) -> View {
     View {
         leader: leads.then(|| written(leader)),
         sync: Some(written(sync)),
-        members: members.into_iter().map(|(host, role)| (host.to_owned(), written(member(host, role)))).collect(),
+        members: members
+            .into_iter()
+            .map(|(host, role)| (host.to_owned(), written(member(host, role))))
+            .collect(),
         ..View::default()
     }
 }

@@ -66,7 +66,8 @@ pub(crate) fn settle(written: &Written) -> (Option<Topology>, Vec<Fault>) {
         return (None, faults);
     }
     let sites = written.sites.iter().map(|site| read_site(site, &mut faults)).collect();
-    let mut topology = Topology { sites, confirm: Confirm::Here, without: Without::Block, reads: Reads::Wait };
+    let mut topology =
+        Topology { sites, confirm: Confirm::Here, without: Without::Block, reads: Reads::Wait };
     find_doubles(written, &mut faults);
     let is_read = faults.is_empty();
     topology.confirm = written.confirm.as_ref().map_or_else(|| strongest(&topology), |setting| setting.value);
