@@ -135,7 +135,7 @@ impl Remote {
             let sql = &sql;
             async move { pool.brief_rows(sql).await }
         };
-        Ok(self.read(Touches::Record(table, id), ask).await?.pop())
+        Ok(Box::pin(self.read(Touches::Record(table, id), ask)).await?.pop())
     }
 
     pub(crate) async fn page(&self, select: &Select, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
@@ -147,7 +147,7 @@ impl Remote {
                 let sql = &sql;
                 async move { pool.rows(sql, bytes_max).await }
             };
-            match self.read(Touches::of(select), ask).await {
+            match Box::pin(self.read(Touches::of(select), ask)).await {
                 // it named a column that is gone, perhaps
                 Err(Error::Met) if tries_left > 0 => self.learn_indexes().await?,
                 rows => return rows,
@@ -170,7 +170,7 @@ impl Remote {
             let sql = &sql;
             async move { pool.brief(sql).await }
         };
-        Ok(first_text(&self.read(Touches::Nothing, ask).await?))
+        Ok(first_text(&Box::pin(self.read(Touches::Nothing, ask)).await?))
     }
 
     /// Waits for what is under way, and closes the connections.
@@ -234,7 +234,7 @@ impl Remote {
                 let sql = &sql;
                 async move { pool.query(sql).await }
             };
-            match self.read(Touches::of(select), ask).await {
+            match Box::pin(self.read(Touches::of(select), ask)).await {
                 Err(Error::Met) if tries_left > 0 => self.learn_indexes().await?,
                 found => return Ok(first_int(&found?)),
             }

@@ -190,7 +190,8 @@ fn addresses(hosts: &[String]) -> Vec<IpAddr> {
 /// Serves once a primary is known, and until the stop.
 async fn serve(config: Config, part: &Part, keys: &Keys, eyes: Eyes, stop: &Stop, greet: impl Fn(&House)) {
     let mut config = config;
-    let said = std::mem::replace(&mut config.listen, part.listens(&config.listen));
+    let listens = part.listens(&config.listen);
+    let said = std::mem::replace(&mut config.listen, listens);
     // what stands in front of it has a listener of its own
     config.balancer = None;
     if let Some(front) = part.fronted_at(&said) {

@@ -107,7 +107,7 @@ impl Desk {
 }
 
 impl Remote {
-    /// A read: asked of the primary, and where that is silent of a deputy, if the request may be answered by one.
+    /// A read, to be put into a piece of memory of its own, since what is rare in it is large: asked of the primary, and where that is silent of a deputy, if the request may be answered by one.
     pub(super) async fn read<T, A>(
         &self,
         touches: Touches<'_>,
@@ -119,8 +119,7 @@ impl Remote {
         let from_primary = self.patiently(|| ask(Arc::clone(&self.pool)));
         match self.desk.as_ref().filter(|_| deputy::may_answer()) {
             None => from_primary.await,
-            // in a piece of memory of its own: what is rare would make each read's larger
-            Some(desk) => Box::pin(self.first(desk, from_primary, self.of_deputy(desk, touches, &ask))).await,
+            Some(desk) => self.first(desk, from_primary, self.of_deputy(desk, touches, &ask)).await,
         }
     }
 
@@ -405,7 +404,10 @@ fn in_expr<'a>(expr: &'a Expr, tables: &mut Vec<&'a Table>) {
 }
 
 fn again(outcome: &Result<Proof, Error>) -> Result<Proof, Error> {
-    outcome.as_ref().map(Proof::clone).map_err(Error::again)
+    match outcome {
+        Ok(proof) => Ok(proof.clone()),
+        Err(error) => Err(error.again()),
+    }
 }
 
 fn unproved(deputy: &Deputy, why: &'static str) -> Error {
