@@ -2,6 +2,9 @@
 //!
 //! Map: `house` (what the tests stand on), `mailing` (the same with mail), then what they are about.
 
+// what runs beside a service, down to the drivers, is one future of many layers
+#![recursion_limit = "256"]
+
 mod accounts;
 mod audit;
 mod authenticator;
