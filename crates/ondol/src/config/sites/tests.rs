@@ -342,7 +342,7 @@ fn reads_that_a_replica_answers_are_told_and_need_one_that_confirms() {
         ]],
     );
     check(
-        "reads = \"replica\"\n",
+        "reads = \"replica\"\n[database]\n",
         expect![[
             r#"ondol.toml:1: `reads` is about several hosts, and the file names none; add a site, such as [seoul]"#
         ]],
