@@ -16,11 +16,9 @@ use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
-use trust::Tls;
 
 /// Bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 64 << 10;
@@ -41,29 +39,22 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Makes a connection; with `tls` an encrypted one, to a host that has shown who it is.
-    pub(crate) async fn open(address: &str, tls: Option<&Tls>, limit: Duration) -> Result<Line, String> {
+    /// Makes a connection.
+    pub(crate) async fn open(address: &str, limit: Duration) -> Result<Line, String> {
         let connecting = async {
-            let socket = TcpStream::connect(address).await.map_err(told)?;
-            socket.set_nodelay(true).map_err(told)?;
-            let Some(tls) = tls else { return Line::over(socket).await };
-            let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-            Line::over(tls.encrypt(host, socket).await.map_err(told)?).await
+            let socket = TcpStream::connect(address).await?;
+            socket.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(socket)
         };
-        match timeout(limit, connecting).await {
-            Ok(line) => line,
-            Err(_) => Err(format!("no connection for {} ms", limit.as_millis())),
-        }
-    }
-
-    async fn over<S>(stream: S) -> Result<Line, String>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+        let socket = match timeout(limit, connecting).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => return Err(format!("no connection for {} ms", limit.as_millis())),
+        };
         let (handle, link) = http1::Builder::new()
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(socket))
             .await
             .map_err(|error| error.to_string())?;
         Ok(Line { handle, link: Some(Box::pin(link.with_upgrades())), made: Instant::now() })
@@ -125,8 +116,4 @@ impl Line {
         }
         take(cx)
     }
-}
-
-fn told(error: std::io::Error) -> String {
-    error.to_string()
 }
