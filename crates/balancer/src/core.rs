@@ -2,6 +2,7 @@
 //!
 //! Time comes in as the span since the balancer began.
 
+pub(crate) mod framing;
 pub(crate) mod health;
 pub(crate) mod pick;
 pub(crate) mod queue;
