@@ -4,6 +4,7 @@
 
 pub(crate) mod framing;
 pub(crate) mod health;
+pub(crate) mod pace;
 pub(crate) mod pick;
 pub(crate) mod queue;
 pub(crate) mod retry;

@@ -1,6 +1,6 @@
 //! The balancer: one address in front of several web servers.
 //!
-//! Map, in reading order: `config` (every limit, with its default), `core` (what decides: routes, health, pick, retry, queue,
+//! Map, in reading order: `config` (every limit, with its default), `core` (what decides: routes, health, pace, pick, retry, queue,
 //! roster; how answers are framed), `condition` (what of a file is sent), `coding` (and how), `plan` (what the settings come to), `gate` (what may not be passed on),
 //! `headers` (whose are whose), `words` (how a head is written), `letter` (a request as it goes over a line), `sticky` (the cookie), `line` (one connection to a web server), `backend` (one web server and
 //! its connections), `desk` (places at backends, and the wait for one), `parcel` (a request that may be sent again), `spool`

@@ -30,7 +30,7 @@ use crate::desk::{Desk, Place};
 use crate::error::Error;
 use crate::gate::Way;
 use crate::headers::{self, Client};
-use crate::letter::Letter;
+use crate::letter::{Content, Letter};
 use crate::line::Line;
 use crate::parcel::Parcel;
 use crate::plan::Plan;
@@ -119,7 +119,7 @@ impl Proxy {
             begun + if errand.only.is_some() { config.try_time_max.0 } else { config.hold_time_max.0 };
         let mut tries = Tries { is_repeatable: parcel.is_repeatable(), ..Tries::default() };
         loop {
-            let place = errand.desk.take(&errand.want, until).await?;
+            let mut place = errand.desk.take(&errand.want, until).await?;
             if errand.only.is_some_and(|only| only != place.backend.id) {
                 return Err(Error::Held.into());
             }
@@ -133,11 +133,18 @@ impl Proxy {
                 idle_max: config.idle_time_max.0,
             };
             let trace = errand.trace(&letter);
+            // how fast a client sends says nothing of a backend
+            let is_at_hand = matches!(letter.content, Content::AtHand(_));
             let sent = errand.desk.now();
             let trouble = match place.backend.send(letter, times).await {
                 Ok((answer, line)) => {
                     let (answered, now) = (begun.elapsed(), errand.desk.now());
-                    place.backend.tally.recent.note(now.saturating_sub(sent), now);
+                    let took = now.saturating_sub(sent);
+                    place.backend.tally.recent.note(took, now);
+                    // nor does an error that comes fast
+                    if is_at_hand && !answer.status.is_server_error() {
+                        place.took = Some((took, now));
+                    }
                     if let Some(visit) = &errand.visit
                         && visit.is_told_of(answer.status, answered)
                     {
@@ -148,6 +155,10 @@ impl Proxy {
                 }
                 Err(trouble) => trouble,
             };
+            if trouble.failed == Failed::TimedOut {
+                let now = errand.desk.now();
+                place.took = Some((now.saturating_sub(sent), now));
+            }
             let backend = place.backend.clone();
             errand.want.tried.push(backend.id);
             if let Some(event) = trouble.event {
