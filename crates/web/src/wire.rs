@@ -214,16 +214,17 @@ impl Watch {
         if self.turns == Turns::Many {
             return;
         }
-        let now = self.now();
-        self.active.store(now, Ordering::Relaxed);
         self.may_rest.store(false, Ordering::Relaxed);
+        // while a request is open, its end is the mark that counts
         if self.requests_open.load(Ordering::Relaxed) == 0 {
+            let now = self.now();
+            self.active.store(now, Ordering::Relaxed);
             let _ = self.head.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
     fn wrote(&self) {
-        if self.turns == Turns::One {
+        if self.turns == Turns::One && self.requests_open.load(Ordering::Relaxed) == 0 {
             self.active.store(self.now(), Ordering::Relaxed);
         }
         self.stall.store(0, Ordering::Relaxed);
@@ -364,13 +365,9 @@ impl<S: AsyncWrite + Unpin> Write for Wire<S> {
         let length: usize = slices.iter().map(|slice| slice.len()).sum();
         if slices.len() > 1 && length <= JOINED_BYTES_MAX {
             // to copy so few costs less than to have the system gather them
-            let mut joined = [0; JOINED_BYTES_MAX];
-            let mut end = 0;
-            for slice in slices {
-                joined[end..end + slice.len()].copy_from_slice(slice);
-                end += slice.len();
-            }
-            return self.poll_write(cx, &joined[..end]);
+            let mut joined = Vec::with_capacity(length);
+            slices.iter().for_each(|slice| joined.extend_from_slice(slice));
+            return self.poll_write(cx, &joined);
         }
         let poll = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
         self.mark(poll)
