@@ -56,7 +56,8 @@ impl Held {
 
 impl Answer {
     pub(crate) fn new(held: Held, silence_max: Duration) -> Answer {
-        let mut answer = Answer { held: Some(held), silence_max, alarm: None, silent_since: None, stop: None };
+        let mut answer =
+            Answer { held: Some(held), silence_max, alarm: None, silent_since: None, stop: None };
         answer.settle();
         answer
     }

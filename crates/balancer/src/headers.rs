@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
-use hyper::Method;
 
 use crate::core::framing::is_of_connection;
 use crate::gate::{self, Way};
@@ -66,7 +66,9 @@ pub(crate) fn to_backend(head: &Parts, client: &Client, framed: Framed, attempt:
     }
     match framed {
         // whoever asks for something to be done says that there is nothing more to it
-        Framed::Not if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => length(&mut words, 0),
+        Framed::Not if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => {
+            length(&mut words, 0)
+        }
         Framed::Not => {}
         Framed::Length(bytes) => length(&mut words, bytes),
         Framed::Chunks => words.header(&header::TRANSFER_ENCODING, b"chunked"),
@@ -338,10 +340,16 @@ mod tests {
 
     #[test]
     fn a_body_has_one_framing_whatever_the_client_said_of_it() {
-        let head = Request::builder().method("POST").uri("/").header("host", "t").header("content-length", "7");
+        let head =
+            Request::builder().method("POST").uri("/").header("host", "t").header("content-length", "7");
         let head = head.body(()).expect("a request").into_parts().0;
-        let client =
-            Client { peer: [10, 0, 0, 9].into(), is_trusted: false, is_secure: false, id: None, way: Way::Plain };
+        let client = Client {
+            peer: [10, 0, 0, 9].into(),
+            is_trusted: false,
+            is_secure: false,
+            id: None,
+            way: Way::Plain,
+        };
         for (framed, told) in [
             (Framed::Not, "\r\ncontent-length: 0\r\n\r\n"),
             (Framed::Length(3), "\r\ncontent-length: 3\r\n\r\n"),

@@ -378,7 +378,8 @@ async fn upload(
     match timeout(UPLOAD_STALL_MAX, to.write(&head)).await {
         Ok(Ok(written)) if written > 0 => write(&mut to, &head[written..]).await?,
         failed => {
-            let why = failed.map_or_else(|_| stalled(), |done| done.map_or_else(|e| e.to_string(), |_| stalled()));
+            let why =
+                failed.map_or_else(|_| stalled(), |done| done.map_or_else(|e| e.to_string(), |_| stalled()));
             let letter = Letter { head, content: Content::Coming(body), is_of_head: !may_have_body };
             return Err(Stuck::Unsent(Box::new(letter), why));
         }

@@ -116,7 +116,8 @@ impl Reading {
                 self.headers.insert(name, exact(value)?);
             }
             "transfer-encoding" => {
-                let is_known = self.is_chunked.is_none() && value.trim_ascii().eq_ignore_ascii_case(b"chunked");
+                let is_known =
+                    self.is_chunked.is_none() && value.trim_ascii().eq_ignore_ascii_case(b"chunked");
                 self.is_chunked = Some(is_known);
             }
             "connection" => {
@@ -156,8 +157,7 @@ impl Reading {
         for name in &self.own {
             self.headers.remove(name);
         }
-        let is_lasting =
-            !self.closes && !is_twofold && framing != Framing::Close && (!is_1_0 || self.stays);
+        let is_lasting = !self.closes && !is_twofold && framing != Framing::Close && (!is_1_0 || self.stays);
         Ok(Head { status, headers: self.headers, framing, is_lasting })
     }
 }
@@ -274,7 +274,8 @@ fn decimal(value: &[u8]) -> Option<u64> {
 }
 
 fn exact(value: &[u8]) -> Result<HeaderValue, Fault> {
-    HeaderValue::from_bytes(value).map_err(|_| Fault("a header's value has signs in it that it must not have"))
+    HeaderValue::from_bytes(value)
+        .map_err(|_| Fault("a header's value has signs in it that it must not have"))
 }
 
 /// Headers of one connection (RFC 9110, 7.6.1, and what is in use besides).
@@ -326,9 +327,17 @@ mod tests {
             ("HTTP/1.1 200 OK\r\n\r\n", Framing::Close, false),
             ("HTTP/1.1 204 No\r\n\r\n", Framing::Length(0), true),
             ("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", Framing::Length(0), true),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: X, Close\r\n\r\n", Framing::Length(5), false),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: X, Close\r\n\r\n",
+                Framing::Length(5),
+                false,
+            ),
             ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", Framing::Length(5), false),
-            ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n", Framing::Length(5), true),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n",
+                Framing::Length(5),
+                true,
+            ),
             (
                 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
                 Framing::Chunks(Chunk::Size),
@@ -347,7 +356,8 @@ mod tests {
         let sent = "HTTP/1.1 200 OK\r\nConnection: x-own, close\r\nX-Own: 1\r\nKeep-Alive: 5\r\nUpgrade: h2c\r\n\
                     Trailer: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n";
         let head = read(sent).expect("a head");
-        let told: Vec<_> = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let told: Vec<_> =
+            head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         assert_eq!(told, [("set-cookie", &b"a"[..]), ("set-cookie", b"b")]);
     }
 
