@@ -12,10 +12,10 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::core::framing::Head;
 use crate::core::health::Event;
 use crate::core::retry::Failed;
 use crate::core::roster::Id;
+use crate::framing::Head;
 use crate::letter::Letter;
 use crate::line::{Line, Stuck};
 use crate::recent::Recent;

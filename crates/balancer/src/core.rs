@@ -2,7 +2,6 @@
 //!
 //! Time comes in as the span since the balancer began.
 
-pub(crate) mod framing;
 pub(crate) mod health;
 pub(crate) mod pace;
 pub(crate) mod pick;

@@ -11,7 +11,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 
-use crate::core::framing::is_of_connection;
+use crate::framing::is_of_connection;
 use crate::gate::{self, Way};
 use crate::words::Words;
 

@@ -44,10 +44,9 @@ impl Letter {
 
     /// The trace as it tells of it.
     pub(crate) fn trace(&self) -> Option<HeaderValue> {
-        let lines = self.head.split(|b| *b == b'\n');
-        let values =
-            lines.filter_map(|line| line.strip_prefix(TRACE_PARENT.as_str().as_bytes())?.strip_prefix(b": "));
-        let last = values.last()?;
+        let name = TRACE_PARENT;
+        let mut lines = self.head.split(|b| *b == b'\n').rev();
+        let last = lines.find_map(|line| line.strip_prefix(name.as_str().as_bytes())?.strip_prefix(b": "))?;
         HeaderValue::from_bytes(last.trim_ascii_end()).ok()
     }
 }

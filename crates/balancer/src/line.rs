@@ -25,7 +25,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::core::framing::{self, Framing, Head};
+use crate::framing::{self, Framing, Head};
 use crate::letter::{Content, Letter};
 
 /// Longest time that a connection serves, so that a name's new address is found.

@@ -23,11 +23,11 @@ use crate::ahead::{self, Ahead};
 use crate::answer::{Answer, Held};
 use crate::backend::{Times, Trouble, Why};
 use crate::config::Config;
-use crate::core::framing::Head;
 use crate::core::retry::{Failed, Tries};
 use crate::core::roster::{Id, Want};
 use crate::desk::{Desk, Place};
 use crate::error::Error;
+use crate::framing::Head;
 use crate::gate::Way;
 use crate::headers::{self, Client};
 use crate::letter::{Content, Letter};
@@ -155,10 +155,6 @@ impl Proxy {
                 }
                 Err(trouble) => trouble,
             };
-            if trouble.failed == Failed::TimedOut {
-                let now = errand.desk.now();
-                place.took = Some((now.saturating_sub(sent), now));
-            }
             let backend = place.backend.clone();
             errand.want.tried.push(backend.id);
             if let Some(event) = trouble.event {

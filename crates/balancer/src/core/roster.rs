@@ -154,14 +154,16 @@ impl Roster {
     }
 
     fn take(&mut self, want: &Want, now: Duration) -> Option<Id> {
-        let paces = self.slots.iter().filter(|slot| slot.is_up()).map(|slot| slot.pace.now(now));
-        let fastest = paces.min().unwrap_or(0);
+        let known = |slot: &Slot| slot.pace.now(now).filter(|_| slot.is_up());
+        let fastest = self.slots.iter().filter_map(known).min().unwrap_or(0);
+        // who has not answered yet is not taken for a fast one
+        let unknown = self.slots.iter().filter_map(known).max().unwrap_or(0);
         self.candidates.clear();
         self.candidates.extend(self.slots.iter().map(|slot| Candidate {
             state: if slot.is_drained { State::Out } else { slot.health.state() },
             load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
             weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
-            slowness: pace::slowness(slot.pace.now(now), fastest),
+            slowness: pace::slowness(slot.pace.now(now).unwrap_or(unknown), fastest),
             has_room: slot.requests < self.most.requests,
             is_spare: slot.is_spare,
             // who is drained gets nothing even when all are out

@@ -1,6 +1,6 @@
 //! How an answer is read: its head, and where its body ends (RFC 9112, 6).
 //!
-//! Invariant: what two readers could understand differently is a fault. What a head says of the connection is taken out of it
+//! Invariant: pure. What two readers could understand differently is a fault. What a head says of the connection is taken out of it
 //! here and says what becomes of the connection; who gets the answer never sees it.
 
 use std::mem::MaybeUninit;
