@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
+#[path = "moving/mirror.rs"]
+mod mirror;
+
 use std::sync::Arc;
 
 use base::time::Clock;
