@@ -189,7 +189,8 @@ impl Mirror {
         term: Term,
     ) -> Result<Mirror, Fault> {
         if std::mem::discriminant(&source.engine) != std::mem::discriminant(&target.engine) {
-            let what = "a mirror is of the same kind as the primary: PostgreSQL of PostgreSQL, MariaDB of MariaDB";
+            let what =
+                "a mirror is of the same kind as the primary: PostgreSQL of PostgreSQL, MariaDB of MariaDB";
             return Err(Fault::Refused(what.into()));
         }
         let source = Remote::open_still(source, clock.clone()).await?;
@@ -364,7 +365,11 @@ impl Mirror {
         let mut names: Vec<&str> = tables.iter().map(Table::as_str).collect();
         names.sort_unstable();
         let is_open = names.contains(&table.as_str());
-        let found = if is_open { Some(table.as_str()) } else { names.iter().copied().find(|name| *name > table.as_str()) };
+        let found = if is_open {
+            Some(table.as_str())
+        } else {
+            names.iter().copied().find(|name| *name > table.as_str())
+        };
         let Some(name) = found else {
             let stage = At::Claims { at: i64::MIN, name: String::new() };
             return self.note(Mark { stage, ..mark }).await;
@@ -422,7 +427,9 @@ impl Mirror {
         let values = vec![Value::Int(*at), Value::Int(*at), text(name), most];
         let found = self.side.query(sql, values).await?;
         let stage = match found.last() {
-            Some(last) if found.len() == CLAIMS_STEP => At::Claims { at: int(last, 3), name: string(last, 0) },
+            Some(last) if found.len() == CLAIMS_STEP => {
+                At::Claims { at: int(last, 3), name: string(last, 0) }
+            }
             _ => At::Following,
         };
         let mark = self.mark(stage, mark.position, mark.as_of);
@@ -459,7 +466,8 @@ impl Mirror {
         loop {
             self.side.freeze().await?;
             let read =
-                Batch::read(&mut self.side, self.source.kind, mark.position, limit, fresh, &self.declaring).await;
+                Batch::read(&mut self.side, self.source.kind, mark.position, limit, fresh, &self.declaring)
+                    .await;
             self.side.thaw().await?;
             let batch = match read {
                 Err(Error::Gone) => {

@@ -154,7 +154,8 @@ impl Batch {
                     "SELECT write_id,i,tbl,record,rev,shape,{body} FROM gone WHERE tbl=?t AND record IN {places}"
                 );
                 let found = side.query(&sql, values).await?;
-                let of_these = found.into_iter().filter(|row| writes.contains(&(string(row, 0), int(row, 1))));
+                let of_these =
+                    found.into_iter().filter(|row| writes.contains(&(string(row, 0), int(row, 1))));
                 self.gone.extend(of_these);
             }
         }

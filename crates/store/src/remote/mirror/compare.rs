@@ -24,7 +24,10 @@ const CHANGE: &str = "pos,':',write_id,':',i,':',tbl,':',record,':',kind";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Range {
     /// It is the same; where it ends, if the table does not end with it.
-    Same { rows: u64, until: Option<String> },
+    Same {
+        rows: u64,
+        until: Option<String>,
+    },
     Differs,
 }
 
@@ -38,7 +41,8 @@ impl Mirror {
     ) -> Result<Range, Error> {
         let kind = self.source.kind;
         let from = format!("SELECT id,rev,shape,n,body FROM {} WHERE id > ?t", words::quoted(table));
-        let sql = format!("{} FROM ({from} ORDER BY id LIMIT {most}) t", sum(kind, ROW, "coalesce(max(id),'')"));
+        let sql =
+            format!("{} FROM ({from} ORDER BY id LIMIT {most}) t", sum(kind, ROW, "coalesce(max(id),'')"));
         let ours = self.side.query(&sql, vec![text(after)]).await?;
         let (rows, last) = (first_int(&ours), ours.first().map(|row| string(row, 2)).unwrap_or_default());
         let is_end = usize::try_from(rows).is_ok_and(|rows| rows < most);
@@ -49,10 +53,7 @@ impl Mirror {
         let sql = format!("{} FROM ({from}{bound}) t", sum(kind, ROW, "''"));
         let theirs = self.target.query(&sql, values).await?;
         Ok(match is_same(&ours, &theirs) {
-            true => Range::Same {
-                rows: rows.unsigned_abs(),
-                until: if is_end { None } else { Some(last) },
-            },
+            true => Range::Same { rows: rows.unsigned_abs(), until: if is_end { None } else { Some(last) } },
             false => Range::Differs,
         })
     }
@@ -62,10 +63,7 @@ impl Mirror {
         let kind = self.source.kind;
         let oldest = self.source.ends().await?.oldest.max(self.target.remote.ends().await?.oldest);
         let from = oldest.max(position - LOG_MAX + 1);
-        let sql = format!(
-            "{} FROM \"change\" WHERE pos >= ?i AND pos <= ?i",
-            sum(kind, CHANGE, "''")
-        );
+        let sql = format!("{} FROM \"change\" WHERE pos >= ?i AND pos <= ?i", sum(kind, CHANGE, "''"));
         let values = vec![Value::Int(from), Value::Int(position)];
         let ours = self.side.query(&sql, values.clone()).await?;
         let theirs = self.target.query(&sql, values).await?;

@@ -133,7 +133,11 @@ mod tests {
         assert_eq!(of(&|_| {}), Next::Follow);
         assert_eq!(of(&|facts| facts.log = Log::NotCompared), Next::CompareLogs);
         assert_eq!(of(&|facts| facts.log = Log::Differs), Next::Begin(Begin::Parted));
-        assert_eq!(of(&|facts| facts.newest = 89), Next::Begin(Begin::Parted), "it has more than the primary");
+        assert_eq!(
+            of(&|facts| facts.newest = 89),
+            Next::Begin(Begin::Parted),
+            "it has more than the primary"
+        );
         assert_eq!(of(&|facts| facts.oldest = 91), Next::Follow, "the next change is still there");
         assert_eq!(of(&|facts| facts.oldest = 92), Next::Begin(Begin::Short));
         assert_eq!(of(&|facts| facts.epoch = 4), Next::Follow, "another primary with the same log");

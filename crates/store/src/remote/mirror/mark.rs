@@ -77,7 +77,9 @@ pub(crate) fn forbids(printed: &str) -> bool {
 
 pub(super) fn read(printed: &str) -> Result<Mark, Error> {
     serde_json::from_str(printed).map_err(|_| Error::Unfit {
-        what: format!("the setting `{MARK}` of the mirror was not written by this program, or by a newer one"),
+        what: format!(
+            "the setting `{MARK}` of the mirror was not written by this program, or by a newer one"
+        ),
     })
 }
 

@@ -83,7 +83,9 @@ impl Mirror {
                 Step::More => {}
             }
         }
-        Err(Fault::Refused("the primary is written to faster than the mirror takes it in: try when less is written".into()))
+        Err(Fault::Refused(
+            "the primary is written to faster than the mirror takes it in: try when less is written".into(),
+        ))
     }
 
     /// Compares both sides whole while the primary goes on; how many records there were.
@@ -116,8 +118,7 @@ impl Mirror {
         let (kind, now) = (self.source.kind, self.clock.now().0);
         let declaring = self.declaring.clone();
         let all = usize::MAX;
-        let batch =
-            Batch::read(&mut self.side, kind, mark.position, all, Fresh::Records, &declaring).await?;
+        let batch = Batch::read(&mut self.side, kind, mark.position, all, Fresh::Records, &declaring).await?;
         self.put(&batch, &mark, now).await?;
         self.touched.clear();
         let (mut rows, mut renewed) = (0, Instant::now());
@@ -209,7 +210,9 @@ impl Mirror {
     fn following(&self) -> Result<Mark, Fault> {
         match self.mark.clone().flatten() {
             Some(mark) if matches!(mark.stage, At::Following | At::Ready) => Ok(mark),
-            _ => Err(Fault::Refused("the mirror does not follow yet: `ondol status` says how far it is".into())),
+            _ => Err(Fault::Refused(
+                "the mirror does not follow yet: `ondol status` says how far it is".into(),
+            )),
         }
     }
 
@@ -227,7 +230,9 @@ impl Mirror {
             let Some(first) = found.first() else { return Ok(()) };
             let (name, state, note) = (string(first, 0), string(first, 1), string(first, 2));
             if state == "failed" {
-                return Err(Fault::Refused(format!("the index {name} could not be built at the mirror: {note}")));
+                return Err(Fault::Refused(format!(
+                    "the index {name} could not be built at the mirror: {note}"
+                )));
             }
             if Instant::now() > until {
                 return Err(Fault::Refused(format!(
@@ -264,7 +269,9 @@ async fn release_at(remote: &Arc<Remote>, may_lack: bool) -> Result<Released, Fa
             ));
         }
         At::Following if !may_lack => {
-            return Err(Fault::Refused("the mirror does not have everything of the database that was left".into()));
+            return Err(Fault::Refused(
+                "the mirror does not have everything of the database that was left".into(),
+            ));
         }
         At::Following | At::Ready => {}
     }

@@ -205,7 +205,8 @@ impl Target {
         let newest = rows.iter().map(|row| int(row, 3)).max().unwrap_or_default();
         let known = self.numbered.get(table.as_str()).copied().unwrap_or_default();
         if self.kind() == Kind::Postgres && newest > known {
-            count_on(link, &format!("pg_get_serial_sequence('{}','n')", words::quoted(table)), newest).await?;
+            count_on(link, &format!("pg_get_serial_sequence('{}','n')", words::quoted(table)), newest)
+                .await?;
             self.numbered.insert(table.shared(), newest);
         }
         Ok(())
@@ -259,7 +260,8 @@ impl Target {
             self.tables.remove(&table);
         }
         let is_view = |name: &&String| name.starts_with("view.");
-        let names: BTreeSet<String> = shape.meta.keys().chain(self.meta.keys()).filter(is_view).cloned().collect();
+        let names: BTreeSet<String> =
+            shape.meta.keys().chain(self.meta.keys()).filter(is_view).cloned().collect();
         for key in &names {
             let wanted = shape.meta.get(key);
             if wanted == self.meta.get(key) {
