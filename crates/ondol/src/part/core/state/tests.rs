@@ -1,11 +1,12 @@
 //! States by words.
 
 use cluster::Written;
-use cluster::layout::{History, Leader, Position, Sync};
+use cluster::layout::{self, History, Leader, MirrorStage, Position, Sync};
 use expect_test::{Expect, expect};
 
 use super::*;
 use crate::config::Config;
+use crate::part::core::mirrors;
 
 const FILE: &str = "service = \"popong.com\"\n[seoul]\nall = \"10.0.0.1\"\n[oregon]\nall = \"10.9.0.1\"\n\
                     [tokyo]\nwitness = \"192.0.2.5\"\n[database]\nsecret = \"warm floor\"\n";
@@ -58,8 +59,12 @@ fn well() -> View {
 }
 
 fn check(view: &View, silent: &[&str], told: Expect) {
-    let config = Config::parse("ondol.toml", FILE).expect("reads");
-    let topology = config.topology.expect("sites");
+    check_of(FILE, view, silent, told);
+}
+
+fn check_of(file: &str, view: &View, silent: &[&str], told: Expect) {
+    let config = Config::parse("ondol.toml", file).expect("reads");
+    let topology = config.topology.clone().expect("sites");
     let voice = |host: &str| match host {
         host if silent.contains(&host) => Voice::Silent("no answer".into()),
         "192.0.2.5" => Voice::Leads,
@@ -77,6 +82,7 @@ fn check(view: &View, silent: &[&str], told: Expect) {
         web: ["10.0.0.1", "10.9.0.1"].map(|host| (host.to_owned(), web(host))).into(),
         fronts: BTreeMap::new(),
         caches: BTreeMap::new(),
+        mirrors: mirrors(&config.mirrors, view, Timestamp(1_764_072_100_000)),
         trail: None,
     };
     let state = state(&seen);
@@ -177,4 +183,30 @@ fn a_service_that_was_never_begun() {
         ! the database of 10.0.0.1 (seoul) is not heard of
         ! the database of 10.9.0.1 (oregon) is not heard of"#]],
     );
+}
+
+#[test]
+fn a_mirror_follows_or_is_copied_or_is_away() {
+    let file = format!("{FILE}[mirror.cloud]\naddress = \"db.example.com\"\nsecret = \"floor\"\n");
+    let of = |change: &dyn Fn(&mut layout::Mirror), told: Expect| {
+        let mut view = well();
+        let mut mirror = layout::Mirror {
+            stage: MirrorStage::Following,
+            position: 997,
+            newest: 1_000,
+            as_of: 1_764_072_090_000,
+            told: 1_764_072_090_400,
+            host: "10.0.0.1".into(),
+            version: "16.3".into(),
+            ..layout::Mirror::default()
+        };
+        change(&mut mirror);
+        view.mirrors.insert("cloud".into(), written(mirror));
+        check_of(&file, &view, &[], told);
+    };
+    of(&|_| {}, expect![[]]);
+    of(&|mirror| (mirror.stage, mirror.rows, mirror.rows_about) = (MirrorStage::Copying, 420, 1_000), expect![[]]);
+    of(&|mirror| mirror.trouble = Some("the database at db.example.com:5432 does not answer".into()), expect![[]]);
+    of(&|mirror| mirror.told = 1_764_072_000_000, expect![[]]);
+    of(&|mirror| mirror.stage = MirrorStage::Released, expect![[]]);
 }
