@@ -221,6 +221,13 @@ impl Mirror {
         &self.told
     }
 
+    /// About how many records the primary has.
+    pub async fn rows_about(&mut self) -> Result<u64, Error> {
+        let tables = self.side.tables().await?;
+        self.count_about(&tables).await?;
+        Ok(self.told.rows_about)
+    }
+
     /// Does what is to be done next, a little of it.
     pub async fn step(&mut self) -> Result<Step, Fault> {
         let done = self.try_step().await;
@@ -324,9 +331,9 @@ impl Mirror {
     }
 
     async fn claim(&mut self, seen: &Mark) -> Result<Step, Fault> {
-        // the reign is that of the copy until it has been proved to be of this one too
-        let mark = Mark { epoch: seen.epoch, ..self.mark(seen.stage.clone(), seen.position, seen.as_of) };
-        self.target.claim(seen, &mark).await?;
+        // the reign stays that of the copy: of another one it is begun anew
+        let ours = |mark: Mark| Mark { epoch: mark.epoch, ..self.mark(mark.stage, mark.position, mark.as_of) };
+        let mark = self.target.claim(&seen.owner, ours).await?;
         self.mark = Some(Some(mark));
         self.log = Log::NotCompared;
         Ok(Step::More)

@@ -90,16 +90,18 @@ impl Target {
         Ok(link.commit().await?)
     }
 
-    /// Makes it this owner's, if nobody else has done so since `seen` was read.
-    pub(super) async fn claim(&self, seen: &Mark, mark: &Mark) -> Result<(), Fault> {
+    /// Makes it this owner's, if it still is that of `before`. Gives the mark, in which `claimed` has put what is its own.
+    pub(super) async fn claim(&self, before: &str, claimed: impl Fn(Mark) -> Mark) -> Result<Mark, Fault> {
         let mut link = self.remote.pool.take().await?;
         link.begin().await?;
-        if mark::lock(&mut link, self.kind()).await?.as_ref() != Some(seen) {
+        let Some(mark) = mark::lock(&mut link, self.kind()).await?.filter(|mark| mark.owner == before) else {
             link.roll_back().await;
             return Err(Fault::Displaced);
-        }
-        mark::put(&mut link, self.kind(), mark).await?;
-        Ok(link.commit().await?)
+        };
+        let mark = claimed(mark);
+        mark::put(&mut link, self.kind(), &mark).await?;
+        link.commit().await?;
+        Ok(mark)
     }
 
     /// Throws its log away, to begin from the mark's position; with `keeps_nothing` all else too.
