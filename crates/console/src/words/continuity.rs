@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::continuity::{Alarm, Behind, Database, Does, Loss, Mirror, MirrorFault, Mirrors, Primary, State, Voice};
+use crate::continuity::{
+    Alarm, Behind, Database, Does, Loss, Mirror, MirrorFault, Mirrors, Primary, State, Voice,
+};
 use crate::words::{Lang, grouped, size};
 
 impl Lang {
@@ -107,7 +109,9 @@ impl Lang {
                 format!("비교하며 고치고 있음{}", part(done)),
             ),
             Mirrors::Follows => self.pick("follows".to_owned(), "따라오고 있음".to_owned()),
-            Mirrors::Released => self.pick("a database of its own now".to_owned(), "이제 독립된 데이터베이스".to_owned()),
+            Mirrors::Released => {
+                self.pick("a database of its own now".to_owned(), "이제 독립된 데이터베이스".to_owned())
+            }
             Mirrors::Unheard => self.pick("not heard of".to_owned(), "소식 없음".to_owned()),
         };
         if mirror.version.is_empty() { does } else { format!("{does}, {}", mirror.version) }

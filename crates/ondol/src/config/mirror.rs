@@ -31,7 +31,13 @@ struct Section {
 impl Default for Section {
     fn default() -> Section {
         let (name, user) = ("ondol".into(), "ondol".into());
-        Section { address: Address::default(), name, user, secret: Written::default(), tls: Wanted::default() }
+        Section {
+            address: Address::default(),
+            name,
+            user,
+            secret: Written::default(),
+            tls: Wanted::default(),
+        }
     }
 }
 
@@ -43,9 +49,10 @@ pub(super) fn read(
 ) -> BTreeMap<String, Engine> {
     let mut mirrors = BTreeMap::new();
     for (name, section) in reader.rooms::<Section>(ROOM) {
-        let fault = fault(&name, topology, mirrors.len())
-            .or_else(|| incomplete(reader, &name, &section))
-            .or_else(|| matches!(engine, Engine::Sqlite).then(|| "it follows a server's database".to_owned()));
+        let fault =
+            fault(&name, topology, mirrors.len()).or_else(|| incomplete(reader, &name, &section)).or_else(
+                || matches!(engine, Engine::Sqlite).then(|| "it follows a server's database".to_owned()),
+            );
         if let Some(what) = fault {
             reader.blame(ROOM, &name, format!("[{ROOM}.{name}]: {what}"));
             continue;
@@ -70,7 +77,9 @@ pub(super) fn read(
 fn fault(name: &str, topology: Option<&Topology>, count: usize) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     let Some(topology) = topology else {
-        return Some("a mirror follows the databases of sites, and the file names none; take these lines out".into());
+        return Some(
+            "a mirror follows the databases of sites, and the file names none; take these lines out".into(),
+        );
     };
     if name.is_empty() || name.len() > NAME_LENGTH_MAX || !name.chars().all(is_plain) {
         return Some(format!("a mirror's name is of a-z, 0-9, `-` and `_`, {NAME_LENGTH_MAX} at the most"));
@@ -87,7 +96,9 @@ fn incomplete(reader: &Reader<'_>, name: &str, section: &Section) -> Option<Stri
         return Some("`address` is missing: where the server is, such as db.example.com:5432".into());
     }
     if section.secret.0.is_none() && !reader.is_faulty(&room, "secret") {
-        return Some("`secret` is missing: the password of its login, such as { file = \"mirror.secret\" }".into());
+        return Some(
+            "`secret` is missing: the password of its login, such as { file = \"mirror.secret\" }".into(),
+        );
     }
     if section.name.is_empty() || section.user.is_empty() {
         return Some("`name` and `user` are the database and its login; leave a line out for ondol".into());
@@ -101,7 +112,8 @@ mod tests {
 
     use crate::config::{Config, Kept};
 
-    const SITES: &str = "[seoul]\nall = \"10.0.0.1\"\n[oregon]\nall = \"10.9.0.1\"\n[tokyo]\nwitness = \"192.0.2.5\"\n";
+    const SITES: &str =
+        "[seoul]\nall = \"10.0.0.1\"\n[oregon]\nall = \"10.9.0.1\"\n[tokyo]\nwitness = \"192.0.2.5\"\n";
 
     #[test]
     fn a_mirror_is_of_the_kind_of_the_sites_databases() {
@@ -127,7 +139,7 @@ mod tests {
             ondol.toml:10: unknown key `adress` in [mirror.a]; did you mean `address`?
             ondol.toml:11: [mirror.oregon]: a site or host has this name already; give the mirror another one
             ondol.toml:14: [mirror.b]: `secret` is missing: the password of its login, such as { file = "mirror.secret" }
-            ondol.toml:18: `tls` in [mirror.c]: `maybe` is not known here; write tls = "verify", "off", or { file = "ca.pem" } with the certificate of who vouches for the server"#]]
+            ondol.toml:19: `tls` in [mirror.c]: `maybe` is not known here; write tls = "verify", "off", or { file = "ca.pem" } with the certificate of who vouches for the server"#]]
         .assert_eq(&told(&text));
         expect![[r#"ondol.toml:1: [mirror.a]: a mirror follows the databases of sites, and the file names none; take these lines out"#]]
             .assert_eq(&told("[mirror.a]\naddress = \"db\"\nsecret = \"s\"\n"));

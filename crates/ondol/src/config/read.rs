@@ -185,7 +185,9 @@ impl<'a> Reader<'a> {
         for (name, value) in tables.into_iter().flatten() {
             let name_of = name.get_ref().to_string();
             match value.get_ref().as_table() {
-                Some(table) => found.push((name_of.clone(), self.section(&format!("{room}.{name_of}"), table))),
+                Some(table) => {
+                    found.push((name_of.clone(), self.section(&format!("{room}.{name_of}"), table)))
+                }
                 None => {
                     let what = format!("`{name_of}` in [{room}] is a table: write [{room}.{name_of}]");
                     self.fault(&name.span(), what);

@@ -110,7 +110,8 @@ impl Tender {
 
     /// Looks after it for as long as this host leads.
     async fn tend(&self, said: &mut Option<String>) -> Result<(), Fault> {
-        let (source, target) = sides(&self.config, &self.eyes, &self.engine, self.config.store.write_time_max);
+        let (source, target) =
+            sides(&self.config, &self.eyes, &self.engine, self.config.store.write_time_max);
         let mut mirror = Mirror::open(source, target, Clock::System, declaring(), Term::Meanwhile).await?;
         let done = self.follow(&mut mirror, said).await;
         mirror.close().await;
@@ -141,7 +142,8 @@ impl Tender {
 
     /// Why it does not go on; `None`: it is the service's own database by now.
     fn trouble(&self, fault: &Fault) -> Option<String> {
-        let place = moving::place(&store::Config { engine: self.engine.clone(), ..self.config.store.clone() });
+        let place =
+            moving::place(&store::Config { engine: self.engine.clone(), ..self.config.store.clone() });
         match fault {
             Fault::Released => None,
             Fault::Store(Error::Moved { to }) if *to == place => None,
@@ -195,9 +197,9 @@ async fn publish(eyes: Eyes, key: String, mut told: watch::Receiver<Told>) {
         }
         // of one that rests only the moment changes
         let is_news = |before: &Told| Told { as_of: 0, ..before.clone() } != Told { as_of: 0, ..now.clone() };
-        let is_due = last.as_ref().is_none_or(|(before, at)| {
-            is_news(before) || Moment::now().since(*at) > TELL_ANEW_EVERY
-        });
+        let is_due = last
+            .as_ref()
+            .is_none_or(|(before, at)| is_news(before) || Moment::now().since(*at) > TELL_ANEW_EVERY);
         if !is_due {
             continue;
         }

@@ -332,7 +332,8 @@ impl Mirror {
 
     async fn claim(&mut self, seen: &Mark) -> Result<Step, Fault> {
         // the reign stays that of the copy: of another one it is begun anew
-        let ours = |mark: Mark| Mark { epoch: mark.epoch, ..self.mark(mark.stage, mark.position, mark.as_of) };
+        let ours =
+            |mark: Mark| Mark { epoch: mark.epoch, ..self.mark(mark.stage, mark.position, mark.as_of) };
         let mark = self.target.claim(&seen.owner, ours).await?;
         self.mark = Some(Some(mark));
         self.log = Log::NotCompared;

@@ -141,7 +141,10 @@ impl Heir<'_> {
         let (_, target) = mirroring::sides(config, &eyes, self.engine, TIME_MAX);
         let seen = look(&target).await.map_err(Failure::from)?;
         let Holds::Mirror { stage, position, as_of } = seen.holds else {
-            return Err(Failure::failed(format!("the database {} is no mirror: there is nothing to go on with", self.place)));
+            return Err(Failure::failed(format!(
+                "the database {} is no mirror: there is nothing to go on with",
+                self.place
+            )));
         };
         if !matches!(stage, Stage::Following | Stage::Released) {
             return Err(Failure::failed(format!(

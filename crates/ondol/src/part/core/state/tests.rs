@@ -204,9 +204,63 @@ fn a_mirror_follows_or_is_copied_or_is_away() {
         view.mirrors.insert("cloud".into(), written(mirror));
         check_of(&file, &view, &[], told);
     };
-    of(&|_| {}, expect![[]]);
-    of(&|mirror| (mirror.stage, mirror.rows, mirror.rows_about) = (MirrorStage::Copying, 420, 1_000), expect![[]]);
-    of(&|mirror| mirror.trouble = Some("the database at db.example.com:5432 does not answer".into()), expect![[]]);
-    of(&|mirror| mirror.told = 1_764_072_000_000, expect![[]]);
-    of(&|mirror| mirror.stage = MirrorStage::Released, expect![[]]);
+    of(
+        &|_| {},
+        expect![[r#"
+        popong.com is well: 10.0.0.1 of seoul is primary in epoch 4, and every write is on two sites.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          follows, 0.4 s (3 writes) behind · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write"#]],
+    );
+    of(
+        &|mirror| (mirror.stage, mirror.rows, mirror.rows_about) = (MirrorStage::Copying, 420, 1_000),
+        expect![[r#"
+        popong.com goes on with 10.0.0.1 of seoul as primary in epoch 4, but the mirror cloud does not have everything yet.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          is being copied, 42 % · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write
+        ! the mirror cloud does not have everything yet"#]],
+    );
+    of(
+        &|mirror| mirror.trouble = Some("the database at db.example.com:5432 does not answer".into()),
+        expect![[r#"
+        popong.com goes on with 10.0.0.1 of seoul as primary in epoch 4, but the mirror cloud does not go on: the database at db.example.com:5432 does not answer.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          does not go on, 10.0 s (3 writes) behind · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write
+        ! the mirror cloud does not go on: the database at db.example.com:5432 does not answer"#]],
+    );
+    of(
+        &|mirror| mirror.told = 1_764_072_000_000,
+        expect![[r#"
+        popong.com goes on with 10.0.0.1 of seoul as primary in epoch 4, but the mirror cloud is not heard of.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          not heard of, 10.0 s (3 writes) behind · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write
+        ! the mirror cloud is not heard of"#]],
+    );
+    of(
+        &|mirror| mirror.stage = MirrorStage::Released,
+        expect![[r#"
+        popong.com goes on with 10.0.0.1 of seoul as primary in epoch 4, but the mirror cloud was released and follows nobody: it is the service's database now, or is to be emptied.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          a database of its own now · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write
+        ! the mirror cloud was released and follows nobody: it is the service's database now, or is to be emptied"#]],
+    );
 }
