@@ -4,6 +4,8 @@
 
 #[path = "moving/mirror.rs"]
 mod mirror;
+#[path = "moving/mirror_led.rs"]
+mod mirror_led;
 
 use std::sync::Arc;
 

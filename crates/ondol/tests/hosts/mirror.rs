@@ -63,7 +63,7 @@ impl House {
         let (net, Cloud { engine, port, .. }) = (&self.net, &self.cloud);
         format!(
             "service = \"mirrored\"\n[left]\nall = \"{net}.1\"\n[right]\nall = \"{net}.2\"\n[third]\nwitness = \"{net}.3\"\n\
-             [database]\nengine = \"{engine}\"\nsecret = \"warm floor\"\n\
+             [database]\nengine = \"{engine}\"\nsecret = \"warm floor\"\nclients = [\"127.0.0.0/8\"]\n\
              [mirror.cloud]\naddress = \"127.0.0.1:{port}\"\nname = \"cloud\"\nuser = \"guest\"\nsecret = \"cool floor\"\n"
         )
     }

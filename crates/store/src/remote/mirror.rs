@@ -5,7 +5,7 @@
 //! service could go on with at any time; the mark in it ([`mark`]) keeps everybody from doing so before it is released.
 //!
 //! Map, in reading order: `mark` (what a mirror says of itself), `core` (what is to be done next), `batch` (what it is
-//! brought, read at one moment), `target` (written to it), `compare` (both sides, range by range), `release` (it becomes the
+//! brought, read at one moment), `target` (written to it), `copy` (it is begun, and copied), `compare` (both sides, range by range), `release` (it becomes the
 //! service's database), `look` (from outside).
 //!
 //! **Why not the server's own replication.** PostgreSQL's logical replication needs a superuser or a role that clouds name each in
@@ -27,6 +27,7 @@
 
 mod batch;
 mod compare;
+mod copy;
 mod core;
 mod look;
 mod mark;
@@ -44,12 +45,12 @@ use tokio::time::Instant;
 use crate::config::Config;
 use crate::error::Error;
 use crate::query::Value;
-use crate::remote::words::{self, text};
-use crate::remote::{Link, Remote, Side, int, string};
+use crate::remote::words::text;
+use crate::remote::{Link, Remote, Side, string};
 use crate::row::Table;
 
 use self::core::{Begin, Facts, Log, Next, Refusal};
-use batch::{Batch, Fresh, columns};
+use batch::{Batch, Fresh};
 use mark::{At, Mark};
 use target::Target;
 
@@ -61,14 +62,10 @@ pub use release::{Handed, Released, release};
 const NAME: &str = "mirrored";
 /// Letters of such a name, and of an owner's.
 const NAME_LENGTH: usize = 20;
-/// Records that are copied at once.
-const PAGE: usize = 200;
 /// Records that are compared at once, and copied page by page where they differ.
 const RANGE: usize = 2_000;
 /// Changes that are brought at once.
 const STEP: usize = 1_000;
-/// Claims that are copied at once.
-const CLAIMS_STEP: usize = 2_000;
 /// How often settings, views and indexes are looked at though nothing was written.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often the mirror's log is trimmed.
@@ -337,112 +334,6 @@ impl Mirror {
         let mark = self.target.claim(&seen.owner, ours).await?;
         self.mark = Some(Some(mark));
         self.log = Log::NotCompared;
-        Ok(Step::More)
-    }
-
-    async fn begin(&mut self, begin: Begin, is_new: bool, newest: i64) -> Result<Step, Fault> {
-        let compares = begin != Begin::New;
-        match begin {
-            Begin::New => {}
-            Begin::Short => {
-                tracing::warn!("the mirror lacks changes that the log has no more: it is compared and mended")
-            }
-            Begin::Parted => {
-                tracing::warn!("the mirror has what the primary has not: it is compared and mended")
-            }
-        }
-        self.begin_at(compares, is_new, newest).await
-    }
-
-    async fn begin_at(&mut self, compares: bool, is_new: bool, newest: i64) -> Result<Step, Fault> {
-        let stage = At::Copying { table: String::new(), after: String::new(), rows: 0, compares };
-        let mark = self.mark(stage, newest, self.told.as_of);
-        self.target.begin_copy(&mark, is_new, !compares).await?;
-        (self.mark, self.log) = (Some(Some(mark)), Log::Same);
-        self.touched.clear();
-        Ok(Step::More)
-    }
-
-    /// Copies the next page, or compares the next range.
-    async fn copy(&mut self, mark: Mark) -> Result<Step, Fault> {
-        let At::Copying { table, after, rows, compares } = &mark.stage else {
-            return self.copy_claims(mark).await;
-        };
-        let tables = self.side.tables().await?;
-        self.count_about(&tables).await?;
-        let mut names: Vec<&str> = tables.iter().map(Table::as_str).collect();
-        names.sort_unstable();
-        let is_open = names.contains(&table.as_str());
-        let found = if is_open {
-            Some(table.as_str())
-        } else {
-            names.iter().copied().find(|name| *name > table.as_str())
-        };
-        let Some(name) = found else {
-            let stage = At::Claims { at: i64::MIN, name: String::new() };
-            return self.note(Mark { stage, ..mark }).await;
-        };
-        let (this, from) = (Table::new(name), if is_open { after.clone() } else { String::new() });
-        self.target.make_table(&this).await?;
-        let here = self.mark(At::Following, mark.position, mark.as_of);
-        let next = |after: Option<String>, more: u64| {
-            let rows = rows + more;
-            let end = format!("{name}!");
-            let stage = match after {
-                Some(after) => At::Copying { table: name.to_owned(), after, rows, compares: *compares },
-                // after this name, before all others that follow it
-                None => At::Copying { table: end, after: String::new(), rows, compares: *compares },
-            };
-            Mark { stage, ..here.clone() }
-        };
-        if *compares {
-            let (count, until) = match self.compare_range(&this, &from, RANGE).await? {
-                compare::Range::Same { rows, until } => (rows, until),
-                compare::Range::Differs => (0, None),
-            };
-            if count > 0 || until.is_some() {
-                let mark = next(until, count);
-                return self.note(mark).await;
-            }
-        }
-        let sql = format!(
-            "SELECT {} FROM {} WHERE id > ?t ORDER BY id LIMIT {PAGE}",
-            columns(self.source.kind),
-            words::quoted(&this)
-        );
-        let page = self.side.query(&sql, vec![text(&from)]).await?;
-        let until = if page.len() < PAGE { None } else { page.last().map(|row| string(row, 0)) };
-        let mark = next(until.clone(), page.len() as u64);
-        match self.target.put_piece(&this, &from, until.as_deref(), &page, &mark).await {
-            // a value has gone from one record to another, which is still to come
-            Err(Fault::Store(Error::Unique { .. })) => {
-                let newest = self.source.newest().await?;
-                self.begin_at(false, false, newest).await
-            }
-            done => {
-                done?;
-                self.mark = Some(Some(mark));
-                Ok(Step::More)
-            }
-        }
-    }
-
-    async fn copy_claims(&mut self, mark: Mark) -> Result<Step, Fault> {
-        let At::Claims { at, name } = &mark.stage else { return Ok(Step::More) };
-        let sql = "SELECT name,fingerprint,write_id,at,answer FROM once WHERE at > ?i OR at = ?i AND name > ?t \
-                   ORDER BY at, name LIMIT ?i";
-        let most = Value::Int(i64::try_from(CLAIMS_STEP).unwrap_or(i64::MAX));
-        let values = vec![Value::Int(*at), Value::Int(*at), text(name), most];
-        let found = self.side.query(sql, values).await?;
-        let stage = match found.last() {
-            Some(last) if found.len() == CLAIMS_STEP => {
-                At::Claims { at: int(last, 3), name: string(last, 0) }
-            }
-            _ => At::Following,
-        };
-        let mark = self.mark(stage, mark.position, mark.as_of);
-        self.target.put_claims(&found, &mark).await?;
-        self.mark = Some(Some(mark));
         Ok(Step::More)
     }
 

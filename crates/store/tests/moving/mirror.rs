@@ -5,9 +5,8 @@ use std::time::Duration;
 use base::time::Clock;
 use store::mirror::{self, Declaring, Fault, Handed, Holds, Mirror, Stage, Step, Term};
 use store::query::{Column, Scalar, View};
-use store::{Config, Engine, Error, Primary, Store, Table};
-use testbed::{Database, MariaDb, Options, Postgres};
-use tokio::sync::watch;
+use store::{Config, Error, Store, Table};
+use testbed::Database;
 
 use super::{Nobody, Site, come_and_go, delete, exchange, insert, kinds, make, notes, once, unique, update};
 
@@ -18,11 +17,11 @@ fn declaring() -> Declaring {
     Declaring { table: kinds(), declared: Table::new }
 }
 
-async fn open(primary: Config, mirror: Config) -> Result<Mirror, Fault> {
+pub(super) async fn open(primary: Config, mirror: Config) -> Result<Mirror, Fault> {
     Mirror::open(primary, mirror, Clock::System, declaring(), Term::Meanwhile).await
 }
 
-async fn settle(mirror: &mut Mirror) -> Result<usize, Fault> {
+pub(super) async fn settle(mirror: &mut Mirror) -> Result<usize, Fault> {
     let mut steps = 0;
     while mirror.step().await? == Step::More {
         steps += 1;
@@ -32,18 +31,18 @@ async fn settle(mirror: &mut Mirror) -> Result<usize, Fault> {
 }
 
 /// Two databases of one kind.
-fn pairs() -> [(Site, Site); 2] {
+pub(super) fn pairs() -> [(Site, Site); 2] {
     let postgres = || Site::new(Some(testbed::postgres().database()));
     let mariadb = || Site::new(Some(testbed::mariadb().database()));
     [(postgres(), postgres()), (mariadb(), mariadb())]
 }
 
-fn of(site: &Site) -> &Database {
+pub(super) fn of(site: &Site) -> &Database {
     site.database.as_ref().unwrap()
 }
 
 /// All that a database holds, as its server's own command tells it. The log from `from` on.
-fn contents(ask: &dyn Fn(&str) -> String, is_postgres: bool, from: i64) -> Vec<String> {
+pub(super) fn contents(ask: &dyn Fn(&str) -> String, is_postgres: bool, from: i64) -> Vec<String> {
     let (schema, change) = if is_postgres { ("'public'", "change") } else { ("database()", "`change`") };
     let tables = ask(&format!(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = {schema} \
@@ -75,7 +74,7 @@ fn are_same(primary: &Database, mirror: &Database, from: i64) {
 }
 
 #[track_caller]
-fn differ_nowhere(all: &[Vec<String>; 2]) {
+pub(super) fn differ_nowhere(all: &[Vec<String>; 2]) {
     for (ours, theirs) in all[0].iter().zip(&all[1]) {
         let line = ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs);
         assert!(ours == theirs, "{line:?} {} {}", ours.lines().count(), theirs.lines().count());
@@ -83,14 +82,14 @@ fn differ_nowhere(all: &[Vec<String>; 2]) {
     assert_eq!(all[0].len(), all[1].len());
 }
 
-async fn fill(store: &Store, count: usize) {
+pub(super) async fn fill(store: &Store, count: usize) {
     make(store, notes()).await;
     for n in 0..count {
         insert(store, notes(), &format!("n{n:04}"), &format!("text {n}")).await;
     }
 }
 
-async fn index_and_view(store: &Store) {
+pub(super) async fn index_and_view(store: &Store) {
     let view = View {
         name: "notes".into(),
         columns: vec![("words".into(), Column::Field("t".into(), Scalar::Text))],
@@ -407,101 +406,4 @@ async fn a_mirror_whose_primary_is_gone_says_what_it_has_and_serves_from_there()
         let again = open(primary.config(), site.config()).await.unwrap().step().await;
         assert!(matches!(again, Err(Fault::Released)), "{again:?}");
     }
-}
-
-/// A primary with a replica, of either kind.
-trait Two: Sized {
-    fn two() -> (Self, Self);
-    fn take_over(first: Self, second: &Self);
-    fn port(&self) -> u16;
-    fn database(&self) -> Database;
-    fn ask(&self, database: &str, sql: &str) -> String;
-}
-
-macro_rules! same {
-    () => {
-        fn take_over(mut first: Self, second: &Self) {
-            first.kill();
-            second.promote();
-        }
-        fn port(&self) -> u16 {
-            self.port()
-        }
-        fn database(&self) -> Database {
-            self.database()
-        }
-        fn ask(&self, database: &str, sql: &str) -> String {
-            self.sql(database, sql)
-        }
-    };
-}
-
-impl Two for Postgres {
-    fn two() -> (Postgres, Postgres) {
-        let first = Postgres::start(&Options::default());
-        let second = first.replica("second", &Options::default());
-        first.confirm_by("second");
-        (first, second)
-    }
-    same!();
-}
-
-impl Two for MariaDb {
-    fn two() -> (MariaDb, MariaDb) {
-        let first = MariaDb::leading("first", &Options::default());
-        let second = first.replica("second", &Options::default());
-        first.confirm();
-        (first, second)
-    }
-    same!();
-}
-
-async fn follows_the_new_primary<S: Two>(is_postgres: bool, site: Site) {
-    let (first, second) = S::two();
-    let database = first.database();
-    let at = |port: u16, epoch: i64| Primary { address: Some(("127.0.0.1".into(), port)), epoch };
-    let told = watch::Sender::new(at(first.port(), 1));
-    let engine = Engine::from_url(&database.url_at(1)).unwrap();
-    let config = Config { engine, primary: Some(told.subscribe()), ..Config::new(std::env::temp_dir()) };
-    let store = Store::open(config.clone(), Clock::System).await.unwrap();
-    fill(&store, 500).await;
-    index_and_view(&store).await;
-    let from = store.newest().await.unwrap().0;
-    let mut mirror = open(config.clone(), site.config()).await.unwrap();
-    settle(&mut mirror).await.unwrap();
-    exchange(&store).await;
-    // it has not read these yet when the primary goes
-    S::take_over(first, &second);
-    told.send_replace(at(second.port(), 2));
-    for n in 0..50 {
-        insert(&store, notes(), &format!("b{n}"), &format!("by the second {n}")).await;
-    }
-    let until = std::time::Instant::now() + Duration::from_secs(30);
-    loop {
-        // what broke with the first primary is told, and tried again
-        match mirror.step().await {
-            Ok(Step::Rest) if mirror.told().position == mirror.told().newest => break,
-            Err(Fault::Store(Error::Lost { .. } | Error::Busy)) => {}
-            step => drop(step.unwrap()),
-        }
-        assert_ne!(mirror.told().stage, Stage::Mending, "nothing had to be mended");
-        assert!(std::time::Instant::now() < until, "{:?}", mirror.told());
-    }
-    let primary = contents(&|sql| second.ask(database.name(), sql), is_postgres, from);
-    let there = contents(&|sql| of(&site).sql(sql), is_postgres, from);
-    differ_nowhere(&[primary, there]);
-    mirror.close().await;
-    store.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mirror_goes_on_with_a_new_primary_of_postgresql() {
-    let [(_, site), _] = pairs();
-    follows_the_new_primary::<Postgres>(true, site).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mirror_goes_on_with_a_new_primary_of_mariadb() {
-    let [_, (_, site)] = pairs();
-    follows_the_new_primary::<MariaDb>(false, site).await;
 }
