@@ -17,11 +17,14 @@ use super::server::{EMAIL, PASSWORD};
 const WAIT_MAX: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// Asks a server's database by its own command.
+type Ask = Box<dyn Fn(&str, &str) -> String>;
+
 /// A mirror's own server: what makes its login and its database, and what the file says of it.
 pub(crate) struct Cloud {
     pub(crate) engine: &'static str,
     pub(crate) port: u16,
-    pub(crate) ask: Box<dyn Fn(&str, &str) -> String>,
+    pub(crate) ask: Ask,
 }
 
 /// All processes of a service, and its file.

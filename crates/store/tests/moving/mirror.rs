@@ -297,6 +297,22 @@ async fn nobody_elses_database_becomes_a_mirror_and_of_two_who_look_after_one_on
     }
 }
 
+/// Writes records until the data are elsewhere: those that were acknowledged, and where the data are.
+async fn write_until_it_moves(store: Store) -> (Vec<String>, String) {
+    let mut told = Vec::new();
+    for n in 0.. {
+        let (id, text) = (format!("w{n:05}"), format!("{{\"t\":\"w {n}\"}}"));
+        let this = id.clone();
+        let write = store.write(move |tx| Box::pin(async move { tx.insert(&notes(), &this, 1, text).await }));
+        match write.await {
+            Ok(_) => told.push(id),
+            Err(Error::Moved { to }) => return (told, to),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    unreachable!("it counts for ever")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mirror_is_released_with_all_that_was_acknowledged_while_others_write() {
     for (primary, site) in pairs() {
@@ -329,22 +345,7 @@ async fn a_mirror_is_released_with_all_that_was_acknowledged_while_others_write(
         settle(&mut mirror).await.unwrap();
         mirror.compare(&mut Nobody).await.unwrap();
 
-        let writer = store.clone();
-        let writing = tokio::spawn(async move {
-            let mut told = Vec::new();
-            for n in 0.. {
-                let (id, text) = (format!("w{n:05}"), format!("{{\"t\":\"w {n}\"}}"));
-                let this = id.clone();
-                let write = writer
-                    .write(move |tx| Box::pin(async move { tx.insert(&notes(), &this, 1, text).await }));
-                match write.await {
-                    Ok(_) => told.push(id),
-                    Err(Error::Moved { to }) => return (told, to),
-                    Err(error) => panic!("{error:?}"),
-                }
-            }
-            unreachable!("it counts for ever")
-        });
+        let writing = tokio_util::task::TaskTracker::new().spawn(write_until_it_moves(store.clone()));
         let handed = loop {
             match mirror.hand_over("there", &mut Nobody).await.unwrap() {
                 Handed::NotYet => {}

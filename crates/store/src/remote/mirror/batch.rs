@@ -45,11 +45,14 @@ pub(super) struct Batch {
     /// Keys of writes that are done once.
     pub(super) claims: Vec<Cells>,
     /// The records that changed, by table: their ids, and those that are there.
-    pub(super) records: BTreeMap<Arc<str>, (BTreeSet<Arc<str>>, Vec<Cells>)>,
+    pub(super) records: BTreeMap<Arc<str>, Changed>,
     /// Tables that were dropped, and perhaps made again.
     pub(super) emptied: Vec<Table>,
     pub(super) shape: Shape,
 }
+
+/// Records of a table that changed: their ids, and those that are there.
+type Changed = (BTreeSet<Arc<str>>, Vec<Cells>);
 
 /// Everything but records and their log.
 #[derive(Debug, Default)]

@@ -186,6 +186,7 @@ fn a_service_that_was_never_begun() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "they are the words that people read")]
 fn a_mirror_follows_or_is_copied_or_is_away() {
     let file = format!("{FILE}[mirror.cloud]\naddress = \"db.example.com\"\nsecret = \"floor\"\n");
     let of = |change: &dyn Fn(&mut layout::Mirror), told: Expect| {
