@@ -48,10 +48,12 @@ impl Fence<'_> {
         loop {
             let is_late = Moment::now() >= quit_until.after(HANG_PROVEN_AFTER);
             let is_doomed = |process: u32| is_late && inhabitant::is_doomed(process);
-            let hangs = self.process.as_ref().is_some_and(|process| is_doomed(process.id));
-            let is_dead = hangs || self.process.as_ref().is_none_or(|process| !process.is_alive());
-            let others: Vec<u32> =
-                inhabitant::of(self.data).into_iter().filter(|process| !is_doomed(*process)).collect();
+            let (doomed, others): (Vec<u32>, Vec<u32>) =
+                inhabitant::of(self.data).into_iter().partition(|process| is_doomed(*process));
+            let first_hangs = self.process.as_ref().is_some_and(|process| is_doomed(process.id));
+            // a port stays open as long as who opened it is there
+            let hangs = first_hangs || !doomed.is_empty();
+            let is_dead = first_hangs || self.process.as_ref().is_none_or(|process| !process.is_alive());
             if is_dead && others.is_empty() && (hangs || port_refuses(self.listens, self.port).await) {
                 let at = Moment::now();
                 return Ok(Fenced { at, is_in_time: at <= deadline });

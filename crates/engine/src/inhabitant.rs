@@ -23,17 +23,39 @@ pub(crate) fn of(folder: &Path) -> Vec<u32> {
 /// Whether a process is killed and only waits for a disk that hangs: it never runs a line of its program again, so that it
 /// answers nobody, and ends once the disk answers it.
 pub(crate) fn is_doomed(process: u32) -> bool {
-    fs::read_to_string(format!("/proc/{process}/status")).is_ok_and(|status| hangs_killed(&status))
+    let statuses: Vec<String> = tasks(process)
+        .filter_map(|task| fs::read_to_string(format!("/proc/{process}/task/{task}/status")).ok())
+        .collect();
+    hang_killed(&statuses)
 }
 
-/// It waits for something that no signal breaks off, and SIGKILL is in a mask of signals that are on their way (proc(5)).
+/// Of each thread's status (proc(5)): at least one hangs, and the others have ended or hang too.
+fn hang_killed(statuses: &[String]) -> bool {
+    let (ended, others): (Vec<_>, Vec<_>) =
+        statuses.iter().partition(|status| matches!(state_of(status), Some('Z' | 'X')));
+    ended.len() < statuses.len() && others.into_iter().all(|status| hangs_killed(status))
+}
+
+/// It waits for something that no signal breaks off, and SIGKILL is in a mask of signals that are on their way.
 fn hangs_killed(status: &str) -> bool {
-    let lines = || status.lines().filter_map(|line| line.split_once(':'));
-    let hangs = lines().any(|(name, text)| name == "State" && text.trim_start().starts_with('D'));
-    let mut masks = lines()
+    let mut masks = lines(status)
         .filter(|(name, _)| matches!(*name, "SigPnd" | "ShdPnd"))
         .filter_map(|(_, mask)| u64::from_str_radix(mask.trim(), 16).ok());
-    hangs && masks.any(|mask| mask & (1 << (Signal::KILL.as_raw() - 1)) != 0)
+    state_of(status) == Some('D') && masks.any(|mask| mask & (1 << (Signal::KILL.as_raw() - 1)) != 0)
+}
+
+fn state_of(status: &str) -> Option<char> {
+    lines(status).find(|(name, _)| *name == "State")?.1.trim_start().chars().next()
+}
+
+fn lines(status: &str) -> impl Iterator<Item = (&str, &str)> {
+    status.lines().filter_map(|line| line.split_once(':'))
+}
+
+/// A process's threads.
+fn tasks(process: u32) -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Kills those who work in `folder`; how many there were.
@@ -58,19 +80,24 @@ pub(crate) fn is_dead_and_listed(process: u32) -> bool {
     SERVERS.contains(&name.trim()) && fs::read_link(of("exe")).is_err()
 }
 
+/// A server's first thread may have ended before the others, and has neither folder nor program then; so each is asked.
 fn works_in(process: u32, folder: &Path) -> bool {
-    let link = |name: &str| fs::read_link(format!("/proc/{process}/{name}"));
     let is_server = |program: PathBuf| {
         // one that was replaced while it ran has ` (deleted)` after its name
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         SERVERS.contains(&name.trim_end_matches(" (deleted)"))
     };
-    link("cwd").is_ok_and(|cwd| cwd.starts_with(folder)) && link("exe").is_ok_and(is_server)
+    let does = |of: &str| {
+        let link = |name: &str| fs::read_link(format!("/proc/{of}/{name}"));
+        link("cwd").is_ok_and(|cwd| cwd.starts_with(folder)) && link("exe").is_ok_and(is_server)
+    };
+    does(&process.to_string())
+        || is_dead_and_listed(process) && tasks(process).any(|task| does(&format!("{process}/task/{task}")))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::hangs_killed;
+    use super::{hang_killed, hangs_killed};
 
     #[test]
     fn only_what_is_killed_and_hangs_in_its_disk_is_doomed() {
@@ -87,5 +114,12 @@ mod tests {
             "another signal may be held back for ever"
         );
         assert!(!hangs_killed(&status("R (running)", kill, none)), "it may be about to answer");
+        let [ended, hanging, running] =
+            [("Z (zombie)", none), ("D (disk sleep)", kill), ("S (sleeping)", kill)]
+                .map(|(state, own)| status(state, own, none));
+        assert!(hang_killed(&[ended.clone(), hanging.clone()]), "of many threads the first may be gone");
+        assert!(!hang_killed(&[ended.clone(), hanging, running]), "one of them may be about to answer");
+        assert!(!hang_killed(&[ended]), "it has ended");
+        assert!(!hang_killed(&[]), "nobody is there");
     }
 }

@@ -1,5 +1,5 @@
 //! CPU time per operation of the store on a server, beside the same statements through the same driver:
-//! `cargo run --release -p store --example servers postgres [RECORDS [OPERATION]]`.
+//! `cargo run --release -p store --example servers postgres [RECORDS [OPERATION|all [OPERATIONS]]]`.
 //!
 //! CPU time of this process (user and system), because machines that measure are rarely quiet; rounds are interleaved, and
 //! the median counts. The server is one of Debian's, started for this, and syncs.
@@ -25,11 +25,9 @@ mod mysql;
 #[path = "servers/postgres.rs"]
 mod postgres;
 
-const ROUNDS: usize = 3;
-/// Operations of one kind and round.
+const ROUNDS: usize = 5;
+/// Operations of one kind and round, unless told otherwise; half as many at a single caller, where each waits for the server.
 const OPERATIONS: usize = 20_000;
-/// The same at a single caller, where each waits for the server.
-const LONE_OPERATIONS: usize = 4_000;
 /// Rooms among which the records are spread; a list shows the newest 20 of one.
 const ROOM: usize = 100;
 
@@ -40,6 +38,13 @@ enum Operation {
     List,
     Create,
     Update,
+}
+
+/// How much there is, and how much is done.
+#[derive(Clone, Copy)]
+struct Load {
+    records: usize,
+    operations: usize,
 }
 
 /// By whom.
@@ -70,22 +75,25 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let engine = arguments.next().expect("name postgres or mariadb");
     let records = arguments.next().map_or(10_000, |n| n.parse().unwrap());
-    let only = arguments.next();
+    let only = arguments.next().filter(|only| only != "all");
+    let operations = arguments.next().map_or(OPERATIONS, |n| n.parse().unwrap());
+    let load = Load { records, operations };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     match engine.as_str() {
         "postgres" => {
             let server = Postgres::start(&Options::default());
-            runtime.block_on(measure(&server.database(), records, only.as_deref()));
+            runtime.block_on(measure(&server.database(), load, only.as_deref()));
         }
         "mariadb" => {
             let server = MariaDb::start(&Options::default());
-            runtime.block_on(measure(&server.database(), records, only.as_deref()));
+            runtime.block_on(measure(&server.database(), load, only.as_deref()));
         }
         other => panic!("{other} is neither postgres nor mariadb"),
     }
 }
 
-async fn measure(database: &Database, records: usize, only: Option<&str>) {
+async fn measure(database: &Database, load: Load, only: Option<&str>) {
+    let records = load.records;
     let url = database.url();
     let dir = tempfile::tempdir().unwrap();
     let config = Config { engine: Engine::from_url(&url).unwrap(), ..Config::new(dir.path()) };
@@ -114,7 +122,7 @@ async fn measure(database: &Database, records: usize, only: Option<&str>) {
             let mut samples = vec![Vec::new(); subjects.len()];
             for round in 0..ROUNDS {
                 for (samples, subject) in samples.iter_mut().zip(&subjects) {
-                    samples.push(run(subject, operation, callers, records, round).await);
+                    samples.push(run(subject, operation, callers, load, round).await);
                 }
             }
             let medians: Vec<(f64, f64)> = samples.into_iter().map(median).collect();
@@ -144,11 +152,12 @@ async fn run(
     subject: &Subject,
     operation: Operation,
     callers: usize,
-    records: usize,
+    load: Load,
     round: usize,
 ) -> (f64, f64) {
     static MADE: AtomicUsize = AtomicUsize::new(0);
-    let operations = if callers == 1 { LONE_OPERATIONS } else { OPERATIONS };
+    let records = load.records;
+    let operations = if callers == 1 { load.operations / 2 } else { load.operations };
     let first = if operation == Operation::Create {
         records + MADE.fetch_add(operations, Ordering::Relaxed)
     } else {
@@ -270,10 +279,12 @@ fn body(n: usize) -> String {
     )
 }
 
-/// CPU time of this process, user and system, in steps of 10 ms.
+/// CPU time of this process's threads, user and system.
 fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let after_name = stat.rsplit(") ").next().unwrap();
-    let ticks: u64 = after_name.split(' ').skip(11).take(2).map(|n| n.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let of_thread = |entry: std::io::Result<std::fs::DirEntry>| -> u64 {
+        let times = std::fs::read_to_string(entry.unwrap().path().join("schedstat")).unwrap();
+        times.split(' ').next().unwrap().parse().unwrap()
+    };
+    Duration::from_nanos(threads.map(of_thread).sum())
 }

@@ -2,8 +2,8 @@
 //! `cargo run --release -p store --example stall sqlite|postgres|mariadb [RECORDS [WRITES_PER_SECOND]]`.
 //!
 //! Eight writers change records of a table, one after the other, as fast as they can or at a pace; after some seconds an index over all records is asked for.
-//! Told is the longest wait of a write before, during and after the build, and of a read by id. On MariaDB a replica (GTID,
-//! `binlog_alter_two_phase`) follows; how far it is behind is the age of the newest write that has arrived there.
+//! Told is the longest wait of a write before, during and after the build, and of a read by id. On MariaDB a replica (GTID)
+//! follows; how far it is behind is the age of the newest write that has arrived there.
 //! Servers are Debian's, started for this, sync, and are given memory as a small machine would.
 
 #![expect(clippy::unwrap_used, reason = "a measurement ends at the first failure")]
@@ -47,8 +47,10 @@ async fn main() {
             let of = |id, log: &[_]| {
                 MariaDb::start(&Options::with(&[&settings[..], &[("server-id", id)], log].concat()))
             };
-            let log = [("log-bin", "bin"), ("binlog-format", "ROW"), ("binlog-alter-two-phase", "ON")];
-            let (primary, replica) = (of("1", &log), of("2", &[("slave-parallel-threads", "16")]));
+            let log = [("log-bin", "bin"), ("binlog-format", "ROW")];
+            // as `ondol up` starts one
+            let follower = [("slave-parallel-threads", "16"), ("slave-parallel-mode", "conservative")];
+            let (primary, replica) = (of("1", &log), of("2", &follower));
             let follow = format!(
                 "CHANGE MASTER TO master_host='127.0.0.1', master_port={}, master_user='{USER}', \
                  master_password='{PASSWORD}', master_use_gtid=slave_pos; START SLAVE;",

@@ -149,7 +149,7 @@ const DEFAULTS: [(&str, &str); 8] = [
     ("innodb_log_file_size", "96M"),
     ("max_binlog_size", "64M"),
     ("binlog_expire_logs_seconds", "604800"),
-    ("slave_parallel_threads", "4"),
+    ("slave_parallel_threads", "16"),
     ("slave_parallel_mode", "conservative"),
     ("log_warnings", "2"),
 ];

@@ -1,14 +1,14 @@
 //! What becomes of a server after another was promoted in its place.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{Confirm, Door, End, Error, Fit, Observation, Progress, Stopped};
 use mysql_async::prelude::Queryable;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::host::{Host, bind, kill, soon, turn, two};
+use crate::host::{Host, WAIT_MAX, bind, kill, soon, turn, two};
 
 async fn stopped(host: &Host) -> Stopped {
     host.seen(|seen| if let Observation::Stopped(stopped) = seen { Some(stopped.clone()) } else { None })
@@ -109,4 +109,53 @@ async fn a_primary_that_wrote_on_alone_is_cloned_and_its_lost_history_is_kept() 
     old.hands.door(Door::Open).await.unwrap();
     old.sql("INSERT INTO bill VALUES (5)").await;
     old.fence().await;
+}
+
+/// An index that is built in two phases is begun on the replica when it is begun here; when its end never comes it is as
+/// if nobody had asked for it.
+#[tokio::test]
+async fn a_takeover_in_the_middle_of_an_index_ends_without_it_on_both() {
+    const INDEX: &str =
+        "SET STATEMENT binlog_alter_two_phase=1 FOR ALTER TABLE word ADD INDEX by_text (text)";
+    let _turn = turn().await;
+    let [old, new] = pair().await;
+    old.sql("CREATE TABLE word (id INT PRIMARY KEY, text VARCHAR(200))").await;
+    old.sql("INSERT INTO word SELECT seq, REPEAT(MD5(seq), 6) FROM seq_1_to_200000").await;
+    new.has(old.running(|_| true).await.received).await;
+    let mut builder = old.client().await.unwrap();
+    let building = tokio::spawn(async move { builder.query_drop(INDEX).await });
+    let folder = new.folder.join("data").join(&new.hands.config().database);
+    let begun = || {
+        fs::read_dir(&folder)
+            .unwrap()
+            .any(|file| file.unwrap().file_name().as_encoded_bytes().starts_with(b"#sql-alter"))
+    };
+    let begin = Instant::now();
+    while !begun() {
+        assert!(
+            begin.elapsed() < WAIT_MAX && !building.is_finished(),
+            "the replica did not begin: {}",
+            new.log()
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    kill("KILL", old.running(|_| true).await.process);
+    assert_eq!(stopped(&old).await.end, End::CrashedPrimary);
+    assert!(building.await.unwrap().is_err());
+    new.hands.promote(|| true).await.unwrap();
+    new.hands.door(Door::Open).await.unwrap();
+    new.sql("INSERT INTO bill VALUES (2)").await;
+    assert_eq!(old.hands.rewind(&new.upstream()).await.unwrap(), Fit::Follows);
+    rejoin(&old, &new).await;
+    for host in [&old, &new] {
+        let mut client = host.client().await.unwrap();
+        let (_, made): (String, String) =
+            client.query_first("SHOW CREATE TABLE word").await.unwrap().unwrap();
+        assert!(!made.contains("by_text"), "{made}");
+    }
+    // whoever wanted it asks again
+    new.sql(INDEX).await;
+    old.has(new.running(|_| true).await.received).await;
+    old.fence().await;
+    new.fence().await;
 }

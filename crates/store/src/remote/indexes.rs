@@ -368,12 +368,16 @@ impl Remote {
     }
 
     /// Runs a definition that may take as long as it needs, but keeps nobody waiting for the table longer than a moment.
+    ///
+    /// A replica of MariaDB begins it when it is begun here, and not once it is done here: so it stays close behind.
     async fn define(&self, link: &mut Link, sql: &str) -> Result<(), Error> {
         if self.kind == Kind::Postgres {
             // no limit of time holds for definitions outside of a transaction
             return link.run(sql).await;
         }
-        let sql = format!("SET STATEMENT max_statement_time=0, lock_wait_timeout=1 FOR {sql}");
+        let sql = format!(
+            "SET STATEMENT max_statement_time=0, lock_wait_timeout=1, binlog_alter_two_phase=1 FOR {sql}"
+        );
         let mut tries = 1;
         loop {
             link.begin().await?;
