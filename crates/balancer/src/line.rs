@@ -21,12 +21,12 @@ use hyper::StatusCode;
 use hyper::body::Body as _;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::framing::{self, Framing, Head};
 use crate::letter::{Content, Letter};
+use crate::stream::{From, Stream, To};
 
 /// Longest time that a connection serves, so that a name's new address is found.
 const AGE_MAX: Duration = Duration::from_secs(600);
@@ -56,17 +56,17 @@ pub(crate) struct Line {
 }
 
 enum Socket {
-    Whole(TcpStream),
+    Whole(Stream),
     /// While a task writes a body, and until its half is back.
-    Halved(OwnedReadHalf, Upload),
+    Halved(From, Upload),
     /// Let go of.
     Gone,
 }
 
 /// What becomes of a body that comes in while it goes out.
 enum Upload {
-    Going(AbortOnDropHandle<Result<OwnedWriteHalf, Stuck>>),
-    Done(OwnedWriteHalf),
+    Going(AbortOnDropHandle<Result<To, Stuck>>),
+    Done(To),
     /// The backend takes no more; it may have answered all the same.
     Broken(String),
 }
@@ -97,6 +97,8 @@ struct Out {
     head: usize,
     body: Bytes,
     written: usize,
+    /// All is written, and given to the socket.
+    is_flushed: bool,
     /// Why no more is written.
     fault: Option<String>,
 }
@@ -114,24 +116,26 @@ impl Line {
             Ok(Err(error)) => return Err(error.to_string()),
             Err(_) => return Err(format!("no connection for {} ms", limit.as_millis())),
         };
-        Ok(Line {
-            socket: Socket::Whole(socket),
+        Ok(Line::over(Stream::Plain(socket)))
+    }
+
+    /// The line over a connection that is made.
+    fn over(stream: Stream) -> Line {
+        Line {
+            socket: Socket::Whole(stream),
             came: BytesMut::new(),
             framing: Framing::Length(0),
             is_lasting: true,
             made: Instant::now(),
-        })
+        }
     }
 
     /// Whether another request can be sent on it, as far as can be told.
     pub(crate) fn is_good(&mut self, now: Instant) -> bool {
-        let Socket::Whole(socket) = &self.socket else { return false };
-        self.is_lasting
-            && self.is_over()
-            && self.came.is_empty()
-            && now.saturating_duration_since(self.made) < AGE_MAX
-            // what has come meanwhile is seen now: the other side's goodbye, most of all
-            && socket.try_read(&mut [0]).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        let is_free = self.is_lasting && self.is_over() && self.came.is_empty();
+        let Socket::Whole(stream) = &mut self.socket else { return false };
+        // what has come meanwhile is seen now: the other side's goodbye, most of all
+        is_free && now.saturating_duration_since(self.made) < AGE_MAX && stream.is_quiet()
     }
 
     /// Gets ready for the next request after an answer's last byte. A body that the answer has overtaken goes on by itself.
@@ -144,7 +148,7 @@ impl Line {
             && let Socket::Halved(from, upload) = std::mem::replace(&mut self.socket, Socket::Gone)
         {
             match upload {
-                Upload::Done(to) => self.socket = from.reunite(to).map_or(Socket::Gone, Socket::Whole),
+                Upload::Done(to) => self.socket = Stream::join(from, to).map_or(Socket::Gone, Socket::Whole),
                 Upload::Going(task) => drop(task.detach()),
                 Upload::Broken(_) => {}
             }
@@ -163,7 +167,7 @@ impl Line {
                     Socket::Whole(socket) => socket,
                     _ => return Err(Stuck::Broken("it has another request".into())),
                 };
-                let (from, to) = socket.into_split();
+                let (from, to) = socket.split();
                 let going = AbortOnDropHandle::new(tasks.spawn(upload(to, letter.head, body, may_have_body)));
                 self.socket = Socket::Halved(from, Upload::Going(going));
                 self.send_coming(may_have_body).await?
@@ -231,6 +235,13 @@ impl Line {
                 Poll::Ready(Ok(count)) => out.written += count,
                 Poll::Ready(Err(error)) => out.fault = Some(error.to_string()),
                 Poll::Pending => return,
+            }
+        }
+        if out.fault.is_none() && !out.is_flushed {
+            match Pin::new(socket).poll_flush(cx) {
+                Poll::Ready(Ok(())) => out.is_flushed = true,
+                Poll::Ready(Err(error)) => out.fault = Some(error.to_string()),
+                Poll::Pending => {}
             }
         }
     }
@@ -322,9 +333,9 @@ impl Line {
     }
 
     /// What a backend that has agreed to another protocol sends and is sent, what has come already at the front.
-    pub(crate) fn into_tunnel(self) -> Option<(impl AsyncRead + Send + Unpin, OwnedWriteHalf)> {
-        let Socket::Whole(socket) = self.socket else { return None };
-        let (from, to) = socket.into_split();
+    pub(crate) fn into_tunnel(self) -> Option<(impl AsyncRead + Send + Unpin, To)> {
+        let Socket::Whole(stream) = self.socket else { return None };
+        let (from, to) = stream.split();
         Some((io::Cursor::new(self.came).chain(from), to))
     }
 }
@@ -336,7 +347,7 @@ impl Out {
         if is_joined {
             head.extend_from_slice(&body);
         }
-        Out { bytes: head, head: length, body, written: 0, fault: None }
+        Out { bytes: head, head: length, body, written: 0, is_flushed: false, fault: None }
     }
 
     /// What is written next; `None` when all is.
@@ -350,7 +361,7 @@ impl Out {
     }
 
     fn is_done(&self) -> bool {
-        self.fault.is_none() && self.rest().is_none()
+        self.fault.is_none() && self.is_flushed
     }
 
     /// The request again, of which nothing was written.
@@ -368,12 +379,7 @@ fn is_interim(status: StatusCode) -> bool {
 }
 
 /// Writes a request while its body comes in; gives the connection's half back.
-async fn upload(
-    mut to: OwnedWriteHalf,
-    head: Vec<u8>,
-    mut body: Body,
-    may_have_body: bool,
-) -> Result<OwnedWriteHalf, Stuck> {
+async fn upload(mut to: To, head: Vec<u8>, mut body: Body, may_have_body: bool) -> Result<To, Stuck> {
     let mut left = body.size_hint().exact();
     match timeout(UPLOAD_STALL_MAX, to.write(&head)).await {
         Ok(Ok(written)) if written > 0 => write(&mut to, &head[written..]).await?,
@@ -414,7 +420,7 @@ async fn upload(
 }
 
 /// Writes all of it, as long as any of it is taken now and then.
-async fn write(to: &mut OwnedWriteHalf, mut bytes: &[u8]) -> Result<(), Stuck> {
+async fn write(to: &mut To, mut bytes: &[u8]) -> Result<(), Stuck> {
     while !bytes.is_empty() {
         match timeout(UPLOAD_STALL_MAX, to.write(bytes)).await {
             Ok(Ok(written)) if written > 0 => bytes = &bytes[written..],
@@ -422,7 +428,10 @@ async fn write(to: &mut OwnedWriteHalf, mut bytes: &[u8]) -> Result<(), Stuck> {
             Ok(Ok(_)) | Err(_) => return Err(Stuck::Broken(stalled())),
         }
     }
-    Ok(())
+    match timeout(UPLOAD_STALL_MAX, to.flush()).await {
+        Ok(flushed) => flushed.map_err(|error| Stuck::Broken(error.to_string())),
+        Err(_) => Err(Stuck::Broken(stalled())),
+    }
 }
 
 fn stalled() -> String {
