@@ -37,6 +37,7 @@ pub(crate) struct Means {
 
 type Piece = (Result<Frame<Bytes>, Cut>, Option<OwnedSemaphorePermit>);
 
+#[expect(clippy::large_enum_variant, reason = "the whole lies in a piece of memory of its own")]
 enum State {
     Direct(Answer),
     /// What a task has read, and its share of what may be ahead.

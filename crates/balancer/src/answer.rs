@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -20,14 +20,14 @@ use crate::line::Line;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cut {
     #[error("the web server's answer broke off: {0}")]
-    BrokeOff(#[from] hyper::Error),
+    BrokeOff(String),
     #[error("the web server was silent within its answer for {0:?}")]
     Silent(Duration),
 }
 
 /// An answer's body.
 pub(crate) struct Answer {
-    inner: Incoming,
+    /// `None` when all of it has come, or it broke off.
     held: Option<Held>,
     silence_max: Duration,
     /// Set while nothing comes; reset only when it goes off, not with every piece.
@@ -46,13 +46,19 @@ pub(crate) struct Held {
     pub(crate) idle_max: usize,
 }
 
+impl Held {
+    /// Gives all of it back, after the last byte.
+    pub(crate) fn done(self) {
+        self.backend.keep(self.line, self.idle_max);
+        drop(self.place);
+    }
+}
+
 impl Answer {
-    pub(crate) fn new(inner: Incoming, held: Held, silence_max: Duration) -> Answer {
+    pub(crate) fn new(held: Held, silence_max: Duration) -> Answer {
         let mut answer =
-            Answer { inner, held: Some(held), silence_max, alarm: None, silent_since: None, stop: None };
-        if answer.inner.is_end_stream() {
-            answer.done();
-        }
+            Answer { held: Some(held), silence_max, alarm: None, silent_since: None, stop: None };
+        answer.settle();
         answer
     }
 
@@ -61,11 +67,10 @@ impl Answer {
         Answer { stop: Some(Box::pin(stop)), ..self }
     }
 
-    /// The last byte has come.
-    fn done(&mut self) {
-        if let Some(Held { backend, line, place, idle_max }) = self.held.take() {
-            backend.keep(line, idle_max);
-            drop(place);
+    /// Gives back what it holds, if the last byte has come.
+    fn settle(&mut self) {
+        if let Some(held) = self.held.take_if(|held| held.line.is_over()) {
+            held.done();
         }
     }
 
@@ -93,24 +98,19 @@ impl Body for Answer {
         {
             return Poll::Ready(None);
         }
-        let polled = match &mut this.held {
-            Some(held) => held.line.poll_frame(cx, &mut this.inner),
-            None => Pin::new(&mut this.inner).poll_frame(cx),
-        };
-        match polled {
-            Poll::Ready(Some(Ok(frame))) => {
+        let Some(held) = &mut this.held else { return Poll::Ready(None) };
+        match held.line.poll_piece(cx) {
+            Poll::Ready(Some(Ok(piece))) => {
                 this.silent_since = None;
-                if this.inner.is_end_stream() {
-                    this.done();
-                }
-                Poll::Ready(Some(Ok(frame)))
+                this.settle();
+                Poll::Ready(Some(Ok(Frame::data(piece))))
             }
-            Poll::Ready(Some(Err(error))) => {
+            Poll::Ready(Some(Err(why))) => {
                 this.held = None;
-                Poll::Ready(Some(Err(error.into())))
+                Poll::Ready(Some(Err(Cut::BrokeOff(why))))
             }
             Poll::Ready(None) => {
-                this.done();
+                this.settle();
                 Poll::Ready(None)
             }
             Poll::Pending if this.is_silent(cx) => {
@@ -122,10 +122,13 @@ impl Body for Answer {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.held.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match &self.held {
+            Some(held) => held.line.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            None => SizeHint::with_exact(0),
+        }
     }
 }

@@ -6,10 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use axum::body::Body;
-use hyper::body::Incoming;
-use hyper::header::HeaderValue;
-use hyper::{Request, Response, StatusCode};
+use hyper::StatusCode;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -18,8 +15,9 @@ use tokio_util::task::TaskTracker;
 use crate::core::health::Event;
 use crate::core::retry::Failed;
 use crate::core::roster::Id;
-use crate::line::Line;
-use crate::parcel::Load;
+use crate::framing::Head;
+use crate::letter::Letter;
+use crate::line::{Line, Stuck};
 use crate::recent::Recent;
 
 /// A web server.
@@ -38,7 +36,8 @@ pub(crate) struct Backend {
     /// What went wrong here last.
     pub(crate) trouble: Mutex<Option<String>>,
     idle: Mutex<Vec<Idle>>,
-    tasks: TaskTracker,
+    /// Where bodies are written that come in while they go out.
+    pub(crate) tasks: TaskTracker,
 }
 
 struct Idle {
@@ -75,23 +74,22 @@ pub(crate) struct Trouble {
     pub(crate) event: Option<Event>,
     pub(crate) why: Why,
     /// The request, if it was never sent.
-    pub(crate) request: Option<Box<Request<Body>>>,
+    pub(crate) letter: Option<Box<Letter>>,
 }
 
 /// Why a request failed.
 #[derive(Debug)]
 pub(crate) enum Why {
     Said(String),
-    Hyper(hyper::Error),
+    /// Its own body broke off.
+    ByClient(axum::Error),
 }
 
-/// A request that failed under way: by the backend, or by the client's own body.
-fn broken(error: hyper::Error) -> Trouble {
-    let (failed, event) = match error.is_user() {
-        true => (Failed::ByClient, None),
-        false => (Failed::BrokeOff, Some(Event::BrokeOff)),
-    };
-    Trouble { failed, event, why: Why::Hyper(error), request: None }
+impl Trouble {
+    fn unsent(letter: Box<Letter>, why: String) -> Trouble {
+        let (failed, event) = (Failed::Unsent, Some(Event::ConnectFailed));
+        Trouble { failed, event, why: Why::Said(why), letter: Some(letter) }
+    }
 }
 
 /// The times of one try.
@@ -120,19 +118,14 @@ impl Backend {
     }
 
     /// Sends a request, on a connection that is there or a new one, and waits for the answer's head.
-    pub(crate) async fn send(
-        &self,
-        request: Request<Body>,
-        load: Load,
-        times: Times,
-    ) -> Result<(Response<Incoming>, Line), Trouble> {
-        let sending = self.try_to_send(request, load, times);
+    pub(crate) async fn send(&self, letter: Box<Letter>, times: Times) -> Result<(Head, Line), Trouble> {
+        let sending = self.try_to_send(letter, times);
         let Some(limit) = times.answer_max else { return sending.await };
         let late = || Trouble {
             failed: Failed::TimedOut,
             event: Some(Event::TimedOut),
             why: Why::Said(format!("no answer for {} ms", limit.as_millis())),
-            request: None,
+            letter: None,
         };
         let sent = timeout(limit, sending).await.unwrap_or_else(|_| Err(late()));
         if let Err(Trouble { failed, .. }) = &sent {
@@ -141,38 +134,30 @@ impl Backend {
         sent
     }
 
-    async fn try_to_send(
-        &self,
-        mut request: Request<Body>,
-        load: Load,
-        times: Times,
-    ) -> Result<(Response<Incoming>, Line), Trouble> {
+    async fn try_to_send(&self, mut letter: Box<Letter>, times: Times) -> Result<(Head, Line), Trouble> {
         loop {
             let (mut line, is_new) = match self.take(times.idle_max) {
                 Some(line) => (line, false),
                 None => match self.connect(times.connect_max).await {
                     Ok(line) => (line, true),
-                    Err(why) => return Err(self.unsent(request, why)),
+                    Err(why) => return Err(Trouble::unsent(letter, why)),
                 },
             };
-            if load == Load::Coming {
-                line.part(&self.tasks);
-            }
-            match line.send(request).await {
-                Ok(answer) => return Ok((answer, line)),
-                Err(mut error) => match error.take_message() {
+            let broken = |failed, event, why| Trouble { failed, event, why, letter: None };
+            return match line.send(*letter, &self.tasks).await {
+                Ok(head) => Ok((head, line)),
+                Err(Stuck::Unsent(back, _)) if !is_new => {
                     // an idle connection had been closed: that says nothing
-                    Some(unsent) if !is_new => request = unsent,
-                    Some(unsent) => return Err(self.unsent(unsent, error.error().to_string())),
-                    None => return Err(broken(error.into_error())),
-                },
-            }
+                    letter = back;
+                    continue;
+                }
+                Err(Stuck::Unsent(back, why)) => Err(Trouble::unsent(back, why)),
+                Err(Stuck::Broken(why)) => {
+                    Err(broken(Failed::BrokeOff, Some(Event::BrokeOff), Why::Said(why)))
+                }
+                Err(Stuck::ByClient(error)) => Err(broken(Failed::ByClient, None, Why::ByClient(error))),
+            };
         }
-    }
-
-    fn unsent(&self, request: Request<Body>, why: String) -> Trouble {
-        let (failed, event) = (Failed::Unsent, Some(Event::ConnectFailed));
-        Trouble { failed, event, why: Why::Said(why), request: Some(Box::new(request)) }
     }
 
     /// Notes what went wrong.
@@ -201,6 +186,7 @@ impl Backend {
     /// Keeps a connection whose answer has been taken in whole, if there is room for it.
     pub(crate) fn keep(&self, mut line: Line, most: usize) {
         let now = Instant::now();
+        line.rest();
         if !line.is_good(now) || self.gone.is_cancelled() {
             return;
         }
@@ -227,11 +213,6 @@ impl Backend {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().expect("nobody panics while holding it")
-    }
-
-    /// Its address as a `Host`.
-    pub(crate) fn host(&self) -> Option<HeaderValue> {
-        HeaderValue::try_from(&self.address).ok()
     }
 }
 

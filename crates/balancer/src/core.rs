@@ -3,6 +3,7 @@
 //! Time comes in as the span since the balancer began.
 
 pub(crate) mod health;
+pub(crate) mod pace;
 pub(crate) mod pick;
 pub(crate) mod queue;
 pub(crate) mod retry;

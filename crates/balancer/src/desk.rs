@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::backend::Backend;
 use crate::config::{self, Config};
 use crate::core::health::{Event, Health, Rules, State};
+use crate::core::pace::Pace;
 use crate::core::pick;
 use crate::core::queue::Ticket;
 use crate::core::retry::{Budget, Failed, Tries};
@@ -56,6 +57,8 @@ pub(crate) struct Place {
     /// Whether somebody else was up who had not been tried.
     pub(crate) has_another: bool,
     is_lasting: bool,
+    /// How long the backend took for its answer, and when that came; of answers that tell of its pace.
+    pub(crate) took: Option<(Duration, Duration)>,
 }
 
 /// A backend as it is told to those who run the service.
@@ -124,6 +127,7 @@ impl Desk {
                 weight,
                 is_spare,
                 health,
+                pace: Pace::default(),
                 requests: 0,
                 lasting: 0,
                 is_drained: false,
@@ -275,7 +279,7 @@ impl Desk {
 
     fn place(self: &Arc<Desk>, inner: &Inner, id: Id, tried: &[Id]) -> Place {
         let has_another = inner.roster.has_another(id, tried);
-        Place { desk: self.clone(), backend: inner.backend(id), has_another, is_lasting: false }
+        Place { desk: self.clone(), backend: inner.backend(id), has_another, is_lasting: false, took: None }
     }
 
     /// How long since it was opened.
@@ -309,6 +313,9 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut inner = self.desk.lock();
+        if let Some((took, at)) = self.took {
+            inner.roster.took(self.backend.id, took, at);
+        }
         inner.roster.done(self.backend.id, self.is_lasting);
         let (waiting, _) = inner.roster.waiting();
         drop(inner);

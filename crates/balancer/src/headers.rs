@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
-use hyper::{Request, Uri, Version};
 
+use crate::framing::is_of_connection;
 use crate::gate::{self, Way};
 use crate::words::Words;
 
@@ -21,9 +22,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Tells the application how often a request has been sent before; from the second time on.
 pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static("x-ondol-attempt");
-/// Headers that we add to a request, at most.
-const OURS_MAX: usize = 9;
-
 /// What is known of a client and its request.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -39,52 +37,58 @@ pub(crate) struct Client {
     pub(crate) way: Way,
 }
 
-/// Makes of a request's head what a backend gets.
-pub(crate) fn to_backend<B>(head: &Parts, client: &Client, body: B) -> Request<B> {
-    let mut request = Request::new(body);
-    *request.method_mut() = head.method.clone();
-    *request.version_mut() = Version::HTTP_11;
-    *request.uri_mut() = match head.uri.authority() {
-        None => head.uri.clone(),
-        // the gate has seen that the host is the same
-        Some(_) => {
-            let path = head.uri.path_and_query().cloned();
-            Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
-        }
-    };
-    *request.headers_mut() = told(&head.headers, client);
-    request
+/// How the body of a request is framed on its way to a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framed {
+    /// There is none.
+    Not,
+    Length(u64),
+    Chunks,
 }
 
-/// Makes of an answer's headers what a client gets. Its framing is made anew.
-pub(crate) fn to_client(headers: &mut HeaderMap) {
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        headers.remove(header::CONTENT_LENGTH);
+/// Writes of a request's head what a backend gets; `attempt` is told from the second on.
+pub(crate) fn to_backend(head: &Parts, client: &Client, framed: Framed, attempt: u32) -> Words {
+    let mut words = Words::new();
+    words.text(head.method.as_str());
+    words.text(" ");
+    // of an absolute address the gate has seen that the host is the same
+    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    if !path.starts_with(['/', '*']) {
+        words.text("/");
     }
-    let mut gone = gate::options(headers);
-    let is_gone = |name: &&HeaderName| is_of_connection(name.as_str()) || is_order(name.as_str());
-    gone.extend(headers.keys().filter(is_gone).cloned());
-    for name in &gone {
+    words.text(path);
+    words.text(" HTTP/1.1\r\n");
+    tell(&mut words, &head.headers, client);
+    if attempt > 1 {
+        words.name(&ATTEMPT);
+        words.number(attempt.into());
+        words.end();
+    }
+    match framed {
+        // whoever asks for something to be done says that there is nothing more to it
+        Framed::Not if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) => {
+            length(&mut words, 0)
+        }
+        Framed::Not => {}
+        Framed::Length(bytes) => length(&mut words, bytes),
+        Framed::Chunks => words.header(&header::TRANSFER_ENCODING, b"chunked"),
+    }
+    words.end();
+    words
+}
+
+fn length(words: &mut Words, bytes: u64) {
+    words.name(&header::CONTENT_LENGTH);
+    words.number(bytes);
+    words.end();
+}
+
+/// Makes of an answer's headers, those of the connection taken out, what a client gets.
+pub(crate) fn to_client(headers: &mut HeaderMap) {
+    let orders: Vec<HeaderName> = headers.keys().filter(|name| is_order(name.as_str())).cloned().collect();
+    for name in &orders {
         headers.remove(name);
     }
-}
-
-/// Headers of one connection (RFC 9110, 7.6.1, and what is in use besides).
-fn is_of_connection(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "close"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "http2-settings"
-    )
 }
 
 /// Orders to other balancers, which clients must neither give nor see.
@@ -109,44 +113,54 @@ fn is_odd(name: &str) -> bool {
     !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// The headers that a backend gets: what the client sent of its own, then what we say.
-fn told(sent: &HeaderMap, client: &Client) -> HeaderMap {
+/// Tells a backend what the client sent of its own, then what we say.
+fn tell(words: &mut Words, sent: &HeaderMap, client: &Client) {
     let sent = Sent { headers: sent, options: gate::options(sent), is_trusted: client.is_trusted };
-    let has_trace = sent.has_trace();
-    let mut headers = HeaderMap::with_capacity(sent.headers.len() + OURS_MAX);
+    let (has_trace, is_trusted) = (sent.has_trace(), client.is_trusted);
+    let (mut has_proto, mut has_host) = (false, false);
     for (name, value) in sent.headers {
         let is_kept = match name.as_str() {
-            "expect" => false,
-            "x-forwarded-proto" | "x-forwarded-host" => client.is_trusted,
+            // framing is made anew
+            "expect" | "content-length" => false,
+            "x-forwarded-proto" | "x-forwarded-host" => is_trusted,
             "traceparent" | "tracestate" => has_trace,
             name => !(is_ours(name) || is_of_connection(name) || is_order(name) || is_odd(name)),
         };
         if is_kept && !sent.options.contains(name) {
-            headers.append(name.clone(), value.clone());
+            words.header(name, value.as_bytes());
+            has_proto |= is_trusted && *name == FORWARDED_PROTO;
+            has_host |= is_trusted && *name == FORWARDED_HOST;
         }
     }
-    let mut words = Words::new();
-    forwarded(&mut headers, &mut words, &sent, client);
-    headers.extend(client.id.clone().map(|id| (REQUEST_ID, id)));
+    let proto = if client.is_secure { "https" } else { "http" };
+    let host = sent.headers.get(header::HOST).map_or(&b""[..], HeaderValue::as_bytes);
+    forwarded(words, &sent, (client.peer, proto, host));
+    if !has_proto {
+        words.header(&FORWARDED_PROTO, proto.as_bytes());
+    }
+    if !has_host {
+        words.header(&FORWARDED_HOST, host);
+    }
+    if let Some(id) = &client.id {
+        words.header(&REQUEST_ID, id.as_bytes());
+    }
     if !has_trace {
-        begin_trace(&mut words);
-        headers.extend(words.value().map(|trace| (TRACE_PARENT, trace)));
+        begin_trace(words);
     }
     // no `Via` of ours: behind one nginx and others no longer compress
     if client.way == Way::Tunnel {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        words.header(&header::CONNECTION, b"upgrade");
+        words.header(&header::UPGRADE, b"websocket");
     }
-    headers
 }
 
 /// Who asks, how, and for which host: our own word, after that of proxies whose word is taken.
-fn forwarded(headers: &mut HeaderMap, words: &mut Words, sent: &Sent<'_>, client: &Client) {
-    let (peer, proto) = (client.peer, if client.is_secure { "https" } else { "http" });
-    let host = headers.get(header::HOST).cloned();
+fn forwarded(words: &mut Words, sent: &Sent<'_>, (peer, proto, host): (IpAddr, &str, &[u8])) {
+    words.name(&FORWARDED_FOR);
     sent.say_before(words, &FORWARDED_FOR);
     words.address(peer);
-    headers.extend(words.value().map(|value| (FORWARDED_FOR, value)));
+    words.end();
+    words.name(&header::FORWARDED);
     sent.say_before(words, &header::FORWARDED);
     words.text("for=");
     match peer {
@@ -158,16 +172,10 @@ fn forwarded(headers: &mut HeaderMap, words: &mut Words, sent: &Sent<'_>, client
         }
     }
     words.text(";host=\"");
-    words.text(host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default());
+    words.bytes(host);
     words.text("\";proto=");
     words.text(proto);
-    headers.extend(words.value().map(|value| (header::FORWARDED, value)));
-    if !headers.contains_key(FORWARDED_PROTO) {
-        headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
-    }
-    if !headers.contains_key(FORWARDED_HOST) {
-        headers.extend(host.map(|host| (FORWARDED_HOST, host)));
-    }
+    words.end();
 }
 
 /// Says a trace (W3C Trace Context) that begins here.
@@ -176,11 +184,12 @@ fn begin_trace(words: &mut Words) {
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let count = COUNT.fetch_add(1, Relaxed);
     let trace = WORD.wrapping_add(u128::from(count));
+    words.name(&TRACE_PARENT);
     words.text("00-");
     words.hex(&trace.to_be_bytes());
     words.text("-");
     words.hex(&count.to_be_bytes());
-    words.text("-00");
+    words.text("-00\r\n");
 }
 
 fn is_trace(parent: &[u8]) -> bool {
@@ -242,7 +251,15 @@ mod tests {
         let head = request.body(()).expect("a request").into_parts().0;
         let id = Some(HeaderValue::from_static("id-1"));
         let client = Client { peer: [10, 0, 0, 9].into(), is_trusted, is_secure: false, id, way: Way::Plain };
-        to_backend(&head, &client, ()).into_parts().0
+        let written = to_backend(&head, &client, Framed::Not, 1).into_bytes();
+        let mut lines = [httparse::EMPTY_HEADER; 40];
+        let mut read = httparse::Request::new(&mut lines);
+        assert_eq!(read.parse(&written), Ok(httparse::Status::Complete(written.len())));
+        let mut request = Request::builder().uri(read.path.expect("a path"));
+        for line in &*read.headers {
+            request = request.header(line.name, line.value);
+        }
+        request.body(()).expect("a request").into_parts().0
     }
 
     fn value(head: &Parts, name: &str) -> String {
@@ -318,22 +335,38 @@ mod tests {
     fn an_absolute_address_becomes_a_path() {
         assert_eq!(passed("http://t/a?b", false, &[]).uri, "/a?b");
         assert_eq!(passed("http://t", false, &[]).uri, "/");
+        assert_eq!(passed("http://t?b", false, &[]).uri, "/?b");
     }
 
     #[test]
-    fn an_answer_with_two_framings_keeps_none_and_orders_are_not_shown() {
-        let mut headers = HeaderMap::new();
-        let sent = [
-            ("content-length", "5"),
-            ("transfer-encoding", "chunked"),
-            ("connection", "close, x-secret"),
-            ("x-secret", "1"),
-            ("x-accel-redirect", "/private"),
-            ("set-cookie", "a=1"),
-        ];
-        for (name, value) in sent {
-            headers.append(name, value.parse().unwrap());
+    fn a_body_has_one_framing_whatever_the_client_said_of_it() {
+        let head =
+            Request::builder().method("POST").uri("/").header("host", "t").header("content-length", "7");
+        let head = head.body(()).expect("a request").into_parts().0;
+        let client = Client {
+            peer: [10, 0, 0, 9].into(),
+            is_trusted: false,
+            is_secure: false,
+            id: None,
+            way: Way::Plain,
+        };
+        for (framed, told) in [
+            (Framed::Not, "\r\ncontent-length: 0\r\n\r\n"),
+            (Framed::Length(3), "\r\ncontent-length: 3\r\n\r\n"),
+            (Framed::Chunks, "\r\ntransfer-encoding: chunked\r\n\r\n"),
+        ] {
+            let written = to_backend(&head, &client, framed, 2).into_bytes();
+            let written = String::from_utf8(written).expect("text");
+            assert!(written.ends_with(&format!("x-ondol-attempt: 2{told}")), "{written}");
+            assert_eq!(written.matches("content-length").count(), usize::from(framed != Framed::Chunks));
         }
+    }
+
+    #[test]
+    fn orders_are_not_shown() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-accel-redirect", "/private".parse().unwrap());
+        headers.append("set-cookie", "a=1".parse().unwrap());
         to_client(&mut headers);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["set-cookie"]);
     }

@@ -1,9 +1,8 @@
 //! The balancer: one address in front of several web servers.
 //!
-//! Map, in reading order: `config` (every limit, with its default), `core` (what decides: routes, health, pick, retry, queue,
+//! Map, in reading order: `config` (every limit, with its default), `core` (what decides: routes, health, pace, pick, retry, queue,
 //! roster), `condition` (what of a file is sent), `coding` (and how), `plan` (what the settings come to), `gate` (what may not be passed on),
-//! `headers` (whose are whose), `words` (what we say in
-//! them), `sticky` (the cookie), `line` (one connection to a web server), `backend` (one web server and
+//! `headers` (whose are whose), `words` (how a head is written), `letter` (a request as it goes over a line), `framing` (how an answer is read), `sticky` (the cookie), `stream` (what a line goes over), `line` (one connection to a web server), `backend` (one web server and
 //! its connections), `desk` (places at backends, and the wait for one), `parcel` (a request that may be sent again), `spool`
 //! (a large upload on disk), `answer` (a body on its way back), `ahead` (the same for a slow client), `tunnel` (websockets),
 //! `reading` and `files` (files of roots), `redirect`, `reproxy` (what an answer orders to be sent in its stead), `squeeze`
@@ -28,8 +27,10 @@ mod core;
 mod desk;
 mod error;
 mod files;
+mod framing;
 mod gate;
 mod headers;
+mod letter;
 mod line;
 mod obey;
 mod parcel;
@@ -46,6 +47,7 @@ mod spool;
 mod squeeze;
 mod status;
 mod sticky;
+mod stream;
 mod tunnel;
 mod words;
 

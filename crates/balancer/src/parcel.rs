@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
+use hyper::Method;
 use hyper::body::Body as _;
-use hyper::header::{HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
-use hyper::{Method, Request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use web::Problem;
 
-use crate::headers::{self, ATTEMPT, Client};
+use crate::headers::{self, Client, Framed};
+use crate::letter::{Content, Letter};
 
 /// A request.
 pub(crate) struct Parcel {
@@ -23,24 +23,9 @@ pub(crate) struct Parcel {
     client: Client,
     content: Content,
     /// What was packed and not sent.
-    ready: Option<Request<Body>>,
+    ready: Option<Box<Letter>>,
     was_packed: bool,
     _room: Option<OwnedSemaphorePermit>,
-}
-
-enum Content {
-    AtHand(Bytes),
-    /// Comes in while it goes out; `None` when it is gone.
-    Coming(Option<Body>),
-}
-
-/// Where a request's body is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Load {
-    /// Here, whole.
-    AtHand,
-    /// Still coming in.
-    Coming,
 }
 
 impl Parcel {
@@ -62,65 +47,55 @@ impl Parcel {
         let content = match length {
             Some(0) => Content::AtHand(Bytes::new()),
             _ if permit.is_some() => Content::AtHand(web::body::read(body, most).await?),
-            _ => Content::Coming(Some(body)),
+            _ => Content::Coming(body),
         };
         Ok(Parcel { head, client, content, ready: None, was_packed: false, _room: permit })
     }
 
     /// Whether twice is as good as once, and everything for it is at hand.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.load() == Load::AtHand && may_be_repeated(&self.head.method)
-    }
-
-    /// Where its body is.
-    pub(crate) fn load(&self) -> Load {
-        match self.content {
-            Content::AtHand(_) => Load::AtHand,
-            Content::Coming(_) => Load::Coming,
-        }
+        matches!(self.content, Content::AtHand(_)) && may_be_repeated(&self.head.method)
     }
 
     /// Bytes of its body that are kept here.
     pub(crate) fn bytes(&self) -> u64 {
         match &self.content {
             Content::AtHand(bytes) => bytes.len() as u64,
-            Content::Coming(_) => 0,
+            Content::Coming(_) | Content::Gone => 0,
         }
     }
 
     /// The request, to be sent after it was sent so often; `None` when it is gone for good.
-    pub(crate) fn take(&mut self, sent_before: u32) -> Option<Request<Body>> {
-        let mut request = match self.ready.take() {
-            Some(ready) => ready,
-            None => self.packed()?,
-        };
-        if sent_before > 0 {
-            request.headers_mut().insert(ATTEMPT, HeaderValue::from(sent_before + 1));
+    pub(crate) fn take(&mut self, sent_before: u32) -> Option<Box<Letter>> {
+        match self.ready.take() {
+            Some(ready) => Some(ready),
+            None => self.packed(sent_before + 1),
         }
-        Some(request)
     }
 
-    fn packed(&mut self) -> Option<Request<Body>> {
+    fn packed(&mut self, attempt: u32) -> Option<Box<Letter>> {
         let may_be_packed = !self.was_packed || self.is_repeatable();
         self.was_packed = true;
-        let body = match &mut self.content {
-            Content::AtHand(_) if !may_be_packed => None,
-            Content::AtHand(bytes) if bytes.is_empty() => Some(Body::empty()),
-            Content::AtHand(bytes) => Some(Body::from(bytes.clone())),
-            Content::Coming(body) => body.take(),
-        }?;
-        let is_measured = body.size_hint().exact().is_some();
-        let mut request = headers::to_backend(&self.head, &self.client, body);
-        if !is_measured {
-            // said aloud, or hyper would leave out the body of a GET
-            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        if !may_be_packed {
+            return None;
         }
-        Some(request)
+        let content = match &self.content {
+            Content::AtHand(bytes) => Content::AtHand(bytes.clone()),
+            _ => std::mem::replace(&mut self.content, Content::Gone),
+        };
+        let framed = match &content {
+            Content::AtHand(bytes) if bytes.is_empty() => Framed::Not,
+            Content::AtHand(bytes) => Framed::Length(bytes.len() as u64),
+            Content::Coming(body) => body.size_hint().exact().map_or(Framed::Chunks, Framed::Length),
+            Content::Gone => return None,
+        };
+        let head = headers::to_backend(&self.head, &self.client, framed, attempt).into_bytes();
+        Some(Box::new(Letter { head, content, is_of_head: self.head.method == Method::HEAD }))
     }
 
     /// Takes a request back that was not sent.
-    pub(crate) fn put_back(&mut self, request: Option<Box<Request<Body>>>) {
-        self.ready = request.map(|request| *request);
+    pub(crate) fn put_back(&mut self, letter: Option<Box<Letter>>) {
+        self.ready = letter;
     }
 }
 
@@ -132,6 +107,8 @@ fn may_be_repeated(method: &Method) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+
+    use hyper::Request;
 
     use super::*;
     use crate::gate::Way;
@@ -149,14 +126,23 @@ mod tests {
         packed.expect("packed")
     }
 
+    /// What is said of a body, and the body.
+    async fn read(letter: Box<Letter>) -> (bool, Bytes) {
+        let is_second = String::from_utf8_lossy(&letter.head).contains("x-ondol-attempt: 2");
+        match letter.content {
+            Content::AtHand(bytes) => (is_second, bytes),
+            Content::Coming(body) => (is_second, web::body::read(body, 10).await.expect("a body")),
+            Content::Gone => panic!("it is gone"),
+        }
+    }
+
     #[tokio::test]
     async fn a_small_body_is_at_hand_and_only_what_may_be_done_twice_is_packed_twice() {
         let mut put = pack(Method::PUT, Body::from("abc"), 10, 10).await;
         assert!(put.is_repeatable() && put.bytes() == 3);
-        assert!(put.take(0).is_some_and(|first| !first.headers().contains_key(ATTEMPT)));
-        let again = put.take(1).expect("again");
-        assert_eq!(again.headers()[ATTEMPT], "2");
-        assert_eq!(web::body::read(again.into_body(), 10).await.expect("a body"), "abc");
+        for (sent, is_second) in [(0, false), (1, true)] {
+            assert_eq!(read(put.take(sent).expect("one")).await, (is_second, Bytes::from("abc")));
+        }
         let mut post = pack(Method::POST, Body::from("abc"), 10, 10).await;
         assert!(!post.is_repeatable() && post.take(0).is_some() && post.take(1).is_none());
     }
@@ -166,8 +152,7 @@ mod tests {
         for (most, room) in [(2, 10), (10, 2)] {
             let mut put = pack(Method::PUT, Body::from("abc"), most, room).await;
             assert!(!put.is_repeatable() && put.bytes() == 0);
-            let body = put.take(0).expect("once").into_body();
-            assert_eq!(web::body::read(body, 10).await.expect("a body"), "abc");
+            assert_eq!(read(put.take(0).expect("once")).await.1, "abc");
             assert!(put.take(1).is_none());
         }
     }

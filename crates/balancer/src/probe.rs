@@ -5,19 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::body::Body;
-use hyper::header::{self, HeaderValue};
-use hyper::{Request, Uri};
 use tokio::time::timeout;
 
 use crate::backend::Backend;
 use crate::config::Config;
 use crate::core::health::{Event, State};
 use crate::desk::Desk;
+use crate::letter::Letter;
 use crate::line::Line;
 
-/// Who asks.
-const AGENT: HeaderValue = HeaderValue::from_static("ondol-balancer");
 /// A backend that is out is asked so many times as often.
 const HASTE: u32 = 4;
 
@@ -76,18 +72,13 @@ async fn ask(backend: &Backend, settings: &Config) -> Result<Line, (Event, Strin
 }
 
 async fn answered(mut line: Line, backend: &Backend, settings: &Config) -> Result<Line, String> {
-    let mut request = Request::new(Body::empty());
-    *request.uri_mut() = Uri::try_from(&settings.probe_path).map_err(|error| error.to_string())?;
-    request.headers_mut().insert(header::USER_AGENT, AGENT);
-    request.headers_mut().extend(backend.host().map(|host| (header::HOST, host)));
-    let sent = line.send(request).await;
-    let answer = sent.map_err(|error| base::error::chain(&error.into_error()))?;
-    if answer.status().is_server_error() {
-        return Err(format!("it answers {}", answer.status()));
+    let question = Letter::question(&settings.probe_path, &backend.address);
+    let head = line.send(question, &backend.tasks).await.map_err(|stuck| stuck.to_string())?;
+    if head.status.is_server_error() {
+        return Err(format!("it answers {}", head.status));
     }
-    let mut body = answer.into_body();
-    while let Some(frame) = poll_fn(|cx| line.poll_frame(cx, &mut body)).await {
-        frame.map_err(|error| base::error::chain(&error))?;
+    while let Some(piece) = poll_fn(|cx| line.poll_piece(cx)).await {
+        piece?;
     }
     // a server that closes after each answer is well all the same; such a line is not kept
     Ok(line)

@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::response::Response;
-use hyper::body::{Body as _, Incoming};
+use hyper::StatusCode;
+use hyper::body::Body as _;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use hyper::{Request, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,8 +27,10 @@ use crate::core::retry::{Failed, Tries};
 use crate::core::roster::{Id, Want};
 use crate::desk::{Desk, Place};
 use crate::error::Error;
+use crate::framing::Head;
 use crate::gate::Way;
 use crate::headers::{self, Client};
+use crate::letter::{Content, Letter};
 use crate::line::Line;
 use crate::parcel::Parcel;
 use crate::plan::Plan;
@@ -75,9 +77,9 @@ pub(crate) struct Errand {
 
 impl Errand {
     /// The trace as a backend is told of it, if that is logged.
-    fn trace(&self, request: &Request<Body>) -> Option<HeaderValue> {
+    fn trace(&self, letter: &Letter) -> Option<HeaderValue> {
         let is_told = self.visit.as_ref().is_some_and(|visit| visit.is_told());
-        if is_told { request.headers().get(headers::TRACE_PARENT).cloned() } else { None }
+        if is_told { letter.trace() } else { None }
     }
 }
 
@@ -117,12 +119,12 @@ impl Proxy {
             begun + if errand.only.is_some() { config.try_time_max.0 } else { config.hold_time_max.0 };
         let mut tries = Tries { is_repeatable: parcel.is_repeatable(), ..Tries::default() };
         loop {
-            let place = errand.desk.take(&errand.want, until).await?;
+            let mut place = errand.desk.take(&errand.want, until).await?;
             if errand.only.is_some_and(|only| only != place.backend.id) {
                 return Err(Error::Held.into());
             }
             let waited = begun.elapsed();
-            let Some(request) = parcel.take(tries.sent) else { return Err(Error::Held.into()) };
+            let Some(letter) = parcel.take(tries.sent) else { return Err(Error::Held.into()) };
             // a try has a limit only while somebody else could do it as well
             let is_limited = tries.may_be_sent_again() && place.has_another;
             let times = Times {
@@ -130,14 +132,21 @@ impl Proxy {
                 answer_max: is_limited.then_some(config.try_time_max.0),
                 idle_max: config.idle_time_max.0,
             };
-            let trace = errand.trace(&request);
+            let trace = errand.trace(&letter);
+            // how fast a client sends says nothing of a backend
+            let is_at_hand = matches!(letter.content, Content::AtHand(_));
             let sent = errand.desk.now();
-            let trouble = match place.backend.send(request, parcel.load(), times).await {
+            let trouble = match place.backend.send(letter, times).await {
                 Ok((answer, line)) => {
                     let (answered, now) = (begun.elapsed(), errand.desk.now());
-                    place.backend.tally.recent.note(now.saturating_sub(sent), now);
+                    let took = now.saturating_sub(sent);
+                    place.backend.tally.recent.note(took, now);
+                    // nor does an error that comes fast
+                    if is_at_hand && !answer.status.is_server_error() {
+                        place.took = Some((took, now));
+                    }
                     if let Some(visit) = &errand.visit
-                        && visit.is_told_of(answer.status(), answered)
+                        && visit.is_told_of(answer.status, answered)
                     {
                         let (backend, attempts) = (place.backend.address.clone(), tries.sent + 1);
                         visit.note(Course { backend, attempts, waited, answered, trace });
@@ -164,26 +173,24 @@ impl Proxy {
                 return Err(failure(trouble, &backend.address));
             }
             tally.again.fetch_add(1, Relaxed);
-            parcel.put_back(trouble.request);
+            parcel.put_back(trouble.letter);
         }
     }
 
     /// Gives the answer to the client.
     fn hand_over(
         &self,
-        answer: hyper::Response<Incoming>,
+        mut head: Head,
         mut line: Line,
         mut place: Place,
         errand: Errand,
         config: &Config,
     ) -> Result<Response, Error> {
         let backend = place.backend.clone();
-        backend.tally.answer(answer.status());
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            line.part(&self.tasks);
-            return self.open_tunnel(answer, place, errand, config);
+        backend.tally.answer(head.status);
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return self.open_tunnel(head, line, place, errand, config);
         }
-        let (mut head, body) = answer.into_parts();
         let order = if errand.takes_orders { Order::of(head.status, &head.headers) } else { None };
         headers::to_client(&mut head.headers);
         if errand.is_sticky
@@ -192,28 +199,37 @@ impl Proxy {
         {
             head.headers.append(header::SET_COOKIE, cookie);
         }
-        head.extensions.clear();
+        let mut response = Response::new(Body::empty());
+        (*response.status_mut(), *response.headers_mut()) = (head.status, head.headers);
         if let Some(order) = order {
             // the backend has done its part
-            if body.is_end_stream() {
-                backend.keep(line, config.idle_connections_max);
-            }
-            head.extensions.insert(order);
-            return Ok(Response::from_parts(head, Body::empty()));
+            backend.keep(line, config.idle_connections_max);
+            response.extensions_mut().insert(order);
+            return Ok(response);
         }
-        let kind = head.headers.get(header::CONTENT_TYPE);
+        let kind = response.headers().get(header::CONTENT_TYPE);
         let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(EVENT_STREAM));
         if is_stream {
             place.lasts();
         }
-        let held = Held { backend, line, place, idle_max: config.idle_connections_max };
-        let body = match is_stream {
-            true => Body::new(
-                Answer::new(body, held, config.stream_idle_max.0).until(self.stop.clone().cancelled_owned()),
-            ),
-            false => self.ahead(Answer::new(body, held, config.answer_stall_max.0), config),
+        let idle_max = config.idle_connections_max;
+        // a short answer has come with its head: nothing more is to be waited for
+        let first = match line.left() {
+            Some(left) if left <= ahead::DIRECT && !is_stream => line.whole(),
+            _ => None,
         };
-        Ok(Response::from_parts(head, body))
+        let held = Held { backend, line, place, idle_max };
+        *response.body_mut() = match first {
+            Some(whole) => {
+                held.done();
+                Body::from(whole)
+            }
+            None if is_stream => Body::new(
+                Answer::new(held, config.stream_idle_max.0).until(self.stop.clone().cancelled_owned()),
+            ),
+            None => self.ahead(Answer::new(held, config.answer_stall_max.0), config),
+        };
+        Ok(response)
     }
 
     /// Lets a long answer be taken in ahead of its client.
@@ -230,29 +246,27 @@ impl Proxy {
     /// Joins a client and a backend that has agreed; nobody else's agreement counts.
     fn open_tunnel(
         &self,
-        mut answer: hyper::Response<Incoming>,
+        head: Head,
+        line: Line,
         mut place: Place,
         errand: Errand,
         config: &Config,
     ) -> Result<Response, Error> {
-        let backend = place.backend.address.clone();
-        let Some((client, room)) = errand.tunnel else {
-            return Err(Error::Broken {
-                backend,
-                why: "it changes to a protocol that nobody asked for".into(),
-            });
+        let (Some((client, room)), Some(backend)) = (errand.tunnel, line.into_tunnel()) else {
+            let backend = place.backend.address.clone();
+            let why = "it changes to a protocol that nobody asked for".into();
+            return Err(Error::Broken { backend, why });
         };
-        let other = hyper::upgrade::on(&mut answer);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        *response.headers_mut() = head.headers;
         headers::to_client(response.headers_mut());
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         place.lasts();
         let (idle_max, stop) = (config.stream_idle_max.0, self.stop.clone());
         self.tasks.spawn(async move {
-            tunnel::run(client, other, idle_max, stop).await;
+            tunnel::run(client, backend, idle_max, stop).await;
             drop((place, room));
         });
         Ok(response)
@@ -262,10 +276,9 @@ impl Proxy {
 fn failure(trouble: Trouble, address: &str) -> Problem {
     let backend = address.to_owned();
     match (trouble.failed, trouble.why) {
-        (Failed::ByClient, Why::Hyper(error)) => web::body::refusal(&error),
+        (_, Why::ByClient(error)) => web::body::refusal(&error),
         (Failed::Unsent, _) => Error::Held.into(),
         (Failed::TimedOut, _) => Error::Late { backend }.into(),
-        (_, Why::Hyper(error)) => Error::Broken { backend, why: base::error::chain(&error) }.into(),
         (_, Why::Said(why)) => Error::Broken { backend, why }.into(),
     }
 }

@@ -10,15 +10,17 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Bytes that are read at once.
+/// Bytes that are read at once, as a rule.
 pub(crate) const PIECE: usize = 64 << 10;
 
 /// So many bytes of a file, from where it stands.
 pub(crate) struct Reading {
     left: u64,
+    /// Bytes that are read at once.
+    piece: usize,
     state: State,
-    /// What it takes of the disk, if that is counted.
-    _room: Option<OwnedSemaphorePermit>,
+    /// What it takes of the disk and of memory, if that is counted.
+    _room: Vec<OwnedSemaphorePermit>,
 }
 
 enum State {
@@ -29,12 +31,12 @@ enum State {
 
 impl Reading {
     pub(crate) fn new(file: File, length: u64) -> Reading {
-        Reading { left: length, state: State::Still(Some(file)), _room: None }
+        Reading { left: length, piece: PIECE, state: State::Still(Some(file)), _room: Vec::new() }
     }
 
-    /// The same with its room on the disk, which is given back with it.
-    pub(crate) fn with_room(self, room: Option<OwnedSemaphorePermit>) -> Reading {
-        Reading { _room: room, ..self }
+    /// The same with its room on the disk and in memory, which is given back with it, and pieces of such a size.
+    pub(crate) fn with_room(self, room: Vec<OwnedSemaphorePermit>, piece: usize) -> Reading {
+        Reading { _room: room, piece, ..self }
     }
 }
 
@@ -59,7 +61,7 @@ impl Body for Reading {
                 State::Still(_) if this.left == 0 => return Poll::Ready(None),
                 State::Still(file) => {
                     let Some(mut file) = file.take() else { return Poll::Ready(None) };
-                    let length = usize::try_from(this.left).unwrap_or(PIECE).min(PIECE);
+                    let length = usize::try_from(this.left).unwrap_or(usize::MAX).min(this.piece);
                     this.state = State::Busy(spawn_blocking(move || {
                         let piece = read(&mut file, length);
                         (file, piece)

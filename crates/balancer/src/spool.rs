@@ -27,6 +27,11 @@ const BLOCK: u64 = 64 << 10;
 /// Pieces that are being written at once; further ones wait.
 const WRITES_MAX: usize = 16;
 
+/// Bytes that are written and read at once of as many uploads as this takes little memory for; the others' pieces are of `PIECE`.
+/// Each piece is handed to a thread and back: on a machine that has no time, each of those waits for its turn.
+const LARGE_PIECE: usize = 256 << 10;
+const LARGE_PIECES_MAX: usize = 256;
+
 /// What all uploads share of the disk.
 #[derive(Debug)]
 pub(crate) struct Disk {
@@ -34,13 +39,16 @@ pub(crate) struct Disk {
     room: Arc<Semaphore>,
     /// Writes that may begin.
     writes: Arc<Semaphore>,
+    /// Uploads that may have large pieces.
+    large: Arc<Semaphore>,
 }
 
 impl Disk {
     pub(crate) fn new(config: &Config) -> Disk {
         let blocks = usize::try_from(config.uploads_bytes_max.0 / BLOCK).unwrap_or(usize::MAX);
         let room = Arc::new(Semaphore::new(blocks.min(Semaphore::MAX_PERMITS)));
-        Disk { room, writes: Arc::new(Semaphore::new(WRITES_MAX)) }
+        let large = Arc::new(Semaphore::new(LARGE_PIECES_MAX));
+        Disk { room, writes: Arc::new(Semaphore::new(WRITES_MAX)), large }
     }
 }
 
@@ -61,6 +69,8 @@ pub(crate) async fn take_in(mut body: Body, config: &Config, disk: &Disk) -> Res
         },
         None => None,
     };
+    let large = disk.large.clone().try_acquire_owned().ok();
+    let piece_max = if large.is_some() { LARGE_PIECE } else { PIECE };
     let (mut file, mut piece, mut total) = (None, BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| web::body::refusal(&error))?;
@@ -70,24 +80,32 @@ pub(crate) async fn take_in(mut body: Body, config: &Config, disk: &Disk) -> Res
             return Err(Problem::too_large("The request", most));
         }
         piece.extend_from_slice(&data);
-        if piece.len() < PIECE || total <= small {
+        if piece.len() < piece_max || total <= small {
             continue;
         }
-        while permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) < blocks(total) as usize {
-            let more = take(&disk.room, 1).ok_or(Error::Disk)?;
-            match &mut permit {
-                Some(permit) => permit.merge(more),
-                None => permit = Some(more),
-            }
-        }
+        grow(&mut permit, total, disk)?;
         file = Some(write(file, piece.split().freeze(), config, disk).await?);
     }
-    if file.is_none() && total <= small.max(PIECE as u64) {
+    if file.is_none() && total <= small {
         return Ok(Body::from(piece.freeze()));
     }
+    grow(&mut permit, total, disk)?;
     let mut file = write(file, piece.freeze(), config, disk).await?;
     file.seek(SeekFrom::Start(0)).map_err(|error| kept(&error))?;
-    Ok(Body::new(Reading::new(file, total).with_room(permit)))
+    let room = permit.into_iter().chain(large).collect();
+    Ok(Body::new(Reading::new(file, total).with_room(room, piece_max)))
+}
+
+/// Takes room for so many bytes, as far as there is none yet.
+fn grow(permit: &mut Option<OwnedSemaphorePermit>, total: u64, disk: &Disk) -> Result<(), Error> {
+    while permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) < blocks(total) as usize {
+        let more = take(&disk.room, 1).ok_or(Error::Disk)?;
+        match permit {
+            Some(permit) => permit.merge(more),
+            None => *permit = Some(more),
+        }
+    }
+    Ok(())
 }
 
 fn blocks(bytes: u64) -> u32 {
@@ -170,7 +188,7 @@ mod tests {
     async fn what_is_too_large_is_refused_and_what_finds_no_room_goes_on_as_it_comes_or_later() {
         let tight = config(10, 200_000, BLOCK);
         let disk = Disk::new(&tight);
-        let refused = take_in(unknown(50, 5000), &tight, &disk).await.expect_err("refused");
+        let refused = take_in(unknown(30, 5000), &tight, &disk).await.expect_err("refused");
         assert_eq!(refused.status.as_u16(), 503);
         let known = take_in(Body::from(vec![b'x'; 190_000]), &tight, &disk).await.expect("as it comes");
         assert_eq!((known.size_hint().exact(), disk.room.available_permits()), (Some(190_000), 1));

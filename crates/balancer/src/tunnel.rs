@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
@@ -14,19 +14,25 @@ use tokio_util::sync::CancellationToken;
 const BUFFER_BYTES: usize = 8 << 10;
 
 /// Carries bytes until both sides have ended, one breaks off, nothing has come for `idle_max`, or the service stops.
-pub(crate) async fn run(client: OnUpgrade, backend: OnUpgrade, idle_max: Duration, stop: CancellationToken) {
+pub(crate) async fn run(
+    client: OnUpgrade,
+    backend: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    idle_max: Duration,
+    stop: CancellationToken,
+) {
     let carried = stop.run_until_cancelled(carry(client, backend, idle_max)).await;
     if let Some(Err(error)) = carried {
         tracing::debug!(%error, "tunnel ended");
     }
 }
 
-async fn carry(client: OnUpgrade, backend: OnUpgrade, idle_max: Duration) -> Result<(), io::Error> {
-    let open =
-        |upgraded: Result<Upgraded, hyper::Error>| upgraded.map(TokioIo::new).map_err(io::Error::other);
-    let (client, backend) = (open(client.await)?, open(backend.await)?);
+async fn carry(
+    client: OnUpgrade,
+    (from_backend, to_backend): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    idle_max: Duration,
+) -> Result<(), io::Error> {
+    let client = TokioIo::new(client.await.map_err(io::Error::other)?);
     let (from_client, to_client) = tokio::io::split(client);
-    let (from_backend, to_backend) = tokio::io::split(backend);
     let clock = Activity { began: Instant::now(), last_ms: AtomicU64::new(0) };
     tokio::select! {
         both = async { tokio::try_join!(clock.pump(from_client, to_backend), clock.pump(from_backend, to_client)) } => both.map(drop),

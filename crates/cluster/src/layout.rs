@@ -60,6 +60,16 @@ impl Layout {
         format!("{}{epoch:020}", self.histories())
     }
 
+    /// What the mirrors' own keys begin with.
+    pub fn mirrors(&self) -> String {
+        self.key("mirrors/")
+    }
+
+    /// How a mirror is: a [`Mirror`], on no lease.
+    pub fn mirror(&self, name: &str) -> String {
+        format!("{}{name}", self.mirrors())
+    }
+
     /// That a person asked for another primary: a [`Handover`].
     pub fn handover(&self) -> String {
         self.key("handover")
@@ -124,7 +134,8 @@ pub struct Sync {
     pub epoch: u64,
     /// Who was primary last, or is.
     pub primary: String,
-    /// The hosts that have every acknowledged write, the primary among them.
+    /// The hosts that have every acknowledged write, the primary among them. None: a person has given the service's data to a
+    /// mirror, and no host may lead with what it has.
     pub eligible: BTreeSet<String>,
     /// A place that all eligible hosts had reached when this was written.
     #[serde(default)]
@@ -194,6 +205,58 @@ pub struct History {
     /// Whether the reign's first checkpoint is done: before that nobody can be led back to it.
     #[serde(default)]
     pub is_written_down: bool,
+}
+
+/// How a mirror is, a database that runs nothing of ours, in the words of the host that looks after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mirror {
+    /// How far it is.
+    pub stage: MirrorStage,
+    /// The last position of the change log that it has.
+    #[serde(default)]
+    pub position: i64,
+    /// The primary's newest one.
+    #[serde(default)]
+    pub newest: i64,
+    /// The moment whose state it has, in milliseconds since 1970 UTC.
+    #[serde(default)]
+    pub as_of: i64,
+    /// When this was written.
+    #[serde(default)]
+    pub told: i64,
+    /// The host that looks after it.
+    #[serde(default)]
+    pub host: String,
+    /// Records that were copied, and about how many there are; while it is copied.
+    #[serde(default)]
+    pub rows: u64,
+    /// About how many there are.
+    #[serde(default)]
+    pub rows_about: u64,
+    /// The server's version, such as `15.18`.
+    #[serde(default)]
+    pub version: String,
+    /// Why it does not go on, in a sentence.
+    #[serde(default)]
+    pub trouble: Option<String>,
+}
+
+/// How far a mirror is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MirrorStage {
+    /// It is copied.
+    Copying,
+    /// It is compared with the primary, and copied where it differs.
+    Mending,
+    /// It follows.
+    Following,
+    /// It is a database of its own.
+    Released,
+    /// Nothing is known of it yet.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// That a person asked for another primary.

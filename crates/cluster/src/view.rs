@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cluster::{Cluster, Watch};
-use crate::layout::{Accept, Config, Handover, History, Layout, Leader, Member, Sync};
+use crate::layout::{Accept, Config, Handover, History, Layout, Leader, Member, Mirror, Sync};
 use crate::txn::{Entry, LeaseId, Snapshot};
 
 /// A document, and when it was written.
@@ -37,6 +37,8 @@ pub struct View {
     pub sync: Option<Written<Sync>>,
     /// How the hosts are, in their own words; those that are gone are not here.
     pub members: BTreeMap<String, Written<Member>>,
+    /// How the mirrors are, by name, in the words of those who look after them.
+    pub mirrors: BTreeMap<String, Written<Mirror>>,
     /// The reigns so far.
     pub history: BTreeMap<u64, History>,
     /// That a person asked for another primary.
@@ -77,6 +79,9 @@ impl View {
         let key = entry.key.as_str();
         if let Some(host) = key.strip_prefix(&layout.members()) {
             return parsed(entry).map(|member| self.members.insert(host.to_owned(), member)).is_some();
+        }
+        if let Some(name) = key.strip_prefix(&layout.mirrors()) {
+            return parsed(entry).map(|mirror| self.mirrors.insert(name.to_owned(), mirror)).is_some();
         }
         if let Some(epoch) = key.strip_prefix(&layout.histories()) {
             let (Ok(epoch), Some(history)) = (epoch.parse(), parsed(entry)) else { return false };

@@ -21,6 +21,8 @@ pub struct State {
     pub primary: Option<Primary>,
     /// In the order of the file.
     pub sites: Vec<Site>,
+    /// Databases elsewhere that follow by a login alone, by name.
+    pub mirrors: Vec<Mirror>,
     /// What would be lost if the primary's site vanished now.
     pub loss: Option<Loss>,
     /// The last reigns, the newest first.
@@ -104,6 +106,43 @@ pub struct Behind {
     pub writes: Option<u64>,
 }
 
+/// A database elsewhere that runs nothing of ours and follows by a login alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mirror {
+    /// Its name in the file.
+    pub name: String,
+    /// Where it is, in words.
+    pub place: String,
+    /// What it does.
+    pub does: Mirrors,
+    /// How far it is behind the primary.
+    pub behind: Behind,
+    /// The last change that it has.
+    pub position: i64,
+    /// The moment whose state it has, as RFC 3339 has it; empty when there is none.
+    pub as_of: String,
+    /// The server's version.
+    pub version: String,
+    /// Why it does not go on, in a sentence.
+    pub trouble: Option<String>,
+}
+
+/// What a mirror does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mirrors {
+    /// It is copied; the hundredths that are done, as far as that is known.
+    Copied(Option<u8>),
+    /// It is compared with the primary, and copied where it differs.
+    Mended(Option<u8>),
+    /// It follows.
+    Follows,
+    /// It is a database of its own.
+    Released,
+    /// Nothing is heard of it.
+    #[default]
+    Unheard,
+}
+
 /// A member of etcd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voice {
@@ -174,6 +213,15 @@ pub enum Alarm {
         /// In a sentence.
         what: String,
     },
+    /// A mirror does not follow, or not closely.
+    Mirror {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        what: MirrorFault,
+    },
+    /// The data were given to a mirror: no host may lead.
+    GivenAway,
     /// No other host has every write.
     NoHeir,
     /// A member of etcd does not answer.
@@ -192,4 +240,19 @@ pub enum Alarm {
         /// Why not.
         why: String,
     },
+}
+
+/// What is wrong with a mirror.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MirrorFault {
+    /// Nothing was heard of it for a while.
+    Unheard,
+    /// It does not go on: why, in a sentence.
+    Stuck(String),
+    /// It is further behind than it should be.
+    Late(Duration),
+    /// It is copied, or mended, and has not everything.
+    Incomplete,
+    /// It was released, and follows nobody.
+    Released,
 }

@@ -9,6 +9,7 @@ mod cache;
 mod client;
 mod database;
 mod mail;
+mod mirror;
 mod public;
 mod read;
 mod secret;
@@ -17,6 +18,7 @@ mod sites;
 mod store_section;
 mod tls;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base::secret::Secret;
@@ -39,7 +41,7 @@ pub const DIR: &str = "data";
 pub const PUBLIC: &str = "public";
 
 /// The rooms that have a table of their own.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 15] = [
     "log",
     "metrics",
     "web",
@@ -52,6 +54,7 @@ const ROOMS: [&str; 14] = [
     sign_in::ROOM,
     client::ROOM,
     "mail",
+    mirror::ROOM,
     balancer::ROOM,
     tls::ROOM,
 ];
@@ -90,6 +93,8 @@ pub struct Config {
     pub(crate) cache_host_bytes_max: u64,
     /// Who stands where; `None` when the file names no sites.
     pub(crate) topology: Option<Topology>,
+    /// Databases elsewhere that run nothing of ours and follow by a login alone, by name.
+    pub(crate) mirrors: BTreeMap<String, store::Engine>,
     /// Networks from which others than the hosts may come to their databases.
     pub(crate) clients: Vec<String>,
     /// The web servers that this process stands in front of; with them it opens no database.
@@ -157,6 +162,7 @@ impl Config {
             mail: None,
             cache_host_bytes_max: cache::BYTES_MAX,
             topology: None,
+            mirrors: BTreeMap::new(),
             clients: Vec::new(),
             balancer: None,
             tls: None,
@@ -211,6 +217,7 @@ impl Config {
         reader.room::<store_section::Section>("store").settle(&mut config.store);
         let database = reader.room::<database::Section>("database");
         config.clients = database.settle(&mut reader, config.topology.as_ref(), &mut config.store);
+        config.mirrors = mirror::read(&mut reader, config.topology.as_ref(), &config.store.engine);
         let is_embedded = matches!(config.store.engine, store::Engine::Sqlite);
         let caching = reader.room::<cache::Section>("cache");
         config.cache_host_bytes_max = caching.bytes_max();

@@ -6,8 +6,17 @@
 
 #[path = "hosts/drama.rs"]
 mod drama;
+#[path = "house/http.rs"]
+mod http;
+#[path = "hosts/mirror.rs"]
+mod mirror;
+#[path = "moving/server.rs"]
+mod server;
 
 use drama::{MARIADB, POSTGRES, Run, drive};
+use http::{Client, sign_in};
+use mirror::{Cloud, House, Writer, ids, listens, make_notes};
+use serde_json::{Value, json};
 
 /// Longest silence that a client may see, in seconds. It is no figure of speed: it says that nobody had to help.
 const LONGEST_MAX: f64 = 60.0;
@@ -77,4 +86,90 @@ fn on_mariadb_nothing_is_lost_either_when_the_primary_is_killed_changed_or_cut_o
         assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:#?}");
     }
     judge_reads(&runs);
+}
+
+/// Ten writes, then a planned change of the primary, all of it followed by the mirror; gives what was acknowledged.
+fn a_mirror_follows(house: &mut House) -> Writer {
+    let told = house.says(&["check"]);
+    assert!(told.contains("mirror cloud") && told.contains("empty"), "{told}");
+    house.up();
+    let state = house.status("it is well", |state| state["state"] == "well");
+    assert_eq!(
+        (&state["mirrors"][0]["name"], &state["mirrors"][0]["state"]),
+        (&json!("cloud"), &json!("following"))
+    );
+    house.make_superuser();
+    let token = make_notes(&house.web(1));
+    let writer = Writer::start(house.web(1), token);
+    house.is_near();
+    let before = house.status("it is well", |state| state["state"] == "well")["primary"].clone();
+    house.says(&["takeover"]);
+    let is_changed = |state: &Value| state["primary"].is_string() && state["primary"] != before;
+    house.status("another one leads", is_changed);
+    house.is_near();
+    writer
+}
+
+/// All that was acknowledged is in the mirror, and the service goes on from there.
+fn it_goes_on(house: &mut House, made: &[String]) {
+    let ids = ids(house);
+    let lost: Vec<&String> = made.iter().filter(|id| !ids.contains(id)).collect();
+    assert!(lost.is_empty() && made.len() > 20, "of {} lost: {lost:?}", made.len());
+    house.serve();
+    listens(&house.web(4));
+    let token = sign_in(&house.web(4));
+    let mut client = Client::new(&house.web(4), &token).expect("it listens");
+    let path = format!("/api/collections/notes/records/{}", made[made.len() - 1]);
+    let (status, record) = client.ask("GET", &path, &Value::Null).expect("an answer");
+    assert_eq!(status, 200, "{record}");
+    let path = "/api/collections/notes/records";
+    let (status, told) = client.ask("POST", path, &json!({ "word": record["word"] })).expect("an answer");
+    assert_eq!(status, 400, "the index keeps words apart: {told}");
+    let (status, told) = client.ask("POST", path, &json!({ "word": "a new one" })).expect("an answer");
+    assert_eq!(status, 200, "{told}");
+}
+
+#[test]
+fn a_mirror_follows_from_primary_to_primary_and_takes_over_with_everything() {
+    let server = testbed::postgres();
+    server.sql("postgres", "CREATE ROLE guest LOGIN PASSWORD 'cool floor' NOSUPERUSER");
+    server.sql("postgres", "CREATE DATABASE cloud OWNER guest");
+    let ask = |database: &str, sql: &str| server.sql(database, sql);
+    let cloud = Cloud { engine: "postgres", port: server.port(), ask: Box::new(ask) };
+    let Some(mut house) = House::new(POSTGRES, cloud) else { return };
+    let writer = a_mirror_follows(&mut house);
+    let told = house.refuses(&["takeover", "--to", "cloud", "--accept-loss", "--yes"]);
+    assert!(told.contains("nothing has to be lost"), "{told}");
+    let told = house.refuses(&["takeover", "--to", "clod"]);
+    assert!(told.contains("cloud"), "{told}");
+    let told = house.says(&["takeover", "--to", "cloud"]);
+    assert!(told.contains("nothing was lost") && told.contains("engine  = \"postgres\""), "{told}");
+    let made = writer.end();
+    house.status("it was released", |state| state["mirrors"][0]["state"] == "released");
+    let told = house.refuses(&["check"]);
+    assert!(told.contains("was released"), "{told}");
+    let told = house.says(&["takeover", "--to", "cloud"]);
+    assert!(told.contains("has everything"), "said again, it is done: {told}");
+    it_goes_on(&mut house, &made);
+}
+
+#[test]
+fn on_mariadb_the_service_goes_on_from_its_mirror_when_all_hosts_are_gone() {
+    let server = testbed::mariadb();
+    server.sql("mysql", "CREATE USER guest IDENTIFIED BY 'cool floor'");
+    server.sql("mysql", "CREATE DATABASE cloud CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin");
+    server.sql("mysql", "GRANT ALL PRIVILEGES ON cloud.* TO guest");
+    let ask = |database: &str, sql: &str| server.sql(database, sql);
+    let cloud = Cloud { engine: "mariadb", port: server.port(), ask: Box::new(ask) };
+    let Some(mut house) = House::new(MARIADB, cloud) else { return };
+    let made = a_mirror_follows(&mut house).end();
+    house.is_near();
+    // is_near looks at what was told a moment ago
+    house.status("all of it is there", |_| made.last().is_none_or(|last| ids(&house).contains(last)));
+    house.cut_power();
+    let told = house.refuses(&["takeover", "--to", "cloud"]);
+    assert!(told.contains("no majority"), "{told}");
+    let told = house.says(&["takeover", "--to", "cloud", "--accept-loss", "--yes"]);
+    assert!(told.contains("has everything up to change") && told.contains("see to it yourself"), "{told}");
+    it_goes_on(&mut house, &made);
 }

@@ -25,6 +25,10 @@ mod mysql;
 #[path = "servers/postgres.rs"]
 mod postgres;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ROUNDS: usize = 5;
 /// Operations of one kind and round, unless told otherwise; half as many at a single caller, where each waits for the server.
 const OPERATIONS: usize = 20_000;
@@ -78,7 +82,8 @@ fn main() {
     let only = arguments.next().filter(|only| only != "all");
     let operations = arguments.next().map_or(OPERATIONS, |n| n.parse().unwrap());
     let load = Load { records, operations };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // one thread: whether an answer finds its caller on the same one or has to wake another is luck, and doubles a cost
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     match engine.as_str() {
         "postgres" => {
             let server = Postgres::start(&Options::default());

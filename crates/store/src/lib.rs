@@ -4,7 +4,7 @@
 //! kept), `change` (the log), `once` (keys of writes that are done once), `config`, `error`, `conn` (reading), `tx`
 //! (writing), `sqlite` (the embedded engine: one writer that groups commits, readers called in place), `seat` (where the primary is), `store` (opening,
 //! and the doors to all of it), `news` (what a cache asks of the log), `pulse` (whether it answers), `state` (for those who look on), `moving` (to another
-//! engine), `files`.
+//! engine), `mirror` (a copy at a server that runs nothing of ours), `files`.
 //!
 //! To add a setting or limit: `config`, with its default and its unit. To add an engine: a folder beside `sqlite` with a
 //! connection behind [`Conn`], a file in `dialect`, and the suite of `tests/conformance.rs` run on it.
@@ -43,7 +43,7 @@ pub use error::{Cause, Error};
 pub use news::{News, Touched};
 pub use once::{Earlier, Once};
 pub use pulse::{Pulse, Role};
-pub use remote::{Seen, look};
+pub use remote::{Seen, look, mirror};
 pub use row::{Row, Table};
 pub use state::{About, IndexState, Stage};
 pub use store::{Step, Store};

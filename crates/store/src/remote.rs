@@ -4,7 +4,7 @@
 //! `schema` (our tables), `tx` (a transaction), `write` (run, run again, never done twice), `log` (positions and reading),
 //! `once` (keys of writes that are done once), `follow` (the task that does both), `indexes` (built while others write),
 //! `progress` (how far they are), `deputy` (reads while the primary is silent), `probe` (a look before anything is made), `side` and `put` (a server that data move
-//! from, and to).
+//! from, and to), `mirror` (a server that follows this one by a login alone).
 //!
 //! Invariant: nothing here names a driver.
 
@@ -13,6 +13,7 @@ mod follow;
 mod indexes;
 mod link;
 mod log;
+pub mod mirror;
 mod once;
 mod probe;
 mod progress;
@@ -79,6 +80,16 @@ pub(crate) struct Remote {
 impl Remote {
     /// Connects, makes our tables where they are missing, and begins to follow the log.
     pub(crate) async fn open(config: Config, clock: Clock) -> Result<Arc<Remote>, Error> {
+        let remote = Remote::open_still(config, clock).await?;
+        #[expect(clippy::disallowed_methods, reason = "the store keeps the handle and ends the task itself")]
+        let follower = tokio::spawn(follow::run(Arc::downgrade(&remote)));
+        *remote.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower);
+        remote.build_indexes_aside();
+        Ok(remote)
+    }
+
+    /// The same without anything that is done by itself.
+    async fn open_still(config: Config, clock: Clock) -> Result<Arc<Remote>, Error> {
         let kind = Kind::of(&config.engine).expect("the embedded engine is opened elsewhere");
         let pool = Arc::new(Pool::open(&config).await?);
         let writes = Semaphore::new(config.write_queue_max.clamp(1, Semaphore::MAX_PERMITS));
@@ -99,12 +110,7 @@ impl Remote {
         remote.make().await?;
         remote.live = Arc::new(Live::new(remote.ends().await?.newest));
         remote.learn_indexes().await?;
-        let remote = Arc::new(remote);
-        #[expect(clippy::disallowed_methods, reason = "the store keeps the handle and ends the task itself")]
-        let follower = tokio::spawn(follow::run(Arc::downgrade(&remote)));
-        *remote.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower);
-        remote.build_indexes_aside();
-        Ok(remote)
+        Ok(Arc::new(remote))
     }
 
     /// What was committed of late.

@@ -14,7 +14,7 @@ use crate::files::Files;
 use crate::live::Live;
 use crate::moving::MOVING;
 use crate::once::Earlier;
-use crate::remote::Remote;
+use crate::remote::{Remote, mirror};
 use crate::row::Table;
 use crate::sqlite;
 use crate::tx::Tx;
@@ -56,6 +56,12 @@ impl Store {
             store.close().await;
             let what =
                 "a move to this database was not finished: say the same `ondol move` again, or empty it";
+            return Err(Error::Unfit { what: what.into() });
+        }
+        if store.reader().await?.setting(mirror::MARK).await?.is_some_and(|mark| mirror::forbids(&mark)) {
+            store.close().await;
+            let what = "this database is a mirror, which follows another one: `ondol takeover --to NAME` releases it, NAME being \
+                        that of [mirror.NAME] in the service file";
             return Err(Error::Unfit { what: what.into() });
         }
         Ok(store)

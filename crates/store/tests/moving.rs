@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first failure")]
 
+#[path = "moving/mirror.rs"]
+mod mirror;
+#[path = "moving/mirror_led.rs"]
+mod mirror_led;
+
 use std::sync::Arc;
 
 use base::time::Clock;

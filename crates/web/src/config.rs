@@ -27,6 +27,8 @@ pub enum AccessLog {
 pub struct Config {
     /// Connections at once; further ones get a 503 and are closed.
     pub connections_max: usize,
+    /// New connections in a second; those that come faster wait in the system's queue.
+    pub connections_per_second_max: u32,
     /// Bytes of a request's line and headers.
     pub head_bytes_max: Bytes,
     /// Headers of a request.
@@ -79,15 +81,16 @@ impl Default for Config {
         let seconds = |s| Span(Duration::from_secs(s));
         Config {
             connections_max: 10_000,
+            connections_per_second_max: 10_000,
             head_bytes_max: Bytes(32 << 10),
             headers_max: 100,
-            head_time_max: seconds(10),
-            handshake_time_max: seconds(10),
+            head_time_max: seconds(9),
+            handshake_time_max: seconds(9),
             idle_time_max: seconds(75),
             streams_max: 100,
             connection_age_max: seconds(3600),
             body_bytes_max: Bytes(512 << 20),
-            body_grace: seconds(10),
+            body_grace: seconds(9),
             body_pace_min: Bytes(1000),
             request_time_max: seconds(60),
             slow_time: seconds(3),

@@ -18,7 +18,7 @@ use crate::proxied::{self, Origin};
 use crate::serve::Serving;
 use crate::streams::Streams;
 use crate::tls::Inside;
-use crate::wire::{Notice, Turns, Watch, Wire};
+use crate::wire::{Comes, Notice, Turns, Watch, Wire};
 
 /// Bytes of bodies that an HTTP/2 client may send ahead, for one stream and for all.
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -112,21 +112,39 @@ fn is_proxy(front: &Front, caller: &Caller) -> bool {
     front.config().trusted_proxies.contains(&caller.peer.to_canonical())
 }
 
-/// HTTP/1.1: one request after the other.
+/// HTTP/1.1: one request after the other. While it is idle for long, a connection has no memory for reading and writing.
 async fn one_by_one<S>(socket: S, door: Door, serving: &Serving)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Comes + Unpin + Send + 'static,
 {
     let (watch, config) = (door.watch().clone(), door.front().config());
-    // `pipeline_flush` stays off: with it hyper takes in an answer without bound when the client doesn't read
-    let served = http1::Builder::new()
-        .max_buf_size(usize::try_from(config.head_bytes_max.0).unwrap_or(usize::MAX).max(8 << 10))
-        .max_headers(config.headers_max)
-        .half_close(false)
-        .serve_connection(Wire::new(socket, watch.clone()), door.clone())
-        .with_upgrades();
+    let head_bytes_max = usize::try_from(config.head_bytes_max.0).unwrap_or(usize::MAX).max(8 << 10);
     let _listed = serving.rounds.join(watch.clone());
-    heeding(served, &watch, |served| served.graceful_shutdown()).await;
+    let mut wire = Wire::new(socket, watch.clone());
+    loop {
+        // `pipeline_flush` stays off: with it hyper takes in an answer without bound when the client doesn't read
+        let served = http1::Builder::new()
+            .max_buf_size(head_bytes_max)
+            .max_headers(config.headers_max)
+            .half_close(false)
+            .serve_connection(wire, door.clone())
+            .with_upgrades();
+        let mut served = Box::pin(served);
+        if heeding(served.as_mut(), &watch, |served| served.graceful_shutdown()).await == Ended::Over {
+            return;
+        }
+        let Some(parts) = Pin::into_inner(served).into_parts() else { return };
+        wire = parts.io;
+        wire.put_back(parts.read_buf);
+        let comes = poll_fn(|cx| match watch.heed(cx) {
+            Notice::None => wire.poll_comes(cx).map(|()| true),
+            Notice::Finish | Notice::Cut => Poll::Ready(false),
+        });
+        if !comes.await {
+            return wire.end();
+        }
+        watch.wakes();
+    }
 }
 
 /// HTTP/2: many requests at once. A stop tells the client so, and lets what has come end.
@@ -153,6 +171,7 @@ where
         .keep_alive_timeout(PING_TIME_MAX)
         .serve_connection(Wire::new(socket, watch.clone()), door.clone());
     let _listed = serving.rounds.join(watch.clone());
+    let served = std::pin::pin!(served);
     heeding(served, &watch, |served| {
         watch.end();
         served.graceful_shutdown();
@@ -160,26 +179,37 @@ where
     .await;
 }
 
-/// Serves until the connection ends, or is to be cut; asks it once to finish when it is time for that.
-async fn heeding<C>(served: C, watch: &Watch, finish: impl Fn(Pin<&mut C>))
+/// How the serving of a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// With the connection.
+    Over,
+    /// It is idle, and gives back what it needs for requests only.
+    Resting,
+}
+
+/// Serves until the connection ends, is to be cut, or rests; asks it once to finish when it is time for that.
+async fn heeding<C>(mut served: Pin<&mut C>, watch: &Watch, finish: impl Fn(Pin<&mut C>)) -> Ended
 where
     C: Future<Output = hyper::Result<()>>,
 {
-    tokio::pin!(served);
     let mut is_ending = false;
     poll_fn(|cx| {
         match watch.heed(cx) {
+            Notice::None if watch.rests() => return Poll::Ready(Ended::Resting),
             Notice::None => {}
             Notice::Finish if is_ending => {}
             Notice::Finish => {
                 is_ending = true;
                 finish(served.as_mut());
             }
-            Notice::Cut => return Poll::Ready(()),
+            Notice::Cut => return Poll::Ready(Ended::Over),
         }
-        served.as_mut().poll(cx).map(|ended| note(watch, ended))
+        let ended = std::task::ready!(served.as_mut().poll(cx));
+        note(watch, ended);
+        Poll::Ready(Ended::Over)
     })
-    .await;
+    .await
 }
 
 fn note(watch: &Watch, ended: hyper::Result<()>) {

@@ -13,8 +13,11 @@ use tokio_util::task::TaskTracker;
 use crate::front::{Caller, Front, closing};
 use crate::problem::Problem;
 use crate::serve::{Serving, Stop};
-use crate::streams;
+use crate::streams::{self, Lasting};
 use crate::wire::{Open, Turns, Watch};
+
+/// An answer as its connection takes it.
+type Handed = hyper::Response<Lasting>;
 
 /// One connection's face of the front, as hyper calls it. Cheap to clone: every request has one.
 #[derive(Clone)]
@@ -48,7 +51,7 @@ impl Door {
 }
 
 impl Inside {
-    async fn answer(&self, request: Request<hyper::body::Incoming>) -> Response {
+    async fn answer(&self, request: Request<hyper::body::Incoming>) -> Handed {
         let open = self.watch.open();
         let answer = self.front.answer(request, self.caller).await;
         handed(answer, self.turns, &self.watch, open, &self.stop)
@@ -56,12 +59,12 @@ impl Inside {
 }
 
 impl Service<Request<hyper::body::Incoming>> for Door {
-    type Response = Response;
+    type Response = Handed;
     type Error = std::convert::Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Handed, Self::Error>> + Send>>;
 
     fn call(&self, request: Request<hyper::body::Incoming>) -> Self::Future {
-        let inside = self.0.clone();
+        let (inside, watch) = (self.0.clone(), &self.0.watch);
         if request.method().is_safe() || inside.front.goes_with_its_client(request.uri(), request.headers()) {
             return Box::pin(async move { Ok(inside.answer(request).await) });
         }
@@ -70,10 +73,14 @@ impl Service<Request<hyper::body::Incoming>> for Door {
             .0
             .tasks
             .spawn(async move { inside.stop.hard.run_until_cancelled(inside.answer(request)).await });
+        let watch = watch.clone();
         Box::pin(async move {
             match writing.await {
                 Ok(Some(response)) => Ok(response),
-                Ok(None) | Err(_) => Ok(Problem::unavailable("The service is stopping.").into_response()),
+                Ok(None) | Err(_) => {
+                    let refusal = Problem::unavailable("The service is stopping.").into_response();
+                    Ok(streams::lasting(refusal, watch.open()))
+                }
             }
         })
     }
@@ -81,16 +88,16 @@ impl Service<Request<hyper::body::Incoming>> for Door {
 
 /// An answer as its connection takes it. In HTTP/1.1 each answer of a service that stops is the last one of its connection;
 /// HTTP/2 has words of its own for that, and no `Connection`.
-fn handed(mut response: Response, turns: Turns, watch: &Watch, open: Open, stop: &Stop) -> Response {
+fn handed(mut response: Response, turns: Turns, watch: &Watch, open: Open, stop: &Stop) -> Handed {
     if lasts(&response) {
         watch.last();
     }
     if turns == Turns::Many {
         response.headers_mut().remove(header::CONNECTION);
-        return streams::lasting(response, open);
+    } else if stop.leave.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response = closing(response);
     }
-    let is_handed_over = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if stop.leave.is_cancelled() && !is_handed_over { closing(response) } else { response }
+    streams::lasting(response, open)
 }
 
 /// Whether an answer has no end of its own.

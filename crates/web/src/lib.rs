@@ -8,7 +8,7 @@
 //! pages), `trace` (a request's id), `metrics` (what is counted, and who may read it), `visit` (a request from its head to the
 //! last byte of its answer), `front` (what every request goes through), `rooms` (those who answer), `within` (rooms
 //! behind a balancer's front), `crowd` (how many
-//! connections an address has), `wire` (a connection that can't be held open by silence), `rounds` (who looks after all of them), `tls` (certificates and the handshake),
+//! connections an address has), `pacing` (how many come in a second), `wire` (a connection that can't be held open by silence), `rounds` (who looks after all of them), `tls` (certificates and the handshake),
 //! `proxied` (what a proxy says before a connection's first byte), `redirect` (plain http beside https), `listener` (what is spoken on a socket), `streams` (those of HTTP/2), `door` (the front as a
 //! connection has it), `connection` (one,
 //! from its first byte to its last), `serve` (the accepting loops and the stop).
@@ -32,6 +32,7 @@ mod listener;
 pub mod metrics;
 pub mod multipart;
 pub mod own_page;
+mod pacing;
 mod problem;
 mod proxied;
 mod redirect;

@@ -1,6 +1,6 @@
 //! One task that looks after all connections of a service, so that none of them needs a timer or listens for the stop itself.
 //!
-//! It looks at every connection's marks every few seconds, and more often while the service ends. A connection is told by its
+//! It looks at every connection's marks every second, and more often while the service ends. A connection is told by its
 //! `Watch`, which wakes it: while there is nothing to tell, looking after it costs it nothing.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::serve::Stop;
 use crate::wire::{Notice, Turns, Verdict, Watch};
 
 /// Longest time between two looks.
-const LOOK_EVERY_MAX: Duration = Duration::from_secs(5);
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(1);
 /// The same while the service ends.
 const LOOK_EVERY_ENDING: Duration = Duration::from_millis(50);
 /// How long a proxy's idle connections stay open in a stop. It may be sending a request on one at this moment, which only
@@ -103,7 +103,10 @@ impl Rounds {
                 {
                     Notice::Finish
                 }
-                Verdict::Fine => Notice::None,
+                Verdict::Fine => {
+                    watch.let_rest();
+                    Notice::None
+                }
                 Verdict::Idle => Notice::Finish,
                 Verdict::Stuck => Notice::Cut,
             };

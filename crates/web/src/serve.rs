@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -15,6 +15,7 @@ use crate::connection;
 use crate::crowd::{Crowd, Member};
 use crate::front::{Caller, Front};
 use crate::listener::{Listener, Speaks};
+use crate::pacing::Pacing;
 use crate::rounds::Rounds;
 
 /// The words that end a service: another process has your sockets; finish what you do; let go of it.
@@ -63,6 +64,7 @@ pub(crate) struct Serving {
     pub(crate) rounds: Arc<Rounds>,
     places: Arc<Semaphore>,
     crowd: Arc<Crowd>,
+    pacing: Arc<Pacing>,
 }
 
 /// A connection's place among all, and among those of its address.
@@ -81,6 +83,7 @@ pub async fn serve(listeners: Vec<Listener>, front: Front, stop: Stop) {
         rounds: Arc::default(),
         places: Arc::new(Semaphore::new(places)),
         crowd: Arc::default(),
+        pacing: Arc::new(Pacing::new(front.config().connections_per_second_max)),
     };
     #[expect(clippy::disallowed_methods, reason = "it ends with us")]
     let _looking = AbortOnDropHandle::new(tokio::spawn({
@@ -143,7 +146,14 @@ async fn accept(listener: Listener, front: Front, serving: Serving) {
                     }
                 }
             },
-            Err(error) => pause(&error).await,
+            Err(error) => {
+                pause(&error).await;
+                continue;
+            }
+        }
+        if let Some(until) = serving.pacing.count(Instant::now()) {
+            // at a stop, those who wait are another's
+            serving.stop.leave.run_until_cancelled(sleep_until(until)).await;
         }
     }
 }

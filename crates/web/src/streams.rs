@@ -84,17 +84,18 @@ impl Marks {
 }
 
 /// An answer whose request counts as open until its last byte.
-pub(crate) fn lasting(answer: Response, open: Open) -> Response {
-    if answer.body().is_end_stream() {
-        return answer;
-    }
-    answer.map(|inner| Body::new(Lasting { inner, has_handed: false, _open: open }))
+pub(crate) fn lasting(answer: Response, open: Open) -> hyper::Response<Lasting> {
+    answer.map(|inner| {
+        let is_over = inner.is_end_stream();
+        Lasting { inner, has_handed: false, _open: (!is_over).then_some(open) }
+    })
 }
 
-struct Lasting {
+/// Such an answer's body.
+pub(crate) struct Lasting {
     inner: Body,
     has_handed: bool,
-    _open: Open,
+    _open: Option<Open>,
 }
 
 impl hyper::body::Body for Lasting {

@@ -8,14 +8,17 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::server::TlsStream;
 
 use crate::config::Config;
 
@@ -40,7 +43,14 @@ pub(crate) struct Watch {
     ending: AtomicU64,
     /// An answer on it is an event stream, or it has become a websocket.
     lasts: AtomicBool,
+    /// It is to give back the memory that it needs for requests only.
+    may_rest: AtomicBool,
 }
+
+/// Silence after which a connection gives back what it needs for requests only.
+const REST_AFTER: Duration = Duration::from_secs(1);
+/// Bytes of pieces that are written as one.
+const JOINED_BYTES_MAX: usize = 4 << 10;
 
 /// How requests share a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +103,41 @@ impl Watch {
             stall: zero(),
             ending: zero(),
             lasts: AtomicBool::new(false),
+            may_rest: AtomicBool::new(false),
         }
+    }
+
+    /// Lets the connection give back what it needs for requests only, if it is idle and has not done so.
+    pub(crate) fn let_rest(&self) {
+        if self.is_idle(REST_AFTER) && !self.may_rest.swap(true, Ordering::SeqCst) {
+            self.task.wake();
+        }
+    }
+
+    /// Whether the connection may do so, now that it looks itself.
+    pub(crate) fn rests(&self) -> bool {
+        self.may_rest.load(Ordering::Relaxed) && self.is_idle(REST_AFTER)
+    }
+
+    /// Notes that the connection has what it needs for requests again.
+    pub(crate) fn wakes(&self) {
+        self.may_rest.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether nothing has gone through for so long, nothing is being answered, and nothing half done.
+    fn is_idle(&self, time: Duration) -> bool {
+        let is_clear = |mark: &AtomicU64| mark.load(Ordering::Relaxed) == 0;
+        let silence = self.now().saturating_sub(self.active.load(Ordering::Relaxed));
+        self.turns == Turns::One
+            && self.requests_open.load(Ordering::Relaxed) == 0
+            && is_clear(&self.head)
+            && is_clear(&self.stall)
+            && u128::from(silence) >= time.as_millis()
+    }
+
+    /// Notes that a head has begun though no more of it is being read.
+    pub(crate) fn began_head(&self) {
+        let _ = self.head.compare_exchange(0, self.now(), Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Tells the connection something, and wakes it if that is new; whether it was.
@@ -170,15 +214,17 @@ impl Watch {
         if self.turns == Turns::Many {
             return;
         }
-        let now = self.now();
-        self.active.store(now, Ordering::Relaxed);
+        self.may_rest.store(false, Ordering::Relaxed);
+        // while a request is open, its end is the mark that counts
         if self.requests_open.load(Ordering::Relaxed) == 0 {
+            let now = self.now();
+            self.active.store(now, Ordering::Relaxed);
             let _ = self.head.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
     fn wrote(&self) {
-        if self.turns == Turns::One {
+        if self.turns == Turns::One && self.requests_open.load(Ordering::Relaxed) == 0 {
             self.active.store(self.now(), Ordering::Relaxed);
         }
         self.stall.store(0, Ordering::Relaxed);
@@ -216,15 +262,55 @@ impl Drop for Open {
     }
 }
 
+/// What tells when something has come, without taking it.
+pub(crate) trait Comes {
+    fn poll_comes(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl Comes for TcpStream {
+    fn poll_comes(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // an error is met again by whoever reads
+        self.poll_read_ready(cx).map(drop)
+    }
+}
+
+impl Comes for TlsStream<TcpStream> {
+    fn poll_comes(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_ref().0.poll_comes(cx)
+    }
+}
+
 /// A socket that leaves marks.
 pub(crate) struct Wire<S> {
     io: TokioIo<S>,
     watch: Arc<Watch>,
+    /// What was read before, and comes first.
+    early: Bytes,
+}
+
+impl<S: Comes + AsyncWrite + Unpin> Wire<S> {
+    /// Waits until something comes; nothing is kept ready for it.
+    pub(crate) fn poll_comes(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.early.is_empty() { self.io.inner().poll_comes(cx) } else { Poll::Ready(()) }
+    }
+
+    /// Says goodbye, if that can be done at once.
+    pub(crate) fn end(&mut self) {
+        let _ = Pin::new(self.io.inner_mut()).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+    }
 }
 
 impl<S> Wire<S> {
     pub(crate) fn new(socket: S, watch: Arc<Watch>) -> Wire<S> {
-        Wire { io: TokioIo::new(socket), watch }
+        Wire { io: TokioIo::new(socket), watch, early: Bytes::new() }
+    }
+
+    /// Lets these bytes come first.
+    pub(crate) fn put_back(&mut self, early: Bytes) {
+        if !early.is_empty() {
+            self.watch.began_head();
+            self.early = early;
+        }
     }
 
     fn mark<T>(&self, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -240,8 +326,13 @@ impl<S: AsyncRead + Unpin> Read for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let length = self.early.len().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
         self.watch.read();
         Poll::Ready(Ok(()))
@@ -271,6 +362,13 @@ impl<S: AsyncWrite + Unpin> Write for Wire<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        if slices.len() > 1 && length <= JOINED_BYTES_MAX {
+            // to copy so few costs less than to have the system gather them
+            let mut joined = Vec::with_capacity(length);
+            slices.iter().for_each(|slice| joined.extend_from_slice(slice));
+            return self.poll_write(cx, &joined);
+        }
         let poll = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
         self.mark(poll)
     }

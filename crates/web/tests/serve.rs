@@ -149,6 +149,34 @@ async fn a_head_that_never_ends_and_a_connection_without_requests_are_closed() {
     assert!(answer.ends_with("hello"), "{answer}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_dawdles_with_a_head_or_a_body_is_closed_within_ten_seconds() {
+    let server = Server::plain(Config::default()).await;
+    for (first, piece) in [
+        ("GET / HTTP/1.1\r\nHost:", ""),
+        ("GET / HTTP/1.1\r\nX:", "a"),
+        ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n", "a"),
+    ] {
+        let (mut from, mut to) = server.connect().await.into_split();
+        to.write_all(first.as_bytes()).await.expect("sent");
+        let begun = tokio::time::Instant::now();
+        let trickle = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                // it may be closed by now
+                let _ = to.write_all(piece.as_bytes()).await;
+            }
+        };
+        let mut heard = Vec::new();
+        tokio::select! {
+            _ = from.read_to_end(&mut heard) => {}
+            () = trickle => {}
+        }
+        // the clock goes on only while nobody has anything to do
+        assert!(begun.elapsed() <= Duration::from_secs(10), "{first:?}: {:?}", begun.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_let_go_of() {
     let (sender, mut gone) = mpsc::channel::<()>(1);

@@ -50,7 +50,8 @@ fn every_limit_is_documented_with_its_default() {
         once_bytes_max as bytes, batch_requests_max, cascade_records_max, password_hashes_max, password_queue_max
     } besides {});
     rows!(docs, "web", web::Config {
-        connections_max, head_bytes_max, headers_max, head_time_max, handshake_time_max, idle_time_max,
+        connections_max, connections_per_second_max, head_bytes_max, headers_max, head_time_max,
+        handshake_time_max, idle_time_max,
         streams_max, connection_age_max, body_bytes_max, body_grace,
         body_pace_min, request_time_max, slow_time, write_stall_max, drain_time_max, handover_time_max, linger_time_max,
         rate_entries_max

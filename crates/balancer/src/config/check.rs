@@ -40,8 +40,10 @@ impl Config {
                 faults.push(("roots", format!("`{name}` is no name; write it with a-z, 0-9 and -")));
             }
         }
-        if !self.probe_path.starts_with('/') {
-            faults.push(("probe_path", format!("`{}` is no path; it begins with /", self.probe_path)));
+        let is_plain = self.probe_path.bytes().all(|b| b.is_ascii_graphic());
+        if !self.probe_path.starts_with('/') || !is_plain {
+            let what = "it begins with /, and what is no plain sign is escaped in it";
+            faults.push(("probe_path", format!("`{}` is no path; {what}", self.probe_path)));
         }
         if self.routes.len() > ROUTES_MAX {
             faults.push(("routes", format!("there are more than {ROUTES_MAX}")));

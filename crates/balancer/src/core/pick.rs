@@ -1,4 +1,4 @@
-//! Which backend a request goes to: the one with the least load for its weight, among the best that there are.
+//! Which backend a request goes to: the one with the least load for its weight and pace, among the best that there are.
 //!
 //! Backends that are out get nothing while another is up. Doubted ones are spared too, but never so that less than half
 //! of all have to carry everything. Spares get nothing while another that is not one is in. When nobody is up or doubted, health itself is doubted, and all are tried (panic).
@@ -15,6 +15,8 @@ pub(crate) struct Candidate {
     pub(crate) load: u32,
     /// What it is worth, slow start counted in; above 0.
     pub(crate) weight: u64,
+    /// How many sixteenths its load counts, more when it is slow; above 0.
+    pub(crate) slowness: u64,
     /// Whether one more fits.
     pub(crate) has_room: bool,
     /// Whether this request was tried there in vain.
@@ -96,9 +98,10 @@ fn best(candidates: &[Candidate], turn: usize, fits: impl Fn(&Candidate) -> bool
     found
 }
 
-/// (load + 1) / weight, compared without dividing.
+/// (load + 1) * slowness / weight, compared without dividing.
 fn is_less(a: &Candidate, b: &Candidate) -> bool {
-    (u64::from(a.load) + 1) * b.weight < (u64::from(b.load) + 1) * a.weight
+    let burden = |c: &Candidate| (u128::from(c.load) + 1) * u128::from(c.slowness);
+    burden(a) * u128::from(b.weight) < burden(b) * u128::from(a.weight)
 }
 
 #[cfg(test)]
@@ -106,12 +109,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::core::pace::EVEN;
 
     fn up(load: u32) -> Candidate {
         Candidate {
             state: State::Up,
             load,
             weight: 1000,
+            slowness: EVEN,
             has_room: true,
             was_tried: false,
             is_spare: false,
@@ -137,6 +142,7 @@ mod tests {
     fn the_least_load_for_its_weight_wins_and_equals_take_turns() {
         assert_eq!(pick(&[up(3), up(1), up(2)], 0), Picked::One(1));
         assert_eq!(pick(&[up(3), Candidate { weight: 5000, ..up(9) }], 0), Picked::One(1));
+        assert_eq!(pick(&[up(3), Candidate { slowness: 8 * EVEN, ..up(0) }], 0), Picked::One(0));
         let picks: Vec<Picked> = (0..4).map(|turn| pick(&[up(1), up(1)], turn)).collect();
         assert_eq!(picks, [Picked::One(0), Picked::One(1), Picked::One(0), Picked::One(1)]);
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::health::{Event, Health, Rules, State};
+use super::pace::{self, Pace};
 use super::pick::{Candidate, Picked, pick};
 use super::queue::{Priority, Queue, Ticket};
 
@@ -55,6 +56,7 @@ pub(crate) struct Slot {
     /// For when no other is there.
     pub(crate) is_spare: bool,
     pub(crate) health: Health,
+    pub(crate) pace: Pace,
     /// Requests that it has in hand.
     pub(crate) requests: u32,
     /// Event streams and tunnels that last.
@@ -118,6 +120,13 @@ impl Roster {
         }
     }
 
+    /// Takes note of how long a backend took for an answer.
+    pub(crate) fn took(&mut self, id: Id, took: Duration, now: Duration) {
+        if let Some(slot) = self.slot(id) {
+            slot.pace.note(took, now);
+        }
+    }
+
     /// A request turns out to last: it makes room for others.
     pub(crate) fn lasts(&mut self, id: Id) {
         if let Some(slot) = self.slot(id) {
@@ -145,11 +154,16 @@ impl Roster {
     }
 
     fn take(&mut self, want: &Want, now: Duration) -> Option<Id> {
+        let known = |slot: &Slot| slot.pace.now(now).filter(|_| slot.is_up());
+        let fastest = self.slots.iter().filter_map(known).min().unwrap_or(0);
+        // who has not answered yet is not taken for a fast one
+        let unknown = self.slots.iter().filter_map(known).max().unwrap_or(0);
         self.candidates.clear();
         self.candidates.extend(self.slots.iter().map(|slot| Candidate {
             state: if slot.is_drained { State::Out } else { slot.health.state() },
             load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
             weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
+            slowness: pace::slowness(slot.pace.now(now).unwrap_or(unknown), fastest),
             has_room: slot.requests < self.most.requests,
             is_spare: slot.is_spare,
             // who is drained gets nothing even when all are out
@@ -186,6 +200,7 @@ mod tests {
                 weight: 1,
                 is_spare: false,
                 health: Health::trusted(),
+                pace: Pace::default(),
                 requests: 0,
                 lasting: 0,
                 is_drained: false,
@@ -244,6 +259,48 @@ mod tests {
         }
         assert_eq!((roster.slots[0].lasting, roster.slots[1].lasting), (5, 5));
         assert!(matches!(roster.ask(&want(), NOW), Told::Go(_)));
+    }
+
+    /// Of so many requests of `clients`, each of whom asks again `pause` after an answer, those that the slow one of three got. It takes
+    /// half a second; the others take `work` for one after the other.
+    fn share(clients: usize, pause: Duration, work: Duration, requests: usize) -> f64 {
+        let (mut roster, mut now) = (roster(3, 256), NOW);
+        // what comes next: when, whose answer or whose question, and since when it has been waited for
+        let mut agenda: Vec<(Duration, Option<(Id, Duration)>)> = vec![(NOW, None); clients];
+        let (mut free, mut slow) = ([NOW; 3], 0);
+        for _ in 0..2 * requests {
+            let next = (0..agenda.len()).min_by_key(|place| agenda[*place].0).expect("there are clients");
+            let (at, what) = agenda[next];
+            now = now.max(at);
+            agenda[next] = if let Some((id, since)) = what {
+                roster.took(id, now - since, now);
+                roster.done(id, false);
+                (now + pause, None)
+            } else {
+                let Told::Go(id) = roster.ask(&want(), now) else { panic!("there is room") };
+                let place = usize::try_from(id).expect("one of three");
+                slow += usize::from(id == 1);
+                free[place] = free[place].max(now) + work;
+                (if id == 1 { now + Duration::from_millis(500) } else { free[place] }, Some((id, now)))
+            };
+        }
+        slow as f64 / requests as f64
+    }
+
+    #[test]
+    fn one_of_three_that_is_slow_gets_little_however_often_anybody_asks() {
+        let (ms, none) = (Duration::from_millis, Duration::ZERO);
+        for (clients, pause, work, requests) in [
+            // a thousand a second by two in a row each; three thousand; a hundred; ten
+            (64, none, ms(2), 6000),
+            (64, none, Duration::from_micros(600), 18_000),
+            (16, ms(150), ms(2), 6000),
+            (4, ms(400), ms(2), 6000),
+        ] {
+            let share = share(clients, pause, work, requests);
+            assert!(share <= 0.015, "{share} of {clients} clients");
+            assert!(share > 0.0, "it is asked now and then");
+        }
     }
 
     #[test]

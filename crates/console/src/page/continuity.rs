@@ -5,7 +5,7 @@
 use axum::response::Response;
 use maud::{Markup, html};
 
-use crate::continuity::{Host, Loss, Reign, Site, State};
+use crate::continuity::{Host, Loss, Mirror, Reign, Site, State};
 use crate::look::Look;
 use crate::refusal::Refusal;
 use crate::session::Session;
@@ -69,6 +69,7 @@ fn content(look: Look, seen: &Result<State, String>) -> Markup {
                 tbody { @for site in &state.sites { @for host in &site.hosts { (row(look, site, host)) } } }
             }
         }
+        @if !state.mirrors.is_empty() { (mirrors(look, &state.mirrors)) }
         @if !state.reigns.is_empty() { (reigns(look, &state.reigns)) }
     }
 }
@@ -91,6 +92,39 @@ fn row(look: Look, site: &Site, host: &Host) -> Markup {
                 @if let Some(database) = &host.database { (lang.behind(&database.behind)) }
             }
             td data-label="etcd" { @if let Some(voice) = host.etcd { (lang.voice(voice)) } }
+        }
+    }
+}
+
+fn mirrors(look: Look, mirrors: &[Mirror]) -> Markup {
+    let (words, lang) = (look.words(), look.lang);
+    html! {
+        h2.gap { (words.mirrors) }
+        div.tablebox.cardy {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { (words.mirror) }
+                        th scope="col" { (words.place) }
+                        th scope="col" { (words.host_database) }
+                        th scope="col" { (words.host_behind) }
+                        th scope="col" { (words.mirror_as_of) }
+                    }
+                }
+                tbody {
+                    @for mirror in mirrors {
+                        tr {
+                            th scope="row" data-label=(words.mirror) { (mirror.name) }
+                            td data-label=(words.place) { code { (mirror.place) } }
+                            td data-label=(words.host_database) { (lang.mirror(mirror)) }
+                            td data-label=(words.host_behind) { (lang.behind(&mirror.behind)) }
+                            td data-label=(words.mirror_as_of) {
+                                @if !mirror.as_of.is_empty() { time datetime=(mirror.as_of) { (mirror.as_of) } }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -129,7 +163,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::continuity::{Alarm, Behind, Database, Does, Primary, Voice};
+    use crate::continuity::{Alarm, Behind, Database, Does, MirrorFault, Mirrors, Primary, Voice};
     use crate::look::Theme;
     use crate::sample::HOSTILE;
     use crate::words::Lang;
@@ -161,13 +195,26 @@ mod tests {
                     Behind { bytes: Some(81_920), time: Some(Duration::from_secs(3)), writes: Some(41) },
                 )),
             }),
+            mirrors: vec![Mirror {
+                name: "cloud".into(),
+                place: HOSTILE.into(),
+                does: Mirrors::Mended(Some(42)),
+                behind: Behind { time: Some(Duration::from_secs(70)), writes: Some(9), ..Behind::default() },
+                as_of: "2026-11-26T03:58:50Z".into(),
+                trouble: Some(HOSTILE.into()),
+                ..Mirror::default()
+            }],
             reigns: vec![Reign {
                 epoch: 4,
                 host: "10.0.0.21".into(),
                 why: HOSTILE.into(),
                 began: "2026-11-26T04:00:00Z".into(),
             }],
-            alarms: vec![Alarm::NoHeir, Alarm::Trouble { host: "10.9.0.21".into(), what: HOSTILE.into() }],
+            alarms: vec![
+                Alarm::NoHeir,
+                Alarm::Trouble { host: "10.9.0.21".into(), what: HOSTILE.into() },
+                Alarm::Mirror { name: "cloud".into(), what: MirrorFault::Stuck(HOSTILE.into()) },
+            ],
         }
     }
 
@@ -182,9 +229,20 @@ mod tests {
                     "3 s",
                     "41 writes",
                     "no other host has every write",
+                    "compared and mended, 42 %",
                 ],
             ),
-            (Lang::Ko, ["주 서버", "80 KB", "3초", "쓰기 41건", "모든 쓰기를 가진 다른 서버가 없어요"]),
+            (
+                Lang::Ko,
+                [
+                    "주 서버",
+                    "80 KB",
+                    "3초",
+                    "쓰기 41건",
+                    "모든 쓰기를 가진 다른 서버가 없어요",
+                    "비교하며 고치고 있음, 42 %",
+                ],
+            ),
         ] {
             let page = content(Look { lang, theme: Theme::Auto }, &Ok(state())).into_string();
             for said in said {

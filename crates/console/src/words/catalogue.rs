@@ -57,6 +57,10 @@ catalogue! {
     host_roles: "For", "역할";
     host_database: "Database", "데이터베이스";
     host_behind: "Behind", "뒤처짐";
+    mirrors: "Mirrors", "미러";
+    mirror: "Mirror", "미러";
+    place: "Where", "위치";
+    mirror_as_of: "As of", "기준 시각";
     takeovers: "Last takeovers", "최근 이어받기";
     epoch: "Epoch", "임기";
     began: "Began", "시작";

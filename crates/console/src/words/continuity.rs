@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::continuity::{Alarm, Behind, Database, Does, Loss, Primary, State, Voice};
+use crate::continuity::{
+    Alarm, Behind, Database, Does, Loss, Mirror, MirrorFault, Mirrors, Primary, State, Voice,
+};
 use crate::words::{Lang, grouped, size};
 
 impl Lang {
@@ -79,16 +81,68 @@ impl Lang {
 
     /// How much is missing: "80 KB, 3 s, 41 writes".
     pub(crate) fn behind(self, behind: &Behind) -> String {
-        let seconds = |time: Duration| match time.as_secs() {
-            0 => self.pick("under 1 s".to_owned(), "1초 미만".to_owned()),
-            n => self.pick(format!("{} s", grouped(n)), format!("{}초", grouped(n))),
-        };
+        let seconds = |time: Duration| self.seconds(time);
         let writes = |count: u64| {
             let n = grouped(count);
             self.pick(format!("{n} {}", if count == 1 { "write" } else { "writes" }), format!("쓰기 {n}건"))
         };
         let parts = [behind.bytes.map(size), behind.time.map(seconds), behind.writes.map(writes)];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    fn seconds(self, time: Duration) -> String {
+        match time.as_secs() {
+            0 => self.pick("under 1 s".to_owned(), "1초 미만".to_owned()),
+            n => self.pick(format!("{} s", grouped(n)), format!("{}초", grouped(n))),
+        }
+    }
+
+    /// What a mirror does.
+    pub(crate) fn mirror(self, mirror: &Mirror) -> String {
+        let part = |part: Option<u8>| part.map_or_else(String::new, |part| format!(", {part} %"));
+        let does = match mirror.does {
+            Mirrors::Copied(done) => {
+                self.pick(format!("is being copied{}", part(done)), format!("복사하고 있음{}", part(done)))
+            }
+            Mirrors::Mended(done) => self.pick(
+                format!("is being compared and mended{}", part(done)),
+                format!("비교하며 고치고 있음{}", part(done)),
+            ),
+            Mirrors::Follows => self.pick("follows".to_owned(), "따라오고 있음".to_owned()),
+            Mirrors::Released => {
+                self.pick("a database of its own now".to_owned(), "이제 독립된 데이터베이스".to_owned())
+            }
+            Mirrors::Unheard => self.pick("not heard of".to_owned(), "소식 없음".to_owned()),
+        };
+        if mirror.version.is_empty() { does } else { format!("{does}, {}", mirror.version) }
+    }
+
+    fn mirror_fault(self, name: &str, what: &MirrorFault) -> String {
+        match what {
+            MirrorFault::Unheard => self.pick(
+                format!("the mirror {name} is not heard of"),
+                format!("미러 {name}에서 소식이 없어요"),
+            ),
+            MirrorFault::Stuck(why) => self.pick(
+                format!("the mirror {name} does not go on: {why}"),
+                format!("미러 {name} 복제가 멈췄어요: {why}"),
+            ),
+            MirrorFault::Late(time) => {
+                let time = self.seconds(*time);
+                self.pick(
+                    format!("the mirror {name} is {time} behind"),
+                    format!("미러 {name}: {time} 뒤처져 있어요"),
+                )
+            }
+            MirrorFault::Released => self.pick(
+                format!("the mirror {name} was released and follows nobody: it is the service's database now, or is to be emptied"),
+                format!("미러 {name}는 분리되어 아무것도 따라가지 않아요. 이제 서비스의 데이터베이스이거나, 비워야 해요"),
+            ),
+            MirrorFault::Incomplete => self.pick(
+                format!("the mirror {name} does not have everything yet"),
+                format!("미러 {name}에 아직 모든 데이터가 있지는 않아요"),
+            ),
+        }
     }
 
     /// What a database does.
@@ -141,6 +195,11 @@ impl Lang {
                 )
             }
             Alarm::Trouble { host, what } => format!("{host}: {what}"),
+            Alarm::Mirror { name, what } => self.mirror_fault(name, what),
+            Alarm::GivenAway => self.pick(
+                "the data were given to a mirror, and no host may lead".to_owned(),
+                "데이터를 미러에 넘겨서, 이 서버들은 주 서버가 될 수 없어요".to_owned(),
+            ),
             Alarm::NoHeir => self.pick(
                 "no other host has every write, so that none could take over without a loss".to_owned(),
                 "모든 쓰기를 가진 다른 서버가 없어요. 지금은 잃는 것 없이 이어받을 수 없어요".to_owned(),

@@ -69,6 +69,9 @@ fn stand(view: &View, policy: &Policy, store: &Store, sync: &Sync, replica: &Rep
 
 /// Why this host must not become primary.
 fn hindrance(view: &View, sync: &Sync, replica: &Replica) -> Option<String> {
+    if sync.eligible.is_empty() {
+        return Some("a person has given the data to a mirror, and no host may lead with what it has".into());
+    }
     if !sync.eligible.contains(&view.me) {
         let others: Vec<&str> = sync.eligible.iter().map(Host::as_str).collect();
         let others = others.join(" or ");

@@ -1,6 +1,7 @@
 //! `ondol check`: every mistake of the service file at once, what the file comes to, whether its database server can be
 //! used, and whether https can be spoken.
 
+mod mirrors;
 mod tls;
 
 use std::net::{TcpStream, ToSocketAddrs};
@@ -54,7 +55,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 fn reckon(config: &Config, args: &Args) -> Result<(), Failure> {
     let service = if config.service.is_empty() { "a service without a name yet" } else { &config.service };
     if let Some(topology) = &config.topology {
-        return several(service, &config.store.engine, topology, args.named.as_deref());
+        several(service, &config.store.engine, topology, args.named.as_deref())?;
+        return mirrors::look(config);
     }
     if let Some(settings) = &config.balancer {
         if !settings.has_local() {

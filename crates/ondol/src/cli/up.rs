@@ -56,6 +56,8 @@ fn read(args: &Args) -> Result<(Config, Part), Failure> {
     if let Some(dir) = &args.dir {
         config.store.dir.clone_from(dir);
     }
+    // programs that are started from here work in other folders
+    config.store.dir = std::path::absolute(&config.store.dir).unwrap_or(config.store.dir);
     let Some(topology) = &config.topology else {
         return Err(Failure::usage(
             "the file names no sites, so that all runs on this box: `ondol serve`; docs/continuity.md says how several \

@@ -51,13 +51,13 @@ enum Word {
 
 /// Whether connections to a server are encrypted: `"off"`, `"verify"`, or `{ file = "…" }` with who vouches for it.
 #[derive(Clone, Debug, Default)]
-struct Wanted(Option<Tls>);
+pub(super) struct Wanted(pub(super) Option<Tls>);
 
 /// A server's address: host or socket's path, and perhaps a port. Empty when nothing is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Address {
-    host: String,
-    port: Option<u16>,
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
 }
 
 impl Default for Section {

@@ -178,6 +178,25 @@ impl<'a> Reader<'a> {
         named
     }
 
+    /// The tables inside a room that is a table of names, each read as a room is; faults are of `[ROOM.NAME]`.
+    pub(super) fn rooms<T: DeserializeOwned + Default>(&mut self, room: &str) -> Vec<(String, T)> {
+        let tables = self.root.get(room).and_then(|value| value.get_ref().as_table()).cloned();
+        let mut found = Vec::new();
+        for (name, value) in tables.into_iter().flatten() {
+            let name_of = name.get_ref().to_string();
+            match value.get_ref().as_table() {
+                Some(table) => {
+                    found.push((name_of.clone(), self.section(&format!("{room}.{name_of}"), table)))
+                }
+                None => {
+                    let what = format!("`{name_of}` in [{room}] is a table: write [{room}.{name_of}]");
+                    self.fault(&name.span(), what);
+                }
+            }
+        }
+        found
+    }
+
     /// Takes a list of tables out of a room, `[[ROOM.KEY]]`: each of them by itself, with where it stands.
     pub(super) fn list<T: DeserializeOwned + Default>(&mut self, room: &str, key: &str) -> Vec<(T, Listed)> {
         let taken = match self.root.get_mut(room).map(Spanned::get_mut) {

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use base::moment::Moment;
+use base::time::Clock;
 use console::continuity::{Looking, State, Watch};
 use store::Store;
 use tokio::time::sleep;
 
-use super::core::{Seen, Trail};
+use super::core::{self, Seen, Trail};
 use super::keys::Keys;
 use super::reach::Eyes;
 use super::reach::gather::{Gathered, gather};
@@ -78,6 +79,7 @@ impl Lookout {
             web,
             fronts,
             caches,
+            mirrors: core::mirrors(&self.config.mirrors, &view, Clock::System.now()),
             trail: Some((&trail, Moment::now())),
         };
         Ok(seen.facts())

@@ -17,6 +17,7 @@ use super::keeping::{self, Ended};
 use super::keys::Keys;
 use super::lead;
 use super::lookout::Lookout;
+use super::mirroring;
 use super::reach::Eyes;
 use crate::balancing::{Balancing, Reloads};
 use crate::config::Config;
@@ -79,6 +80,12 @@ impl Running {
             }
             _ => None,
         };
+        if part.has_database {
+            for (name, engine) in config.mirrors.clone() {
+                let (config, host, eyes) = (config.clone(), part.host.clone(), eyes.clone());
+                tasks.spawn(mirroring::run(config, host, eyes, name, engine));
+            }
+        }
         Ok(Running {
             config,
             part,

@@ -134,10 +134,20 @@ pub(crate) fn drive(databases: Databases, faults: &[&str], runs: u32) -> Option<
 }
 
 /// The program, where the database's user may start it too.
-fn program(dir: &Path) -> PathBuf {
+pub(crate) fn program(dir: &Path) -> PathBuf {
     let copy = dir.join("ondol");
     std::fs::copy(env!("CARGO_BIN_EXE_ondol"), &copy).expect("the program is copied");
     copy
+}
+
+/// Whether there is what several hosts need, and these databases; it is said aloud what is not.
+pub(crate) fn has_all(databases: Databases) -> bool {
+    let needs = NEEDS.iter().chain(databases.needs).filter(|(_, probe)| !succeeds(probe));
+    let missing: Vec<&str> = needs.map(|(name, _)| *name).collect();
+    if !missing.is_empty() {
+        skip(&missing);
+    }
+    missing.is_empty()
 }
 
 fn open_to_all(dir: &Path) {

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::balancer::{Balancer, until};
 
-/// A head, and a body that brings nothing to speak of, have ten seconds; a look at a connection may come five later, and
-/// the machine may be busy.
+/// A head, and a body that brings nothing to speak of, have nine seconds; the machine may be busy.
 const CLOSED_AFTER_MAX: Duration = Duration::from_secs(30);
 /// Between an event and its arrival.
 const EVENT_TIME_MAX: Duration = Duration::from_millis(50);
@@ -17,6 +16,10 @@ const UPLOADS: usize = 10;
 const UPLOAD_BYTES: usize = 50_000_000;
 /// What all of them may take of memory.
 const GROWTH_MAX: u64 = 20 << 20;
+
+/// Connections that do nothing, and what each may take.
+const IDLE: usize = 1000;
+const IDLE_BYTES_MAX: u64 = 20 << 10;
 
 /// A server that is well, sends events under `/events`, and takes nothing in of what is sent to `/stuck`.
 pub(crate) fn server() -> String {
@@ -144,4 +147,44 @@ fn ten_uploads_to_a_server_that_takes_nothing_in_take_little_memory() {
     let open: Vec<TcpStream> = people.into_iter().map(|person| person.join().expect("it is stuck")).collect();
     let grown = balancer.memory().saturating_sub(before);
     assert!(grown < GROWTH_MAX, "{grown} bytes for {} uploads", open.len());
+}
+
+#[test]
+fn an_idle_connection_takes_less_than_20_kib_and_is_answered_when_it_asks_again() {
+    let server = server();
+    let balancer = Balancer::start(&[server], "connections_per_address_max = 100000\n");
+    let ask = |socket: &mut TcpStream| {
+        // in two pieces: half a head keeps it from rest
+        socket.write_all(b"GET / HTTP/1.1\r\nHo").expect("sent");
+        socket.write_all(b"st: t\r\n\r\n").expect("sent");
+        let (mut heard, mut buffer) = (Vec::new(), [0; 4096]);
+        while !heard.ends_with(b"\r\n\r\nok") {
+            let count = socket.read(&mut buffer).expect("an answer");
+            assert!(count > 0, "it is closed after {:?}", String::from_utf8_lossy(&heard));
+            heard.extend_from_slice(&buffer[..count]);
+        }
+    };
+    let connect = || {
+        let socket = TcpStream::connect(&balancer.address).expect("it listens");
+        socket.set_nodelay(true).expect("set");
+        socket
+    };
+    // what it needs for the first ones is not theirs alone
+    (0..8).for_each(|_| ask(&mut connect()));
+    let before = balancer.memory();
+    let mut idle: Vec<TcpStream> = Vec::new();
+    while idle.len() < IDLE {
+        let mut one = connect();
+        ask(&mut one);
+        idle.push(one);
+        // others come and go meanwhile; the memory that one gives back is the next one's
+        (0..5).for_each(|_| ask(&mut connect()));
+    }
+    let most = IDLE as u64 * IDLE_BYTES_MAX;
+    until("idle connections take little", || {
+        // the system gets memory back when others need some
+        (0..50).for_each(|_| ask(&mut connect()));
+        balancer.memory().saturating_sub(before) < most
+    });
+    idle.iter_mut().for_each(ask);
 }

@@ -26,6 +26,11 @@ impl Records {
     pub fn declaring() -> Table {
         Table::new(COLLECTIONS)
     }
+
+    /// The table that a record of that table declares.
+    pub fn declared(id: &str) -> Table {
+        Table::new(&format!("r_{id}"))
+    }
 }
 
 /// Makes a collection's table have its indexes and its view.

@@ -150,21 +150,21 @@ impl Engine for Postgres {
     }
 
     fn field(&self, body: &str, key: &str, scalar: Scalar) -> String {
-        let (json, text) = (format!("{body}->'{key}'"), format!("{body}->>'{key}'"));
         match scalar {
-            Scalar::Json => json,
-            Scalar::Text => format!("(coalesce({text},'') COLLATE \"C\")"),
+            Scalar::Json => format!("{body}->'{key}'"),
+            Scalar::Text => format!("(coalesce({body}->>'{key}','') COLLATE \"C\")"),
             Scalar::Number | Scalar::Bool => format!(
-                "CASE json_typeof({json}) WHEN 'number' THEN ({text})::float8 \
-                 WHEN 'boolean' THEN ({text})::bool::int::float8 ELSE 0 END"
+                "CASE json_typeof({body}->'{key}') WHEN 'number' THEN ({body}->>'{key}')::float8 \
+                 WHEN 'boolean' THEN ({body}->>'{key}')::bool::int::float8 ELSE 0 END"
             ),
             Scalar::One => format!(
-                "(CASE json_typeof({json}) WHEN 'array' THEN coalesce({json}->>-1,'') \
-                 ELSE coalesce({text},'') END COLLATE \"C\")"
+                "(CASE json_typeof({body}->'{key}') WHEN 'array' THEN coalesce({body}->'{key}'->>-1,'') \
+                 ELSE coalesce({body}->>'{key}','') END COLLATE \"C\")"
             ),
             Scalar::List => format!(
-                "(CASE WHEN json_typeof({json})='array' THEN {text} WHEN coalesce({text},'')='' THEN '[]' \
-                 ELSE '['||({json})::text||']' END COLLATE \"C\")"
+                "(CASE WHEN json_typeof({body}->'{key}')='array' THEN {body}->>'{key}' \
+                 WHEN coalesce({body}->>'{key}','')='' THEN '[]' \
+                 ELSE '['||({body}->'{key}')::text||']' END COLLATE \"C\")"
             ),
         }
     }

@@ -40,7 +40,7 @@ pub(super) struct Ends {
     /// The newest position given.
     pub(super) newest: i64,
     /// The oldest position that is still there; above the newest when there is none.
-    oldest: i64,
+    pub(super) oldest: i64,
     /// There are changes without a position.
     pub(super) has_fresh: bool,
 }

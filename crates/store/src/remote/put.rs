@@ -12,11 +12,11 @@ use crate::remote::{Tx, int, string};
 use crate::row::{Row, Table};
 
 /// Rows that one statement writes; the rest goes in smaller ones, so that there are few different statements.
-const ROW_SIZES: [usize; 3] = [64, 8, 1];
+pub(super) const ROW_SIZES: [usize; 3] = [64, 8, 1];
 /// Bytes of bodies after which a statement is sent: servers limit what they take at once.
 const BYTES_MAX: usize = 1 << 20;
 /// Records that one statement deletes, filled up in the same way.
-const ID_SIZES: [usize; 3] = [256, 16, 1];
+pub(super) const ID_SIZES: [usize; 3] = [256, 16, 1];
 
 impl Tx {
     /// Takes records away, then writes rows: new ones in this order at the end, others in their places.
@@ -115,7 +115,7 @@ impl Tx {
 }
 
 /// Parts of some items, in order, each of one of the sizes, and cut short where they are too heavy together.
-fn portions<'a, T>(items: &'a [T], sizes: &[usize], weight: impl Fn(&T) -> usize) -> Vec<&'a [T]> {
+pub(super) fn portions<'a, T>(items: &'a [T], sizes: &[usize], weight: impl Fn(&T) -> usize) -> Vec<&'a [T]> {
     let (mut rest, mut parts) = (items, Vec::new());
     while !rest.is_empty() {
         let mut total = 0;

@@ -214,6 +214,12 @@ impl Side {
         }
     }
 
+    /// Ends whatever was begun.
+    pub(super) async fn end(&mut self) {
+        self.open = None;
+        self.release().await;
+    }
+
     pub(crate) async fn hold(&mut self, wait: Duration) -> Result<(), Error> {
         let (mut link, seconds) = (self.remote.pool.take().await?, wait.as_secs().max(1));
         match self.kind() {
@@ -271,7 +277,7 @@ impl Side {
     }
 
     /// A question about anything but the change log.
-    async fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Cells>, Error> {
+    pub(super) async fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Cells>, Error> {
         let sql: Sql = self.kind().sql(sql, values);
         match &mut self.link {
             Some(link) => link.query(&sql).await,
@@ -280,7 +286,7 @@ impl Side {
     }
 
     /// A question about the change log.
-    async fn log(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Cells>, Error> {
+    pub(super) async fn log(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Cells>, Error> {
         match &mut self.holder {
             Some(holder) => holder.query(&self.remote.kind.sql(sql, values)).await,
             None => self.query(sql, values).await,

@@ -1,6 +1,7 @@
 //! `ondol status` of a service on several hosts.
 
 use base::moment::Moment;
+use base::time::Clock;
 use tokio_util::task::TaskTracker;
 
 use super::ANSWER_TIME_MAX;
@@ -41,6 +42,8 @@ impl<'c> Onlooker<'c> {
         }
         let (service, topology) = (&self.config.service, self.topology);
         let trail = Some((&self.trail, now));
-        Ok(core::state(&Seen { service, topology, view: &view, voices, web, fronts, caches, trail }))
+        let mirrors = core::mirrors(&self.config.mirrors, &view, Clock::System.now());
+        let view = &view;
+        Ok(core::state(&Seen { service, topology, view, voices, web, fronts, caches, mirrors, trail }))
     }
 }

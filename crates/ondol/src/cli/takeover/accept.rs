@@ -38,6 +38,7 @@ pub(super) async fn run(
             "{heir} has every write and takes over by itself; look with `ondol status`"
         )));
     }
+    let holders = if holders.is_empty() { vec!["the mirror that was released"] } else { holders };
     say(&format!(
         "{heir} becomes primary after epoch {}. What was acknowledged and only {} has is LOST: it is cut off when that host \
          comes back, and kept there aside.",
@@ -103,7 +104,7 @@ fn heir<'a>(view: &'a View, topology: &'a Topology, to: Option<&'a str>) -> Resu
 }
 
 /// Lets the person at the terminal write the host's name.
-fn ask(heir: &str) -> Result<(), Failure> {
+pub(super) fn ask(heir: &str) -> Result<(), Failure> {
     if !stdin().is_terminal() {
         return Err(Failure::usage("there is no terminal to ask at: say --yes if it is to be done"));
     }

@@ -153,7 +153,7 @@ fn every_mistake_of_spelling_is_told_with_its_line() {
         expect![[r#"
             ondol.toml:1: `confirm`: `everywhere` is not a place where a write counts; there are "here", "site", "abroad"
             ondol.toml:2: [dns] is kept for a room and can't be a site's name; call the site otherwise
-            ondol.toml:5: unknown key `database` in [web]; it knows connections_max, head_bytes_max, headers_max, head_time_max, handshake_time_max, idle_time_max, streams_max, connection_age_max, body_bytes_max, body_grace, body_pace_min, request_time_max, slow_time, write_stall_max, drain_time_max, handover_time_max, linger_time_max, access_log, trusted_proxies, proxy_protocol, origins, rates, rate_entries_max
+            ondol.toml:5: unknown key `database` in [web]; it knows connections_max, connections_per_second_max, head_bytes_max, headers_max, head_time_max, handshake_time_max, idle_time_max, streams_max, connection_age_max, body_bytes_max, body_grace, body_pace_min, request_time_max, slow_time, write_stall_max, drain_time_max, handover_time_max, linger_time_max, access_log, trusted_proxies, proxy_protocol, origins, rates, rate_entries_max
             ondol.toml:7: `secret` in [database] is a server's, and none is named: add engine = "postgres" or "mariadb""#]],
     );
 }

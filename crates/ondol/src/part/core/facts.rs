@@ -26,6 +26,7 @@ impl Seen<'_> {
                 epoch,
             }),
             sites: self.topology.sites.iter().map(site).collect(),
+            mirrors: self.mirrors.clone(),
             loss: self.loss(),
             reigns: self.reigns(),
             alarms: self.alarms(),
@@ -113,6 +114,9 @@ impl Seen<'_> {
         if self.leader().is_none() {
             alarms.push(Alarm::NoPrimary);
         }
+        if self.view.sync.as_ref().is_some_and(|sync| sync.what.eligible.is_empty()) {
+            alarms.push(Alarm::GivenAway);
+        }
         for (site, host) in self.topology.with(topology::Role::Database) {
             let host = host.address.clone();
             let Some(member) = self.member(&host) else {
@@ -132,6 +136,7 @@ impl Seen<'_> {
         if self.leader().is_some() && self.topology.confirm != Confirm::Here && self.heirs().is_empty() {
             alarms.push(Alarm::NoHeir);
         }
+        alarms.extend(self.mirrors.iter().filter_map(super::mirrors::alarm));
         for (host, voice) in &self.voices {
             if let state::Voice::Silent(why) = voice {
                 alarms.push(Alarm::EtcdSilent { host: host.clone(), why: why.clone() });
@@ -157,6 +162,8 @@ pub(crate) fn sentence(alarm: &Alarm) -> String {
         Alarm::Unfit { host, why: None } => format!("the database of {host} may not take over"),
         Alarm::Unfit { host, why: Some(why) } => format!("{host} would not take over: {why}"),
         Alarm::Trouble { host, what } => format!("{host}: {what}"),
+        Alarm::Mirror { name, what } => super::mirrors::sentence(name, what),
+        Alarm::GivenAway => "the data were given to a mirror, and no host may lead".to_owned(),
         Alarm::NoHeir => {
             "no other host has every write, so that none could take over without a loss".to_owned()
         }

@@ -6,7 +6,7 @@ use base::moment::Moment;
 use base::time::Timestamp;
 use cluster::View;
 use cluster::layout::{Engine, Member, Role};
-use console::continuity::Behind;
+use console::continuity::{Behind, Mirror};
 use serde_json::{Value, json};
 
 use super::Trail;
@@ -25,6 +25,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) fronts: BTreeMap<String, Result<(), String>>,
     /// Whether the hosts that cache do.
     pub(crate) caches: BTreeMap<String, Result<(), String>>,
+    /// How the mirrors are.
+    pub(crate) mirrors: Vec<Mirror>,
     /// What whoever looks has seen of the primary's positions lately, and when it is now.
     pub(crate) trail: Option<(&'a Trail, Moment)>,
 }
@@ -54,6 +56,7 @@ pub(crate) fn state(seen: &Seen<'_>) -> State {
     let sentence = sentence(seen, &faults);
     let mut lines: Vec<String> =
         seen.topology.hosts().map(|(site, host)| seen.host_line(site, host)).collect();
+    lines.extend(seen.mirrors.iter().map(super::mirrors::line));
     let loss = loss(seen);
     lines.extend(loss.iter().cloned());
     lines.extend(last_reign(seen));
@@ -184,6 +187,9 @@ fn why_none(seen: &Seen<'_>) -> String {
     let Some(sync) = seen.view.sync.as_ref().map(|sync| &sync.what) else {
         return "it has never had one; `ondol up` on the hosts with a database makes it".into();
     };
+    if sync.eligible.is_empty() {
+        return "its data were given to a mirror by a person, and no host may lead with what it has".into();
+    }
     let (there, gone): (Vec<&str>, Vec<&str>) =
         sync.eligible.iter().map(String::as_str).partition(|host| seen.member(host).is_some());
     match there.is_empty() {
@@ -290,6 +296,7 @@ fn json(seen: &Seen<'_>, sentence: &str, faults: &[String], loss: &Option<String
         "reigns": seen.facts().reigns.iter().map(|reign| {
             json!({ "epoch": reign.epoch, "host": reign.host, "began": reign.began, "why": reign.why })
         }).collect::<Vec<_>>(),
+        "mirrors": seen.mirrors.iter().map(super::mirrors::json).collect::<Vec<_>>(),
         "hosts": seen.topology.hosts().map(host).collect::<Vec<_>>(),
     })
 }

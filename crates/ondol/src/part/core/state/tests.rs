@@ -1,11 +1,12 @@
 //! States by words.
 
 use cluster::Written;
-use cluster::layout::{History, Leader, Position, Sync};
+use cluster::layout::{self, History, Leader, MirrorStage, Position, Sync};
 use expect_test::{Expect, expect};
 
 use super::*;
 use crate::config::Config;
+use crate::part::core::mirrors;
 
 const FILE: &str = "service = \"popong.com\"\n[seoul]\nall = \"10.0.0.1\"\n[oregon]\nall = \"10.9.0.1\"\n\
                     [tokyo]\nwitness = \"192.0.2.5\"\n[database]\nsecret = \"warm floor\"\n";
@@ -58,8 +59,12 @@ fn well() -> View {
 }
 
 fn check(view: &View, silent: &[&str], told: Expect) {
-    let config = Config::parse("ondol.toml", FILE).expect("reads");
-    let topology = config.topology.expect("sites");
+    check_of(FILE, view, silent, told);
+}
+
+fn check_of(file: &str, view: &View, silent: &[&str], told: Expect) {
+    let config = Config::parse("ondol.toml", file).expect("reads");
+    let topology = config.topology.clone().expect("sites");
     let voice = |host: &str| match host {
         host if silent.contains(&host) => Voice::Silent("no answer".into()),
         "192.0.2.5" => Voice::Leads,
@@ -77,6 +82,7 @@ fn check(view: &View, silent: &[&str], told: Expect) {
         web: ["10.0.0.1", "10.9.0.1"].map(|host| (host.to_owned(), web(host))).into(),
         fronts: BTreeMap::new(),
         caches: BTreeMap::new(),
+        mirrors: mirrors(&config.mirrors, view, Timestamp(1_764_072_100_000)),
         trail: None,
     };
     let state = state(&seen);
@@ -176,5 +182,86 @@ fn a_service_that_was_never_begun() {
         ! nobody is primary
         ! the database of 10.0.0.1 (seoul) is not heard of
         ! the database of 10.9.0.1 (oregon) is not heard of"#]],
+    );
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "they are the words that people read")]
+fn a_mirror_follows_or_is_copied_or_is_away() {
+    let file = format!("{FILE}[mirror.cloud]\naddress = \"db.example.com\"\nsecret = \"floor\"\n");
+    let of = |change: &dyn Fn(&mut layout::Mirror), told: Expect| {
+        let mut view = well();
+        let mut mirror = layout::Mirror {
+            stage: MirrorStage::Following,
+            position: 997,
+            newest: 1_000,
+            as_of: 1_764_072_090_000,
+            told: 1_764_072_090_400,
+            host: "10.0.0.1".into(),
+            version: "16.3".into(),
+            ..layout::Mirror::default()
+        };
+        change(&mut mirror);
+        view.mirrors.insert("cloud".into(), written(mirror));
+        check_of(&file, &view, &[], told);
+    };
+    of(
+        &|_| {},
+        expect![[r#"
+        popong.com is well: 10.0.0.1 of seoul is primary in epoch 4, and every write is on two sites.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          follows, 0.4 s (3 writes) behind · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write"#]],
+    );
+    of(
+        &|mirror| (mirror.stage, mirror.rows, mirror.rows_about) = (MirrorStage::Copying, 420, 1_000),
+        expect![[r#"
+        popong.com goes on with 10.0.0.1 of seoul as primary in epoch 4, but the mirror cloud does not have everything yet.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          is being copied, 42 % · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write
+        ! the mirror cloud does not have everything yet"#]],
+    );
+    of(
+        &|mirror| mirror.trouble = Some("the database at db.example.com:5432 does not answer".into()),
+        expect![[r#"
+        popong.com goes on with 10.0.0.1 of seoul as primary in epoch 4, but the mirror cloud does not go on: the database at db.example.com:5432 does not answer.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          does not go on, 10.0 s (3 writes) behind · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write
+        ! the mirror cloud does not go on: the database at db.example.com:5432 does not answer"#]],
+    );
+    of(
+        &|mirror| mirror.told = 1_764_072_000_000,
+        expect![[r#"
+        popong.com goes on with 10.0.0.1 of seoul as primary in epoch 4, but the mirror cloud is not heard of.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          not heard of, 10.0 s (3 writes) behind · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write
+        ! the mirror cloud is not heard of"#]],
+    );
+    of(
+        &|mirror| mirror.stage = MirrorStage::Released,
+        expect![[r#"
+        popong.com goes on with 10.0.0.1 of seoul as primary in epoch 4, but the mirror cloud was released and follows nobody: it is the service's database now, or is to be emptied.
+        seoul      10.0.0.1        primary, PostgreSQL 15.18 · etcd · web answers
+        oregon     10.9.0.1        replica, 100 bytes behind, has every write, PostgreSQL 15.18 · etcd · web answers
+        tokyo      192.0.2.5       etcd leads
+        cloud      mirror          a database of its own now · PostgreSQL at db.example.com:5432, database ondol 16.3
+        if seoul vanished now: 10.9.0.1 of oregon takes over, nothing acknowledged is lost
+        epoch 4 began 2025-11-25 12:00:00.000Z: takes over as epoch 4: nobody leads and it has every write
+        ! the mirror cloud was released and follows nobody: it is the service's database now, or is to be emptied"#]],
     );
 }
