@@ -14,7 +14,8 @@ use web::{Front, Stop};
 async fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
     let listen = words.next().ok_or_else(|| Error::other("front LISTEN BACKEND…"))?;
-    let backends = words.map(|address| Place { address, weight: 1, is_spare: false }).collect();
+    let backends =
+        words.map(|address| Place { address, weight: 1, is_spare: false, is_host: false }).collect();
     let config = Config { backends, connections_per_address_max: usize::MAX, ..Config::default() };
     let faults = config.check();
     if let Some((_, what)) = faults.first() {
@@ -25,6 +26,7 @@ async fn main() -> Result<()> {
         limiter: Arc::new(Limiter::new(&web, Clock::System)),
         trusted_proxies: Vec::new(),
         stop: stop.soft.clone(),
+        hosts: None,
     };
     let service = Service::new(config, means);
     let listeners = vec![TcpListener::bind(listen).await?.into()];

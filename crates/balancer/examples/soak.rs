@@ -50,7 +50,7 @@ async fn main() -> Result<()> {
 async fn front(listen: &str, root: &str, servers: &[&str]) -> Result<()> {
     let backends: Vec<Place> = servers
         .iter()
-        .map(|address| Place { address: (*address).to_owned(), weight: 1, is_spare: false })
+        .map(|address| Place { address: (*address).to_owned(), weight: 1, is_spare: false, is_host: false })
         .collect();
     let route = |path: &str| Route { path: path.into(), ..Route::default() };
     let config = Config {
@@ -72,7 +72,7 @@ async fn front(listen: &str, root: &str, servers: &[&str]) -> Result<()> {
     };
     let (web, stop) = (Arc::new(web::Config::default()), Stop::new());
     let limiter = Arc::new(Limiter::new(&web, Clock::System));
-    let means = Means { limiter, trusted_proxies: Vec::new(), stop: stop.soft.clone() };
+    let means = Means { limiter, trusted_proxies: Vec::new(), stop: stop.soft.clone(), hosts: None };
     let service = Service::new(config, means);
     web::serve(vec![TcpListener::bind(listen).await?.into()], Front::of_others(service.pass(), web), stop)
         .await;

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use trust::Tls;
 
 use crate::core::health::Event;
 use crate::core::retry::Failed;
@@ -24,6 +25,8 @@ use crate::recent::Recent;
 pub(crate) struct Backend {
     pub(crate) id: Id,
     pub(crate) address: String,
+    /// By which it is reached, where it is a host of the service.
+    tls: Option<Tls>,
     /// What stands for it in a cookie.
     pub(crate) tag: String,
     pub(crate) tally: Tally,
@@ -102,10 +105,11 @@ pub(crate) struct Times {
 }
 
 impl Backend {
-    pub(crate) fn new(id: Id, address: &str, tag: String, tasks: TaskTracker) -> Backend {
+    pub(crate) fn new(id: Id, address: &str, tls: Option<Tls>, tag: String, tasks: TaskTracker) -> Backend {
         Backend {
             id,
             address: address.to_owned(),
+            tls,
             tag,
             tally: Tally::default(),
             look: Notify::new(),
@@ -167,7 +171,7 @@ impl Backend {
 
     /// Makes a connection.
     pub(crate) async fn connect(&self, limit: Duration) -> Result<Line, String> {
-        let line = Line::open(&self.address, limit).await?;
+        let line = Line::open(&self.address, self.tls.as_ref(), limit).await?;
         self.tally.connections.fetch_add(1, Relaxed);
         Ok(line)
     }

@@ -24,6 +24,8 @@ pub struct Place {
     pub weight: u32,
     /// It gets nothing while one that is no spare is there: a web server of another site.
     pub is_spare: bool,
+    /// It is a host of the service, which speaks with its balancers only: it is reached encrypted, and shows who it is.
+    pub is_host: bool,
 }
 
 /// What the balancer is told.
@@ -149,12 +151,12 @@ impl<'de> Visitor<'de> for Written {
     }
 
     fn visit_str<E: Error>(self, address: &str) -> Result<Place, E> {
-        Ok(Place { address: address.to_owned(), weight: usual_weight(), is_spare: false })
+        Ok(Place { address: address.to_owned(), weight: usual_weight(), is_spare: false, is_host: false })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Place, A::Error> {
         let Whole { address, weight, spare } = Whole::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Place { address, weight, is_spare: spare })
+        Ok(Place { address, weight, is_spare: spare, is_host: false })
     }
 }
 

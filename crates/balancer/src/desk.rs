@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
+use trust::Tls;
 
 use crate::backend::Backend;
 use crate::config::{self, Config};
@@ -30,6 +31,8 @@ const RISE: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Desk {
     began: Instant,
+    /// By which hosts of the service are reached.
+    tls: Option<Tls>,
     inner: Mutex<Inner>,
 }
 
@@ -74,7 +77,7 @@ pub(crate) struct Seen {
 }
 
 impl Desk {
-    pub(crate) fn new(config: &Config) -> Desk {
+    pub(crate) fn new(config: &Config, tls: Option<Tls>) -> Desk {
         let inner = Inner {
             roster: Roster::new(rules(config), most(config)),
             budget: Budget::default(),
@@ -82,7 +85,7 @@ impl Desk {
             waiting: HashMap::new(),
             next_id: 0,
         };
-        Desk { began: Instant::now(), inner: Mutex::new(inner) }
+        Desk { began: Instant::now(), tls, inner: Mutex::new(inner) }
     }
 
     /// Takes the settings' backends and limits; who stays keeps what it has. Those that are new are given back.
@@ -132,7 +135,8 @@ impl Desk {
                 lasting: 0,
                 is_drained: false,
             });
-            let backend = Arc::new(Backend::new(id, &place.address, tag, tasks.clone()));
+            let tls = self.tls.clone().filter(|_| place.is_host);
+            let backend = Arc::new(Backend::new(id, &place.address, tls, tag, tasks.clone()));
             backends.push(backend.clone());
             added.push(backend);
         }

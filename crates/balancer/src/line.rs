@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use trust::Tls;
 
 use crate::framing::{self, Framing, Head};
 use crate::letter::{Content, Letter};
@@ -104,19 +105,20 @@ struct Out {
 }
 
 impl Line {
-    /// Makes a connection.
-    pub(crate) async fn open(address: &str, limit: Duration) -> Result<Line, String> {
+    /// Makes a connection; with `tls` an encrypted one, to a host that has shown who it is.
+    pub(crate) async fn open(address: &str, tls: Option<&Tls>, limit: Duration) -> Result<Line, String> {
         let connecting = async {
             let socket = TcpStream::connect(address).await?;
             socket.set_nodelay(true)?;
-            Ok::<_, io::Error>(socket)
+            let Some(tls) = tls else { return Ok::<_, io::Error>(Stream::Plain(socket)) };
+            let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+            Ok(Stream::Encrypted(Box::new(tls.encrypt(host, socket).await?)))
         };
-        let socket = match timeout(limit, connecting).await {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(error)) => return Err(error.to_string()),
-            Err(_) => return Err(format!("no connection for {} ms", limit.as_millis())),
-        };
-        Ok(Line::over(Stream::Plain(socket)))
+        match timeout(limit, connecting).await {
+            Ok(Ok(stream)) => Ok(Line::over(stream)),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no connection for {} ms", limit.as_millis())),
+        }
     }
 
     /// The line over a connection that is made.

@@ -195,8 +195,8 @@ mod tests {
     use crate::sticky::Key;
 
     fn orders() -> Orders {
-        let desk = Desk::new(&Config::default());
-        let places = [Place { address: "10.0.0.21:80".into(), weight: 1, is_spare: false }];
+        let desk = Desk::new(&Config::default(), None);
+        let places = [Place { address: "10.0.0.21:80".into(), weight: 1, is_spare: false, is_host: false }];
         let tasks = tokio_util::task::TaskTracker::new();
         desk.settle(&places, &Config::default(), &Key::draw(), &tasks);
         let root = |name, path| Arc::new(Root::new(name, Path::new(path)));

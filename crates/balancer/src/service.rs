@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use trust::Tls;
 use web::Pass;
 use web::limiter::Limiter;
 use web::metrics::{Kind, Page, Source, Telling};
@@ -31,6 +32,8 @@ pub struct Means {
     pub trusted_proxies: Vec<IpAddr>,
     /// Ends event streams and tunnels.
     pub stop: CancellationToken,
+    /// By which hosts of the service are reached.
+    pub hosts: Option<Tls>,
 }
 
 /// The balancer. Cheap to clone.
@@ -43,6 +46,7 @@ pub struct Service {
     key: Key,
     proxy: Arc<Proxy>,
     tunnels_max: u32,
+    tls: Option<Tls>,
     tasks: TaskTracker,
 }
 
@@ -79,7 +83,8 @@ impl Service {
         });
         let desks = Arc::<Mutex<Desks>>::default();
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let service = Service { desks, config, plan, key, proxy, tunnels_max, tasks };
+        let tls = means.hosts;
+        let service = Service { desks, config, plan, key, proxy, tunnels_max, tls, tasks };
         service.settle();
         service
     }
@@ -143,7 +148,7 @@ impl Service {
         let main = (String::new(), &config.backends);
         let pools = config.pools.iter().map(|(name, places)| (name.clone(), places));
         for (name, places) in std::iter::once(main).chain(pools) {
-            let desk = desks.entry(name).or_insert_with(|| Arc::new(Desk::new(&config)));
+            let desk = desks.entry(name).or_insert_with(|| Arc::new(Desk::new(&config, self.tls.clone())));
             for backend in desk.settle(places, &config, &self.key, &self.tasks) {
                 self.tasks.spawn(probe::watch(desk.clone(), backend, self.config.clone()));
             }

@@ -19,6 +19,8 @@ mod hostile_answers;
 mod hostile_requests;
 #[path = "proxy/issuer.rs"]
 mod issuer;
+#[path = "proxy/kin.rs"]
+mod kin;
 #[path = "proxy/routes.rs"]
 mod routes;
 #[path = "proxy/stead.rs"]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use balancer::certificates::{self, Folder, Shelf};
 use balancer::{Means, Service};
 use base::time::Clock;
+use trust::Tls;
 use web::limiter::Limiter;
 use web::metrics::{Metrics, Operators};
 use web::{Front, Stop};
@@ -30,12 +31,13 @@ pub(crate) struct Balancing {
 }
 
 impl Balancing {
-    /// Binds the socket, and begins to look after the backends.
+    /// Binds the socket, and begins to look after the backends; with `hosts` those that are hosts of the service are reached.
     pub(crate) async fn open(
         config: Config,
         settings: balancer::Config,
         sockets: &Sockets,
         stop: Stop,
+        hosts: Option<Tls>,
     ) -> Result<Balancing, Failure> {
         let outside = Outside::open(&config, sockets).await?;
         let kept = config.store.dir.join(CERTIFICATES);
@@ -49,6 +51,7 @@ impl Balancing {
             limiter: Arc::new(Limiter::new(&config.web, Clock::System)),
             trusted_proxies: config.web.trusted_proxies.clone(),
             stop: stop.soft.clone(),
+            hosts,
         };
         let (cap, backends) = (settings.connections_per_address_max, names(&settings));
         let service = Service::new(settings, means);

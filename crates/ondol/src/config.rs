@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use base::secret::Secret;
 use records::Limits;
 use serde::Deserialize;
+use trust::Door;
 
 use crate::failure::Failure;
 use crate::topology::core::{Confirm, Reads, Role, Topology, Without};
@@ -99,10 +100,21 @@ pub struct Config {
     pub(crate) clients: Vec<String>,
     /// The web servers that this process stands in front of; with them it opens no database.
     pub balancer: Option<::balancer::Config>,
+    /// It is a web host behind balancers; `None` where it is one's own.
+    pub(crate) behind: Option<Behind>,
     /// How it is reached by https; `None` when it is not.
     pub tls: Option<Tls>,
     /// What could be better in the service file though nothing is wrong in it, with lines.
     pub advice: Vec<String>,
+}
+
+/// How a web host behind balancers is reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Behind {
+    /// By whom: the hosts of the service, and nobody else.
+    pub(crate) door: Door,
+    /// Where visitors reach the service.
+    pub(crate) origin: String,
 }
 
 /// What is logged and how: `[log]`.
@@ -165,6 +177,7 @@ impl Config {
             mirrors: BTreeMap::new(),
             clients: Vec::new(),
             balancer: None,
+            behind: None,
             tls: None,
             advice: Vec::new(),
         }

@@ -1,6 +1,6 @@
 //! The service's outer wire: the sockets that are bound, and what is spoken on them.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use balancer::certificates::{self, Shelf};
@@ -19,6 +19,9 @@ pub(crate) struct Outside {
     main: TcpListener,
     address: SocketAddr,
     secure: Option<Secure>,
+    behind: Option<config::Behind>,
+    /// For whoever is on this machine, where others have to show papers.
+    own: Option<TcpListener>,
 }
 
 struct Secure {
@@ -31,7 +34,11 @@ impl Outside {
     /// Binds what the settings name, and reads the certificates.
     pub(crate) async fn open(config: &Config, sockets: &Sockets) -> Result<Outside, Failure> {
         let (main, address) = sockets.bind(&config.listen).await?;
-        let Some(settings) = &config.tls else { return Ok(Outside { main, address, secure: None }) };
+        let behind = config.behind.clone();
+        let own = if behind.is_some() { own(address).await } else { None };
+        let Some(settings) = &config.tls else {
+            return Ok(Outside { main, address, secure: None, behind, own });
+        };
         let certificates = certificates::Service::new(settings.certificates.clone(), Clock::System)
             .map_err(|fault| Failure::usage(format!("[tls]: {fault}")))?;
         let plain = match &settings.plain_listen {
@@ -39,7 +46,7 @@ impl Outside {
             None => None,
         };
         let secure = Some(Secure { settings: settings.clone(), plain, certificates });
-        Ok(Outside { main, address, secure })
+        Ok(Outside { main, address, secure, behind, own })
     }
 
     /// Where it listens, with the port that it really has.
@@ -47,8 +54,11 @@ impl Outside {
         self.address
     }
 
-    /// The service's address on this machine: with `https` where that is spoken.
+    /// The service's address on this machine: with `https` where that is spoken. Behind balancers it is theirs.
     pub(crate) fn origin(&self) -> String {
+        if let Some(behind) = &self.behind {
+            return behind.origin.clone();
+        }
         format!("{}://{}", if self.secure.is_some() { "https" } else { "http" }, self.address)
     }
 
@@ -82,7 +92,13 @@ impl Outside {
 
     /// What is served on.
     pub(crate) fn listeners(self) -> Vec<Listener> {
-        let Some(secure) = self.secure else { return vec![Listener::plain(self.main)] };
+        let Some(secure) = self.secure else {
+            let main = match self.behind {
+                Some(behind) => Listener::kin(self.main, behind.door),
+                None => Listener::plain(self.main),
+            };
+            return std::iter::once(main).chain(self.own.map(Listener::plain)).collect();
+        };
         let tls = Arc::new(Tls::new(&secure.certificates.certificates()));
         let mut listeners = vec![Listener::tls(self.main, tls)];
         if let Some(plain) = secure.plain {
@@ -93,6 +109,21 @@ impl Outside {
             listeners.push(Listener::aside(plain, Arc::new(redirect)));
         }
         listeners
+    }
+}
+
+/// The same port for whoever is on this machine: to measure it, or to look for a fault. It can do without.
+async fn own(address: SocketAddr) -> Option<TcpListener> {
+    if address.ip().is_loopback() || address.ip().is_unspecified() {
+        return None;
+    }
+    let own = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
+    match TcpListener::bind(own).await {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!(%error, "this web host can't be asked plainly at {own}");
+            None
+        }
     }
 }
 

@@ -80,6 +80,7 @@ pub(crate) async fn serve(
             let door = Door::new(front.beside(pass), caller, Turns::One, &serving);
             Box::pin(one_by_one(socket, door, &serving)).await;
         }
+        Speaks::Kin(door) => Box::pin(among_kin(socket, &door, caller, front, &serving)).await,
         Speaks::Tls(tls) => {
             let most = front.config().handshake_time_max.0;
             let shaking = Box::pin(timeout(most, tls.accept(socket)));
@@ -105,6 +106,24 @@ pub(crate) async fn serve(
                 None => {}
             }
         }
+    }
+}
+
+/// HTTP/1.1 with a host of the service. What it says of its client counts, not how it came itself.
+async fn among_kin(socket: TcpStream, door: &trust::Door, caller: Caller, front: Front, serving: &Serving) {
+    let most = front.config().handshake_time_max.0;
+    let shaking = Box::pin(timeout(most, door.receive(socket)));
+    match serving.stop.hard.run_until_cancelled(shaking).await {
+        Some(Ok(Ok(stream))) => {
+            let door = Door::new(front, caller, Turns::One, serving);
+            Box::pin(one_by_one(stream, door, serving)).await;
+        }
+        Some(Ok(Err(error))) => {
+            front.meter().fail_handshake();
+            tracing::debug!(peer = %caller.peer, %error, "no host of the service");
+        }
+        Some(Err(_)) => front.meter().fail_handshake(),
+        None => {}
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use trust::Door;
 
 use crate::front::Pass;
 use crate::tls::Tls;
@@ -20,6 +21,8 @@ pub(crate) enum Speaks {
     Plain,
     /// TLS; inside it what client and server agree on.
     Tls(Arc<Tls>),
+    /// HTTP/1.1 within TLS, to whom shows papers of the same kin.
+    Kin(Door),
     /// HTTP/1.1 as it is, and somebody else answers.
     Aside(Arc<dyn Pass>),
 }
@@ -33,6 +36,11 @@ impl Listener {
     /// HTTP within TLS.
     pub fn tls(socket: TcpListener, tls: Arc<Tls>) -> Listener {
         Listener { socket, speaks: Speaks::Tls(tls) }
+    }
+
+    /// HTTP/1.1 within TLS, for the service's own hosts: whoever shows no papers of theirs is let go.
+    pub fn kin(socket: TcpListener, door: Door) -> Listener {
+        Listener { socket, speaks: Speaks::Kin(door) }
     }
 
     /// Plain HTTP that is not answered by the service itself but by `pass`: one that sends everybody to https.

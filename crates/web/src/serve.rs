@@ -141,7 +141,7 @@ async fn accept(listener: Listener, front: Front, serving: Serving) {
                 None => {
                     front.meter().refuse_connection();
                     // who waits for a handshake is told by the closed connection alone
-                    if !matches!(speaks, Speaks::Tls(_)) {
+                    if !matches!(speaks, Speaks::Tls(_) | Speaks::Kin(_)) {
                         refuse(socket);
                     }
                 }

@@ -10,6 +10,7 @@ use base::unit::Span;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use trust::Tls;
 use web::limiter::Limiter;
 use web::metrics::{Page, Source};
 use web::{Front, Pass, Stop};
@@ -54,6 +55,20 @@ impl Bench {
 
     /// The same, with somebody who answers in this process.
     pub(crate) async fn over(config: Config, web: web::Config, local: Option<Arc<dyn Pass>>) -> Bench {
+        Bench::made(config, web, local, None).await
+    }
+
+    /// The same in front of hosts of a service.
+    pub(crate) async fn among(hosts: Tls, config: Config) -> Bench {
+        Bench::made(config, web::Config::default(), None, Some(hosts)).await
+    }
+
+    async fn made(
+        config: Config,
+        web: web::Config,
+        local: Option<Arc<dyn Pass>>,
+        hosts: Option<Tls>,
+    ) -> Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = Stop::new();
@@ -61,6 +76,7 @@ impl Bench {
             limiter: Arc::new(Limiter::new(&web, Clock::System)),
             trusted_proxies: web.trusted_proxies.clone(),
             stop: stop.soft.clone(),
+            hosts,
         };
         let faults = (config.check(), config.check_routes());
         assert!(faults.0.is_empty() && faults.1.is_empty(), "{faults:?}");
@@ -104,7 +120,12 @@ impl Bench {
 }
 
 pub(crate) fn config(backends: &[SocketAddr]) -> Config {
-    let place = |address: &SocketAddr| Place { address: address.to_string(), weight: 1, is_spare: false };
+    let place = |address: &SocketAddr| Place {
+        address: address.to_string(),
+        weight: 1,
+        is_spare: false,
+        is_host: false,
+    };
     Config { backends: backends.iter().map(place).collect(), ..Config::default() }
 }
 

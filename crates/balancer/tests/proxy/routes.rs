@@ -34,7 +34,10 @@ async fn named(name: &'static str) -> Witness {
 }
 
 pub(crate) fn pool(name: &str, server: &Witness) -> (String, Vec<Place>) {
-    (name.to_owned(), vec![Place { address: server.address.to_string(), weight: 1, is_spare: false }])
+    (
+        name.to_owned(),
+        vec![Place { address: server.address.to_string(), weight: 1, is_spare: false, is_host: false }],
+    )
 }
 
 fn route(host: &str, path: &str) -> Route {

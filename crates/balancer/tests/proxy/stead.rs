@@ -60,7 +60,12 @@ async fn stage() -> Stage {
         reproxy_pools: vec!["store".into()],
         ..Route::default()
     };
-    let gone = Place { address: format!("127.0.0.1:{}", testbed::free_port()), weight: 1, is_spare: false };
+    let gone = Place {
+        address: format!("127.0.0.1:{}", testbed::free_port()),
+        weight: 1,
+        is_spare: false,
+        is_host: false,
+    };
     let mut pools: std::collections::BTreeMap<_, _> =
         [pool("store", &store), pool("other", &application)].into();
     pools.get_mut("store").expect("it is there").push(gone);

@@ -33,7 +33,8 @@ pub(super) fn read(reader: &mut Reader<'_>, topology: Option<&Topology>) -> Opti
     }
     if is_role {
         // who they are is each balancer's own: those of its site come first
-        config.backends = vec![balancer::Place { address: "host:1".into(), weight: 1, is_spare: false }];
+        config.backends =
+            vec![balancer::Place { address: "host:1".into(), weight: 1, is_spare: false, is_host: false }];
     }
     let faults = config.check();
     if is_role {

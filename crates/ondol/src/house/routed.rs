@@ -21,7 +21,8 @@ pub(super) fn before(
     limiter: Arc<Limiter>,
 ) -> (Front, Routed) {
     let (streams, cap) = (CancellationToken::new(), settings.connections_per_address_max);
-    let means = Means { limiter, trusted_proxies: web.trusted_proxies.clone(), stop: streams.clone() };
+    let (trusted_proxies, stop) = (web.trusted_proxies.clone(), streams.clone());
+    let means = Means { limiter, trusted_proxies, stop, hosts: None };
     let service = Service::over(settings, means, Some(rooms.into_pass()));
     let front = Front::of_others(service.pass(), web).with_connections_per_address(cap);
     (front, Routed { service, streams })

@@ -5,8 +5,10 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::error::chain;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use trust::Door;
 use web::Stop;
 
 use super::caching::Caching;
@@ -20,7 +22,7 @@ use super::lookout::Lookout;
 use super::mirroring;
 use super::reach::Eyes;
 use crate::balancing::{Balancing, Reloads};
-use crate::config::Config;
+use crate::config::{Behind, Config};
 use crate::failure::Failure;
 use crate::house::{Coming, House};
 use crate::swap::Sockets;
@@ -66,7 +68,7 @@ impl Running {
         let reloads =
             Reloads::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
         let balancing = match part.behind {
-            Some(_) => Some(balance(&config, &part, stop).await?),
+            Some(_) => Some(balance(&config, &part, &keys, stop).await?),
             None => None,
         };
         let eyes = Eyes::open(&part, &keys, &tasks);
@@ -173,11 +175,11 @@ impl Running {
 }
 
 /// The balancer of this host.
-async fn balance(config: &Config, part: &Part, stop: &Stop) -> Result<Balancing, Failure> {
+async fn balance(config: &Config, part: &Part, keys: &Keys, stop: &Stop) -> Result<Balancing, Failure> {
     let settings = config.balancer.clone().unwrap_or_default();
     let listen = part.fronts(&config.listen);
     let front = Config { listen, ..config.clone() };
-    Balancing::open(front, settings, &Sockets::default(), stop.clone()).await
+    Balancing::open(front, settings, &Sockets::default(), stop.clone(), Some(keys.tls.clone())).await
 }
 
 /// The addresses that the hosts of a list come from. One that has none now is not believed until the next start.
@@ -195,9 +197,19 @@ fn addresses(hosts: &[String]) -> Vec<IpAddr> {
 /// Serves once a primary is known, and until the stop.
 async fn serve(config: Config, part: &Part, keys: &Keys, eyes: Eyes, stop: &Stop, greet: impl Fn(&House)) {
     let mut config = config;
-    config.listen = part.listens(&config.listen);
+    let listens = part.listens(&config.listen);
+    let said = std::mem::replace(&mut config.listen, listens);
     // what stands in front of it has a listener of its own
     config.balancer = None;
+    if let Some(front) = part.fronted_at(&said) {
+        let door = match Door::among(&keys.papers) {
+            Ok(door) => door,
+            Err(error) => return tracing::error!(error = chain(&error), "the web role can't be opened"),
+        };
+        let scheme = if config.tls.take().is_some() { "https" } else { "http" };
+        let url = Some(config.url.clone()).filter(|url| !url.is_empty());
+        config.behind = Some(Behind { door, origin: url.unwrap_or_else(|| format!("{scheme}://{front}")) });
+    }
     config.web.trusted_proxies.extend(addresses(&part.balancers));
     if let (Some(cache), false) = (&mut config.cache, part.caches.is_empty()) {
         let mut memcached = cache::Memcached::new(part.cached_at(), "");

@@ -49,7 +49,7 @@ pub(crate) struct Part {
     pub(crate) behind: Option<Vec<Behind>>,
     /// The hosts of its site that cache, for its web role.
     pub(crate) caches: Vec<String>,
-    /// The balancers of the service: what they say of visitors is believed.
+    /// The balancers of the service, this site's first: what they say of visitors is believed, and nobody else is let in to its web role.
     pub(crate) balancers: Vec<String>,
     /// The hosts that have one, this one first, then its site's.
     pub(crate) voters: Vec<String>,
@@ -80,7 +80,7 @@ impl Part {
                 .filter(|host| host.is(Role::Cache))
                 .map(|host| host.address.clone())
                 .collect(),
-            balancers: balancers(topology),
+            balancers: nearest_balancers(topology, site),
             voters: voters.into_iter().map(|(.., address)| address.to_owned()).collect(),
             timers: Timers::of(topology),
         }
@@ -130,6 +130,7 @@ impl Part {
             address: at(&behind.host, WEB_PORT),
             weight: 1,
             is_spare: behind.is_spare,
+            is_host: true,
         };
         self.behind.iter().flatten().map(place).collect()
     }
@@ -137,6 +138,13 @@ impl Part {
     /// Where its web role caches.
     pub(crate) fn cached_at(&self) -> Vec<String> {
         self.caches.iter().map(|host| at(host, CACHE_PORT)).collect()
+    }
+
+    /// Where visitors reach a web host of a service that has balancers, as far as that is known here: this site's first.
+    pub(crate) fn fronted_at(&self, said: &str) -> Option<String> {
+        let port = self.fronts(said).rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let balancer = self.balancers.first()?;
+        Some(at(balancer, port.unwrap_or(BALANCER_PORT)))
     }
 
     /// Where its balancer is asked by others.
@@ -181,6 +189,15 @@ fn behind(topology: &Topology, site: &Site) -> Vec<Behind> {
     }
     behind.sort_by_key(|behind| behind.is_spare);
     behind
+}
+
+fn nearest_balancers(topology: &Topology, site: &Site) -> Vec<String> {
+    let mut nearest: Vec<(bool, String)> = topology
+        .with(Role::Balancer)
+        .map(|(of, host)| (of.name != site.name, host.address.clone()))
+        .collect();
+    nearest.sort_by_key(|(is_away, _)| *is_away);
+    nearest.into_iter().map(|(_, address)| address).collect()
 }
 
 fn balancers(topology: &Topology) -> Vec<String> {

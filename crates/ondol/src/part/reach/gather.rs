@@ -38,8 +38,8 @@ pub(crate) async fn gather(
     let (view, voices, web, fronts, caches) = tokio::join!(
         eyes.seen(),
         voices(&eyes.cluster, &part),
-        answers(config, topology, Role::Web, time),
-        answers(config, topology, Role::Balancer, time),
+        answers(config, topology, keys, Role::Web, time),
+        answers(config, topology, keys, Role::Balancer, time),
         caches(topology, keys, time)
     );
     Ok(Gathered { view: view?, voices, web, fronts, caches })
@@ -61,14 +61,15 @@ async fn voices(cluster: &Cluster, part: &Part) -> BTreeMap<String, Voice> {
 }
 
 /// Whether the web hosts answer, or the balancers.
-async fn answers(config: &Config, topology: &Topology, role: Role, time: Duration) -> Answers {
+async fn answers(config: &Config, topology: &Topology, keys: &Keys, role: Role, time: Duration) -> Answers {
     let ask = async |(site, host): (&Site, &Host)| {
         let part = Part::new(&config.service, topology, site, host);
         let address = match role {
             Role::Balancer => part.front(&config.listen),
             _ => part.asked(&config.listen),
         };
-        (host.address.clone(), answer::ask(&address, time, "ondol up").await)
+        let tls = (role == Role::Web && !part.balancers.is_empty()).then_some(&keys.tls);
+        (host.address.clone(), answer::ask_among(tls, &address, time, "ondol up").await)
     };
     join_all(topology.with(role).map(ask)).await.into_iter().collect()
 }
