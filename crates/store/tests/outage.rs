@@ -211,7 +211,7 @@ async fn requests_wait_for_a_server_that_comes_back(
     stop: impl FnOnce() + Send + 'static,
     mut start: impl FnMut() + Send + 'static,
 ) {
-    let store = open(&url, |config| config.outage_wait_max = Duration::from_secs(8)).await;
+    let store = open(&url, |config| config.outage_wait_max = Duration::from_secs(60)).await;
     make_notes(&store).await;
     insert(&store, "c0".into()).await.unwrap();
     let writer = store.clone();

@@ -123,6 +123,7 @@ async fn a_takeover_in_the_middle_of_an_index_ends_without_it_on_both() {
     old.sql("INSERT INTO word SELECT seq, REPEAT(MD5(seq), 6) FROM seq_1_to_200000").await;
     new.has(old.running(|_| true).await.received).await;
     let mut builder = old.client().await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "it ends with its server")]
     let building = tokio::spawn(async move { builder.query_drop(INDEX).await });
     let folder = new.folder.join("data").join(&new.hands.config().database);
     let begun = || {
