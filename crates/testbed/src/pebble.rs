@@ -109,7 +109,7 @@ impl Kind for Issuer {
         // some of its nonces are refused, as an issuer may
         command
             .env("PEBBLE_VA_NOSLEEP", "1")
-            .env("PEBBLE_WFE_NONCEREJECT", "20")
+            .env("PEBBLE_WFE_NONCEREJECT", "5")
             .env("PEBBLE_AUTHZREUSE", "0");
         command
     }
