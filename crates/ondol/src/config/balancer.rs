@@ -92,7 +92,7 @@ mod tests {
                 ondol.toml:2: `backends` in [balancer]: `a:1` is named twice; give it a weight instead
                 ondol.toml:2: `backends` in [balancer]: `b:1` has no weight; take it out, and reload, to send nothing there
                 ondol.toml:3: unknown key `holdtime_max` in [balancer]; did you mean `hold_time_max`?
-                ondol.toml:4: `probe_path` in [balancer]: `x` is no path; it begins with /"#]],
+                ondol.toml:4: `probe_path` in [balancer]: `x` is no path; it begins with /, and what is no plain sign is escaped in it"#]],
         );
     }
 
