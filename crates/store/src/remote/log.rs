@@ -26,8 +26,6 @@ use crate::row::{Row, Table};
 const STEP: i64 = 2_000;
 /// Rows of the log that are trimmed at once.
 const TRIM_STEP: i64 = 1_000;
-/// Records that are looked up by one statement; fewer are filled up, so that there are few different statements.
-const LOOK_UP_SIZES: [usize; 3] = [1, 16, 256];
 /// Bytes of bodies after which one reading of the log ends early.
 const READ_BYTES_MAX: usize = 4 << 20;
 
@@ -185,7 +183,7 @@ impl Remote {
         for (name, records) in &mut tables {
             let ids: Vec<Arc<str>> = records.keys().cloned().collect();
             let mut is_there = true;
-            for ids in ids.chunks(LOOK_UP_SIZES[2]) {
+            for ids in ids.chunks(words::LOOK_UP_MAX) {
                 match self.look_up(name, ids).await {
                     Ok(rows) => rows.into_iter().for_each(|row| {
                         records.insert(Arc::from(row.id.as_str()), Some(Arc::new(row)));
@@ -196,7 +194,7 @@ impl Remote {
             }
             let missing: Vec<Arc<str>> =
                 records.iter().filter(|(_, row)| row.is_none()).map(|(id, _)| Arc::clone(id)).collect();
-            for ids in missing.chunks(LOOK_UP_SIZES[2]).filter(|_| is_there) {
+            for ids in missing.chunks(words::LOOK_UP_MAX).filter(|_| is_there) {
                 for row in self.look_up_gone(name, ids).await? {
                     records.insert(Arc::from(row.id.as_str()), Some(Arc::new(row)));
                 }
@@ -209,7 +207,7 @@ impl Remote {
     }
 
     async fn look_up(&self, table: &str, ids: &[Arc<str>]) -> Result<Vec<Row>, Error> {
-        let (places, values) = filled(ids);
+        let (places, values) = words::filled(ids);
         let quoted = words::quoted(&Table::new(table));
         let sql = format!("SELECT id,rev,shape,body FROM {quoted} WHERE id IN {places}");
         Ok(self.pool.rows(&self.kind.sql(&sql, values), usize::MAX).await?.unwrap_or_default())
@@ -217,7 +215,7 @@ impl Remote {
 
     /// Deleted records as they last were; of one that was deleted twice the last one comes last.
     async fn look_up_gone(&self, table: &str, ids: &[Arc<str>]) -> Result<Vec<Row>, Error> {
-        let (places, mut values) = filled(ids);
+        let (places, mut values) = words::filled(ids);
         values.insert(0, text(table));
         let sql = format!(
             "SELECT g.record, g.rev, g.shape, g.body FROM gone g \
@@ -254,14 +252,6 @@ async fn number_listed(link: &mut Link, newest: i64) -> Result<i64, Error> {
                STRAIGHT_JOIN \"change\" c ON c.write_id = f.w AND c.i = f.n SET c.pos = f.p";
     link.execute(&Kind::MariaDb.sql(sql, vec![text(&list)])).await?;
     Ok(i64::try_from(fresh.len()).unwrap_or(STEP))
-}
-
-/// Places and values for ids, filled up with the last one to one of few sizes.
-fn filled(ids: &[Arc<str>]) -> (String, Vec<Value>) {
-    let size = LOOK_UP_SIZES.into_iter().find(|size| *size >= ids.len()).unwrap_or(ids.len());
-    let last = ids.last().cloned().unwrap_or_default();
-    let values = ids.iter().cloned().chain(std::iter::repeat(last)).take(size).map(Value::Text).collect();
-    (words::texts(size), values)
 }
 
 fn entry(row: &Cells) -> Change {

@@ -18,8 +18,6 @@ use crate::remote::words::{self, Kind, text};
 use crate::remote::{Cells, Link, Pool, Remote, first_int, int, schema, string};
 use crate::row::{Row, Table};
 
-/// Records that are looked up by one statement; fewer are filled up, so that there are few different statements.
-const LOOK_UP_SIZES: [usize; 3] = [1, 16, 256];
 /// All changes after a position, those without one too.
 const ALL_CHANGED: &str = "SELECT coalesce(pos, 0), tbl, record, kind FROM \"change\" WHERE pos > ?i OR pos IS NULL \
                            ORDER BY CASE WHEN pos IS NULL THEN 1 ELSE 0 END, pos, seq";
@@ -165,13 +163,10 @@ impl Side {
 
     pub(crate) async fn rows(&mut self, table: &Table, ids: &[Arc<str>]) -> Result<Vec<Row>, Error> {
         let (kind, mut rows) = (self.kind(), Vec::with_capacity(ids.len()));
-        for ids in ids.chunks(LOOK_UP_SIZES[2]) {
-            let size = LOOK_UP_SIZES.into_iter().find(|size| *size >= ids.len()).unwrap_or(ids.len());
-            let last = ids.last().cloned().unwrap_or_default();
-            let values = ids.iter().cloned().chain(std::iter::repeat(last)).take(size).map(Value::Text);
-            let (quoted, places) = (words::quoted(table), words::texts(size));
+        for ids in ids.chunks(words::LOOK_UP_MAX) {
+            let (quoted, (places, values)) = (words::quoted(table), words::filled(ids));
             let sql = format!("SELECT id,rev,shape,body FROM {quoted} WHERE id IN {places}");
-            let sql = kind.sql(&sql, values.collect());
+            let sql = kind.sql(&sql, values);
             let found = match &mut self.link {
                 Some(link) => link.rows(&sql, usize::MAX).await,
                 None => self.remote.pool.rows(&sql, usize::MAX).await,

@@ -72,6 +72,19 @@ pub(super) fn name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// Records that are looked up by one statement at the most.
+pub(super) const LOOK_UP_MAX: usize = 256;
+/// Fewer are filled up to one of these, so that there are few different statements.
+const LOOK_UP_SIZES: [usize; 3] = [1, 16, LOOK_UP_MAX];
+
+/// Places in brackets and values for ids, filled up with the last one to one of few sizes.
+pub(super) fn filled(ids: &[Arc<str>]) -> (String, Vec<Value>) {
+    let size = LOOK_UP_SIZES.into_iter().find(|size| *size >= ids.len()).unwrap_or(ids.len());
+    let last = ids.last().cloned().unwrap_or_default();
+    let values = ids.iter().cloned().chain(std::iter::repeat(last)).take(size).map(Value::Text).collect();
+    (texts(size), values)
+}
+
 /// So many texts in brackets.
 pub(super) fn texts(count: usize) -> String {
     format!("({})", vec!["?t"; count].join(","))

@@ -13,9 +13,6 @@ use crate::remote::words::{self, Kind};
 use crate::remote::{Cells, Side, first_int, int, string};
 use crate::row::Table;
 
-/// Records that are looked up by one statement; fewer are filled up, so that there are few different statements.
-const LOOK_UP_SIZES: [usize; 3] = [1, 16, 256];
-
 /// Columns of the log, in the order in which they are read here.
 pub(super) const LOG: &str = "pos,seq,epoch,write_id,i,tbl,record,kind,at";
 
@@ -108,7 +105,7 @@ impl Batch {
             }
             log.append(&mut others);
         }
-        batch.shape = shape(side, kind).await?;
+        batch.shape = shape(side).await?;
         batch.last_at = log.last().map_or(0, |row| int(row, AT));
         batch.add_records(side, kind, log.iter().chain(&others), declaring).await?;
         batch.add_gone(side, kind, &log).await?;
@@ -149,8 +146,8 @@ impl Batch {
         }
         for (table, ids) in deleted {
             let ids: Vec<Arc<str>> = ids.into_iter().collect();
-            for ids in ids.chunks(LOOK_UP_SIZES[2]) {
-                let (places, mut values) = filled(ids);
+            for ids in ids.chunks(words::LOOK_UP_MAX) {
+                let (places, mut values) = words::filled(ids);
                 values.insert(0, words::text(&table));
                 let body = kind.either("body::text", "body");
                 let sql = format!(
@@ -184,8 +181,8 @@ pub(super) async fn records(
     ids: &[Arc<str>],
 ) -> Result<Vec<Cells>, Error> {
     let mut rows = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(LOOK_UP_SIZES[2]) {
-        let (places, values) = filled(ids);
+    for ids in ids.chunks(words::LOOK_UP_MAX) {
+        let (places, values) = words::filled(ids);
         let sql = format!("SELECT {} FROM {} WHERE id IN {places}", columns(kind), words::quoted(table));
         rows.extend(side.query(&sql, values).await?);
     }
@@ -197,23 +194,15 @@ pub(super) fn columns(kind: Kind) -> &'static str {
     kind.either("id,rev,shape,n,body::text", "id,rev,shape,n,body")
 }
 
-/// Places and values for ids, filled up with the last one to one of few sizes.
-pub(super) fn filled(ids: &[Arc<str>]) -> (String, Vec<Value>) {
-    let size = LOOK_UP_SIZES.into_iter().find(|size| *size >= ids.len()).unwrap_or(ids.len());
-    let last = ids.last().cloned().unwrap_or_default();
-    let values = ids.iter().cloned().chain(std::iter::repeat(last)).take(size).map(Value::Text).collect();
-    (words::texts(size), values)
-}
-
-async fn shape(side: &mut Side, kind: Kind) -> Result<Shape, Error> {
+async fn shape(side: &mut Side) -> Result<Shape, Error> {
     let tables = side.tables().await?.iter().map(Table::shared).collect();
     let sql = "SELECT name,value FROM meta WHERE name LIKE 'setting.%' OR name LIKE 'view.%'";
     let meta = side.query(sql, Vec::new()).await?;
-    let indexes = indexes(side, kind).await?;
+    let indexes = indexes(side).await?;
     Ok(Shape { tables, meta: own_left_out(&meta), indexes })
 }
 
-async fn indexes(side: &mut Side, _: Kind) -> Result<BTreeMap<String, (String, String)>, Error> {
+async fn indexes(side: &mut Side) -> Result<BTreeMap<String, (String, String)>, Error> {
     let sql = "SELECT name,tbl,definition FROM idx WHERE state IN ('wanted','made','ready')";
     let found = side.query(sql, Vec::new()).await?;
     Ok(found.iter().map(|row| (string(row, 0), (string(row, 1), string(row, 2)))).collect())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base::error::chain;
 
 use super::Fault;
-use super::batch::{Batch, Shape, columns, filled, own_left_out};
+use super::batch::{Batch, Shape, columns, own_left_out};
 use super::mark::{self, Mark};
 use crate::error::Error;
 use crate::query::Value;
@@ -61,7 +61,7 @@ impl Target {
     pub(super) async fn records(&self, table: &Table, ids: &[Arc<str>]) -> Result<Vec<Cells>, Error> {
         let mut rows = Vec::new();
         for ids in ids.chunks(ID_SIZES[0]) {
-            let (places, values) = filled(ids);
+            let (places, values) = words::filled(ids);
             let sql =
                 format!("SELECT {} FROM {} WHERE id IN {places}", columns(self.kind()), words::quoted(table));
             rows.extend(self.query(&sql, values).await?);
