@@ -89,10 +89,10 @@ fn works_in(process: u32, folder: &Path) -> bool {
     };
     let does = |of: &str| {
         let link = |name: &str| fs::read_link(format!("/proc/{of}/{name}"));
-        link("cwd").is_ok_and(|cwd| cwd.starts_with(folder)) && link("exe").is_ok_and(is_server)
+        Some(link("cwd").ok()?.starts_with(folder) && link("exe").is_ok_and(is_server))
     };
-    does(&process.to_string())
-        || is_dead_and_listed(process) && tasks(process).any(|task| does(&format!("{process}/task/{task}")))
+    let any_does = || tasks(process).any(|task| does(&format!("{process}/task/{task}")).unwrap_or(false));
+    does(&process.to_string()).unwrap_or_else(any_does)
 }
 
 #[cfg(test)]
