@@ -58,8 +58,8 @@ pub(crate) fn declaring() -> Declaring {
 pub(crate) async fn run(config: Config, host: String, eyes: Eyes, name: String, engine: Engine) {
     let (tell, told) = watch::channel(Told { host: host.clone(), ..Told::default() });
     let key = eyes.layout.mirror(&name);
-    let keeper = Tender { config, host, eyes: eyes.clone(), name, engine, tell };
-    tokio::join!(keeper.run(), publish(eyes, key, told));
+    let tender = Tender { config, host, eyes: eyes.clone(), name, engine, tell };
+    tokio::join!(tender.run(), publish(eyes, key, told));
 }
 
 /// Whoever looks after one.
