@@ -5,7 +5,7 @@
 //! reads them anew, once in a while.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use base::chance;
@@ -18,6 +18,7 @@ use records::{Error, Records};
 use serde_json::json;
 use store::query::Select;
 use store::{Conn, Row, Tx};
+use tokio::sync::Mutex;
 
 use super::key::{self, Key, Keys, NONCE_BYTES, SEED_BYTES};
 use super::p256;
@@ -28,6 +29,13 @@ use crate::service::Identity;
 /// Letters of a key's name.
 const KID_LENGTH: usize = base::id::LENGTH;
 
+/// A look for a key that was not known.
+#[derive(Debug)]
+struct Looked {
+    at: Timestamp,
+    is_read: bool,
+}
+
 /// What this web server knows.
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
@@ -36,8 +44,10 @@ pub(crate) struct Keyring {
     latest: AtomicU64,
     /// How many were begun.
     readings: AtomicU64,
-    /// When they were last read for a name that was not known.
-    looked: Mutex<Option<Timestamp>>,
+    /// How they were last read for a name that was not known. Held while they are: who asks meanwhile waits for it.
+    looked: Mutex<Option<Looked>>,
+    /// How many of those looks have ended.
+    looks: AtomicU64,
 }
 
 impl Keyring {
@@ -64,27 +74,32 @@ impl Keyring {
     }
 
     /// The key of a name, and the reading that it is of; of a name that is not known they are read anew, at most once in a
-    /// named time.
+    /// named time. Many may ask at once, a web server that has just begun above all: one reads, the others wait for it.
     pub(crate) async fn find(
         &self,
         identity: &Identity,
         kid: &str,
         now: Timestamp,
     ) -> Result<Option<(Arc<Key>, u64)>, Error> {
-        let mut keys = self.known();
-        if keys.find(kid, now).is_none() && self.may_look(now, identity.config().token_keys_look_every.0) {
-            keys = self.read(identity).await?;
+        let found = |keys: &Keys| keys.find(kid, now).map(|key| (key.clone(), keys.reading));
+        if let Some(key) = found(&self.known()) {
+            return Ok(Some(key));
         }
-        Ok(keys.find(kid, now).map(|key| (key.clone(), keys.reading)))
-    }
-
-    fn may_look(&self, now: Timestamp, every: Duration) -> bool {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = looked.is_none_or(|last| now < last || now >= last.after(every));
-        if is_due {
-            *looked = Some(now);
+        let looks = self.looks.load(Ordering::SeqCst);
+        let mut looked = self.looked.lock().await;
+        if let Some(key) = found(&self.known()) {
+            return Ok(Some(key));
         }
-        is_due
+        let every = identity.config().token_keys_look_every.0;
+        match &*looked {
+            Some(last) if last.is_read && last.at <= now && now < last.at.after(every) => return Ok(None),
+            Some(last) if !last.is_read && self.looks.load(Ordering::SeqCst) != looks => return Err(unread()),
+            _ => {}
+        }
+        let keys = self.read(identity).await;
+        *looked = Some(Looked { at: now, is_read: keys.is_ok() });
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        Ok(found(&*keys?))
     }
 
     /// The key that signs what lives until `exp`: made where there is none, with its end put off where it would end sooner.
@@ -165,6 +180,11 @@ impl Keyring {
         made.await?;
         self.read(identity).await
     }
+}
+
+/// What those are told who have waited for a look that failed: each with a look of its own would be too long a wait.
+fn unread() -> Error {
+    Error::refused(Kind::Unavailable, "The keys of tokens can't be read now. Try again in a moment.")
 }
 
 /// What the key is for that seals private parts.

@@ -52,6 +52,17 @@ async fn one_key_is_made_and_every_web_server_proves_by_it() {
 }
 
 #[tokio::test]
+async fn a_web_server_that_has_just_begun_knows_all_who_ask_at_once() {
+    let house = fixture().await;
+    let token = house.token().await;
+    let begun = house.second();
+    let asked = (0..16).map(|_| begun.principal(&token, records::Moment::default()));
+    for holder in futures_util::future::join_all(asked).await {
+        assert_eq!(holder.expect("reads").expect("somebody").row.id, house.user);
+    }
+}
+
+#[tokio::test]
 async fn nobody_sees_a_private_key_in_the_clear() {
     let house = fixture().await;
     let (token, root) = (house.token().await, house.superuser_token().await);
