@@ -110,7 +110,7 @@ impl<'h> Superuser<'h> {
         }
     }
 
-    /// What is kept under a name: its id, and its text.
+    /// The id of what is kept under a name.
     fn finds(&self, name: &str) -> Option<String> {
         let all = self.asks("GET", "/api/collections/_certificates/records?perPage=200", &Value::Null);
         let found = all["items"].as_array().expect("a list").iter().find(|row| row["name"] == name)?;
