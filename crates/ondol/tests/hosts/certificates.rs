@@ -1,7 +1,7 @@
 //! Certificates of a service on several hosts: one of them orders, the balancers of all show what lies in the database, and
 //! when the one that ordered is gone another one does.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn file(net: &str, host: u32, pebble: &Pebble, plain: u16) -> String {
     format!(
         "service = \"{NAME}\"\nlisten = \"{net}.{host}:{PORT}\"\n[left]\nall = \"{net}.1\"\nbalancer = \"{net}.1\"\n\
          [right]\nall = \"{net}.2\"\nbalancer = \"{net}.2\"\n[third]\nwitness = \"{net}.3\"\n\
-         [database]\nengine = \"postgres\"\nsecret = \"warm floor\"\n\
+         [database]\nengine = \"postgres\"\nsecret = \"warm floor\"\nclients = [\"127.0.0.0/8\"]\n\
          [tls]\nnames = [\"{NAME}\"]\nemail = \"ops@ondol.test\"\ndirectory = \"{}\"\nroots = \"{}\"\n\
          plain_listen = \"{net}.{host}:{plain}\"\n",
         pebble.directory(),
@@ -50,7 +50,10 @@ fn shows(house: &House, host: u32, is_so: impl Fn(&str) -> bool) -> String {
             Some(serial) if is_so(&serial) => return serial,
             shown => assert!(Instant::now() < until, "{host} shows {shown:?}\n{}", house.logs()),
         }
-        house.signal(host, "HUP");
+        // before it listens the signal would end it
+        if TcpStream::connect((house.address(host), PORT)).is_ok() {
+            house.signal(host, "HUP");
+        }
         std::thread::sleep(LOOK_EVERY);
     }
 }
