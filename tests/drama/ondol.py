@@ -250,7 +250,11 @@ class Ondol(Adapter):
         return {key[1:]: reign for key, reign in self.seen_reigns.items() if key[0] == run}
 
     def read_ids(self, node, run):
-        return {tuple(row) for row in self.ask(node, "select node,wid,seq from ha_w where run=%s", run)}
+        """What is kept of a run; on a machine that is full a connection may want more than one try."""
+        found = []
+        self.wait(lambda: found.append(self.ask(node, "select node,wid,seq from ha_w where run=%s", run)) or True, 30,
+                  f"{node} can be read")
+        return {tuple(row) for row in found[0]}
 
     def prepare_site_loss(self, node):
         """The site that is to vanish has etcd's leader too, as far as the keeper leaves it there."""
