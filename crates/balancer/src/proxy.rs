@@ -13,7 +13,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::limiter::Limiter;
@@ -118,8 +118,21 @@ impl Proxy {
         let until =
             begun + if errand.only.is_some() { config.try_time_max.0 } else { config.hold_time_max.0 };
         let mut tries = Tries { is_repeatable: parcel.is_repeatable(), ..Tries::default() };
+        // of how many failed tries it was asked for before the same backend is tried once more
+        let mut asked_after = 0;
         loop {
             let mut place = errand.desk.take(&errand.want, until).await?;
+            let failed = errand.want.tried.len();
+            if asked_after < failed && errand.want.tried.contains(&place.backend.id) {
+                // nobody else is left: at once it would fail again, and who is out by then is waited for
+                asked_after = failed;
+                let backend = place.backend.clone();
+                drop(place);
+                let most = until.min(Instant::now() + config.try_time_max.0);
+                // not to know is an answer too
+                let _ = timeout_at(most, backend.look_again()).await;
+                continue;
+            }
             if errand.only.is_some_and(|only| only != place.backend.id) {
                 return Err(Error::Held.into());
             }
@@ -169,7 +182,17 @@ impl Proxy {
                 Failed::ByClient => return Err(failure(trouble, &backend.address)),
             };
             count.fetch_add(1, Relaxed);
-            if !errand.desk.go_on(&mut tries, trouble.failed) {
+            let goes_on = errand.desk.go_on(&mut tries, trouble.failed);
+            tracing::debug!(
+                backend = backend.address,
+                failed = ?trouble.failed,
+                why = %trouble.why,
+                sent = tries.sent,
+                unsent = tries.unsent,
+                goes_on,
+                "try failed"
+            );
+            if !goes_on {
                 return Err(failure(trouble, &backend.address));
             }
             tally.again.fetch_add(1, Relaxed);
