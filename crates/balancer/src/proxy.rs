@@ -122,6 +122,9 @@ impl Proxy {
         let mut asked_after = 0;
         loop {
             let mut place = errand.desk.take(&errand.want, until).await?;
+            if errand.only.is_some_and(|only| only != place.backend.id) {
+                return Err(Error::Held.into());
+            }
             let failed = errand.want.tried.len();
             if asked_after < failed && errand.want.tried.contains(&place.backend.id) {
                 // nobody else is left: at once it would fail again, and who is out by then is waited for
@@ -132,9 +135,6 @@ impl Proxy {
                 // not to know is an answer too
                 let _ = timeout_at(most, backend.look_again()).await;
                 continue;
-            }
-            if errand.only.is_some_and(|only| only != place.backend.id) {
-                return Err(Error::Held.into());
             }
             let waited = begun.elapsed();
             let Some(letter) = parcel.take(tries.sent) else { return Err(Error::Held.into()) };
