@@ -1,9 +1,10 @@
-//! A balancer under a mixed load with faults, for as long as it is told: `soak MINUTES [REQUESTS_PER_SECOND]`.
+//! A balancer under a mixed load with faults, for as long as it is told: `soak MINUTES [REQUESTS_PER_SECOND [FAULT_SECONDS]]`.
 //!
 //! The balancer is a process of its own (this program again). Behind it are three servers that now and then refuse
 //! connections, fall silent, break off or are slow; in front people who read slowly, leave early and upload much. Every
 //! ten seconds its memory and descriptors are written down. It fails when they grow, when a read fails that nobody broke
-//! off, or when anybody gets no answer at all; how late the events of streams are it tells.
+//! off, or when anybody gets no answer at all; how late the events of streams are it tells. `RUST_LOG=info,balancer=debug`
+//! has it say why what failed.
 
 #![expect(clippy::print_stdout, reason = "it tells the one who runs it")]
 
@@ -22,6 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
+use tracing_subscriber::EnvFilter;
 use web::limiter::Limiter;
 use web::{Front, Stop};
 
@@ -37,12 +39,15 @@ const GROWTH_MAX: u64 = 6 << 20;
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let filter = EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["front", listen, root, ref servers @ ..] => front(listen, root, servers).await,
-        [minutes] => soak(minutes, "50").await,
-        [minutes, rate] => soak(minutes, rate).await,
-        _ => Err(Error::other("soak MINUTES [REQUESTS_PER_SECOND]")),
+        [minutes] => soak(minutes, "50", "5").await,
+        [minutes, rate] => soak(minutes, rate, "5").await,
+        [minutes, rate, fault] => soak(minutes, rate, fault).await,
+        _ => Err(Error::other("soak MINUTES [REQUESTS_PER_SECOND [FAULT_SECONDS]]")),
     }
 }
 
@@ -269,8 +274,8 @@ async fn listen(address: SocketAddr, tally: Arc<Tally>) -> Result<()> {
     }
 }
 
-/// One fault after another, each for a few seconds, and a pause in which all is well.
-async fn faults(moods: Vec<Arc<Mood>>) {
+/// One fault after another, each for so long, and a pause as long in which all is well.
+async fn faults(moods: Vec<Arc<Mood>>, each: Duration) {
     for turn in 0usize.. {
         let mood = &moods[turn % SERVERS];
         let set = |on: bool| match (turn / SERVERS) % 4 {
@@ -279,10 +284,11 @@ async fn faults(moods: Vec<Arc<Mood>>) {
             2 => mood.is_slow.store(on, Relaxed),
             _ => mood.breaks.store(if on { 20 } else { 0 }, Relaxed),
         };
+        tracing::info!(server = turn % SERVERS, kind = turn / SERVERS % 4, "fault");
         set(true);
-        sleep(Duration::from_secs(5)).await;
+        sleep(each).await;
         set(false);
-        sleep(Duration::from_secs(5)).await;
+        sleep(each).await;
     }
 }
 
@@ -306,7 +312,7 @@ fn look(process: u32) -> Result<(u64, u64)> {
     Ok((kb.unwrap_or(0u64) << 10, descriptors))
 }
 
-async fn soak(minutes: &str, rate: &str) -> Result<()> {
+async fn soak(minutes: &str, rate: &str, fault: &str) -> Result<()> {
     let number = |word: &str| word.parse::<u64>().map_err(|_| Error::other(format!("`{word}` is no number")));
     let (whole, pause) =
         (Duration::from_secs(60 * number(minutes)?), Duration::from_micros(1_000_000 / number(rate)?.max(1)));
@@ -326,7 +332,7 @@ async fn soak(minutes: &str, rate: &str) -> Result<()> {
     while TcpStream::connect(listen_at).await.is_err() {
         sleep(Duration::from_millis(20)).await;
     }
-    tasks.spawn(faults(moods));
+    tasks.spawn(faults(moods, Duration::from_secs(number(fault)?)));
     let (begun, mut samples, mut sampled) = (Instant::now(), Vec::new(), Instant::now());
     for turn in 0usize.. {
         if begun.elapsed() > whole {

@@ -32,8 +32,8 @@ pub(crate) struct Backend {
     pub(crate) tally: Tally,
     /// Wakes its prober.
     pub(crate) look: Notify,
-    /// Whether it has been asked how it is.
-    pub(crate) asked: watch::Sender<bool>,
+    /// How often it has been asked how it is.
+    pub(crate) asked: watch::Sender<u64>,
     /// It is no longer in the list.
     pub(crate) gone: CancellationToken,
     /// What went wrong here last.
@@ -81,10 +81,12 @@ pub(crate) struct Trouble {
 }
 
 /// Why a request failed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Why {
+    #[error("{0}")]
     Said(String),
     /// Its own body broke off.
+    #[error(transparent)]
     ByClient(axum::Error),
 }
 
@@ -113,7 +115,7 @@ impl Backend {
             tag,
             tally: Tally::default(),
             look: Notify::new(),
-            asked: watch::Sender::new(false),
+            asked: watch::Sender::new(0),
             gone: CancellationToken::new(),
             trouble: Mutex::default(),
             idle: Mutex::default(),
@@ -131,11 +133,7 @@ impl Backend {
             why: Why::Said(format!("no answer for {} ms", limit.as_millis())),
             letter: None,
         };
-        let sent = timeout(limit, sending).await.unwrap_or_else(|_| Err(late()));
-        if let Err(Trouble { failed, .. }) = &sent {
-            tracing::debug!(backend = self.address, ?failed, "try failed");
-        }
-        sent
+        timeout(limit, sending).await.unwrap_or_else(|_| Err(late()))
     }
 
     async fn try_to_send(&self, mut letter: Box<Letter>, times: Times) -> Result<(Head, Line), Trouble> {
@@ -161,6 +159,17 @@ impl Backend {
                 }
                 Err(Stuck::ByClient(error)) => Err(broken(Failed::ByClient, None, Why::ByClient(error))),
             };
+        }
+    }
+
+    /// Has it asked how it is, and waits until that is known or it is gone.
+    pub(crate) async fn look_again(&self) {
+        let mut asked = self.asked.subscribe();
+        self.look.notify_one();
+        tokio::select! {
+            // the sender is ours
+            _ = asked.changed() => {}
+            () = self.gone.cancelled() => {}
         }
     }
 

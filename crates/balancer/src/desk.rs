@@ -196,8 +196,9 @@ impl Desk {
 
     /// Whether a request that failed is tried again.
     pub(crate) fn go_on(&self, tries: &mut Tries, failed: Failed) -> bool {
-        let now = self.now();
-        tries.go_on(failed, &mut self.lock().budget, now)
+        let (now, mut inner) = (self.now(), self.lock());
+        let in_hand = inner.roster.in_hand();
+        tries.go_on(failed, &mut inner.budget, in_hand, now)
     }
 
     /// The backend that a cookie stands for.

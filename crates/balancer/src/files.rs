@@ -13,13 +13,14 @@ use axum::body::Body;
 use axum::response::Response;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use web::Problem;
 
 use crate::coding::{self, Coding};
 use crate::condition::{Facts, Verdict, judge};
 use crate::core::routes::decode;
-use crate::reading::{PIECE, Reading, read};
+use crate::reading::{PIECE, Reading, read, turns};
 
 /// What a folder shows.
 const INDEX: &str = "index.html";
@@ -29,6 +30,8 @@ const INDEX: &str = "index.html";
 pub(crate) struct Root {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
+    /// To look for files and to read them.
+    turns: Arc<Semaphore>,
 }
 
 /// Which file, and what of it.
@@ -60,7 +63,7 @@ struct Open {
 
 impl Root {
     pub(crate) fn new(name: &str, path: &Path) -> Root {
-        Root { name: name.to_owned(), path: path.to_owned() }
+        Root { name: name.to_owned(), path: path.to_owned(), turns: turns() }
     }
 
     /// Opens what lies below it.
@@ -128,7 +131,12 @@ pub(crate) fn plain(folder: &str, path: &str) -> Option<String> {
 
 /// Finds a file and answers with it.
 pub(crate) async fn find(wish: Wish) -> Result<Found, Problem> {
-    spawn_blocking(move || look(&wish)).await.map_err(|error| Problem::internal(&error))?
+    let turn = wish.root.turns.clone().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+    let found = spawn_blocking(move || {
+        let _turn = turn;
+        look(&wish)
+    });
+    found.await.map_err(|error| Problem::internal(&error))?
 }
 
 fn look(wish: &Wish) -> Result<Found, Problem> {
@@ -235,7 +243,7 @@ fn answer(wish: &Wish, open: Open, kind: &str, varies: bool) -> io::Result<Respo
     }
     *response.body_mut() = match usize::try_from(length) {
         Ok(length) if length <= PIECE => Body::from(read(&mut file, length)?),
-        _ => Body::new(Reading::new(file, length)),
+        _ => Body::new(Reading::new(file, length, &wish.root.turns)),
     };
     Ok(response)
 }

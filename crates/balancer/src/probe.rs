@@ -61,7 +61,7 @@ async fn look(desk: &Arc<Desk>, backend: &Backend, settings: &Config) {
         }
     };
     desk.note(backend, event);
-    backend.asked.send_if_modified(|asked| !std::mem::replace(asked, true));
+    backend.asked.send_modify(|asked| *asked += 1);
 }
 
 /// One question; the connection on which it was answered well.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -13,7 +14,7 @@ use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use web::limiter::Limiter;
@@ -76,6 +77,31 @@ pub(crate) struct Errand {
 }
 
 impl Errand {
+    /// Takes a place. Where a backend is the only one left and has failed, it is asked how it is first: at once it would fail again,
+    /// and is it out by then, it is waited for. `asked_after` is after how many failed tries that was done.
+    async fn place(
+        &self,
+        until: Instant,
+        look_max: Duration,
+        asked_after: &mut usize,
+    ) -> Result<Place, Error> {
+        loop {
+            let place = self.desk.take(&self.want, until).await?;
+            if self.only.is_some_and(|only| only != place.backend.id) {
+                return Err(Error::Held);
+            }
+            let failed = self.want.tried.len();
+            if *asked_after >= failed || !self.want.tried.contains(&place.backend.id) {
+                return Ok(place);
+            }
+            *asked_after = failed;
+            let backend = place.backend.clone();
+            drop(place);
+            // not to know is an answer too
+            let _ = timeout_at(until.min(Instant::now() + look_max), backend.look_again()).await;
+        }
+    }
+
     /// The trace as a backend is told of it, if that is logged.
     fn trace(&self, letter: &Letter) -> Option<HeaderValue> {
         let is_told = self.visit.as_ref().is_some_and(|visit| visit.is_told());
@@ -118,11 +144,9 @@ impl Proxy {
         let until =
             begun + if errand.only.is_some() { config.try_time_max.0 } else { config.hold_time_max.0 };
         let mut tries = Tries { is_repeatable: parcel.is_repeatable(), ..Tries::default() };
+        let mut asked_after = 0;
         loop {
-            let mut place = errand.desk.take(&errand.want, until).await?;
-            if errand.only.is_some_and(|only| only != place.backend.id) {
-                return Err(Error::Held.into());
-            }
+            let mut place = errand.place(until, config.try_time_max.0, &mut asked_after).await?;
             let waited = begun.elapsed();
             let Some(letter) = parcel.take(tries.sent) else { return Err(Error::Held.into()) };
             // a try has a limit only while somebody else could do it as well
@@ -169,7 +193,17 @@ impl Proxy {
                 Failed::ByClient => return Err(failure(trouble, &backend.address)),
             };
             count.fetch_add(1, Relaxed);
-            if !errand.desk.go_on(&mut tries, trouble.failed) {
+            let goes_on = errand.desk.go_on(&mut tries, trouble.failed);
+            tracing::debug!(
+                backend = backend.address,
+                failed = ?trouble.failed,
+                why = %trouble.why,
+                sent = tries.sent,
+                unsent = tries.unsent,
+                goes_on,
+                "try failed"
+            );
+            if !goes_on {
                 return Err(failure(trouble, &backend.address));
             }
             tally.again.fetch_add(1, Relaxed);

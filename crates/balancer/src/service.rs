@@ -99,7 +99,7 @@ impl Service {
         for (_, desk) in self.desks() {
             for backend in desk.backends() {
                 // one that is gone meanwhile need not be known
-                let _ = backend.asked.subscribe().wait_for(|asked| *asked).await;
+                let _ = backend.asked.subscribe().wait_for(|asked| *asked > 0).await;
             }
         }
     }

@@ -19,7 +19,7 @@ use web::Problem;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::reading::{PIECE, Reading};
+use crate::reading::{PIECE, Reading, turns};
 
 /// Bytes of the disk that are counted as one.
 const BLOCK: u64 = 64 << 10;
@@ -39,6 +39,8 @@ pub(crate) struct Disk {
     room: Arc<Semaphore>,
     /// Writes that may begin.
     writes: Arc<Semaphore>,
+    /// Reads that may begin.
+    reads: Arc<Semaphore>,
     /// Uploads that may have large pieces.
     large: Arc<Semaphore>,
 }
@@ -48,7 +50,7 @@ impl Disk {
         let blocks = usize::try_from(config.uploads_bytes_max.0 / BLOCK).unwrap_or(usize::MAX);
         let room = Arc::new(Semaphore::new(blocks.min(Semaphore::MAX_PERMITS)));
         let large = Arc::new(Semaphore::new(LARGE_PIECES_MAX));
-        Disk { room, writes: Arc::new(Semaphore::new(WRITES_MAX)), large }
+        Disk { room, writes: Arc::new(Semaphore::new(WRITES_MAX)), reads: turns(), large }
     }
 }
 
@@ -93,7 +95,7 @@ pub(crate) async fn take_in(mut body: Body, config: &Config, disk: &Disk) -> Res
     let mut file = write(file, piece.freeze(), config, disk).await?;
     file.seek(SeekFrom::Start(0)).map_err(|error| kept(&error))?;
     let room = permit.into_iter().chain(large).collect();
-    Ok(Body::new(Reading::new(file, total).with_room(room, piece_max)))
+    Ok(Body::new(Reading::new(file, total, &disk.reads).with_room(room, piece_max)))
 }
 
 /// Takes room for so many bytes, as far as there is none yet.

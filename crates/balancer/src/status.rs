@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::core::health::State;
+use crate::core::health::{RESTS, State};
 use crate::desk::{Desk, Seen};
 use crate::service::Service;
 
@@ -92,8 +92,8 @@ fn told(pool: &str, seen: &Seen, now: Duration) -> Value {
     if *state != State::Up {
         let last = backend.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         told["why"] = match &*last {
-            Some(last) => json!(format!("{why}: {last}")),
-            None => json!(why),
+            Some(last) if *why != RESTS => json!(format!("{why}: {last}")),
+            _ => json!(why),
         };
     }
     told

@@ -11,6 +11,8 @@ mod witness;
 mod any_bytes;
 #[path = "proxy/conduct.rs"]
 mod conduct;
+#[path = "proxy/fallen.rs"]
+mod fallen;
 #[path = "proxy/foreign.rs"]
 mod foreign;
 #[path = "proxy/hostile_answers.rs"]

@@ -2,7 +2,7 @@
 //!
 //! A backend is *up*; *doubted* after what may have been its fault, until the next probe says more; or *out*, when a
 //! connection could not be made or probes failed. Out ends by probes alone, and not before a pause that doubles each
-//! time that it falls again soon.
+//! time that it falls again soon; who answers probes during it *rests*.
 
 use std::time::Duration;
 
@@ -56,6 +56,10 @@ const STRIKES_WINDOW: Duration = Duration::from_secs(10);
 const CALM: Duration = Duration::from_secs(60);
 /// Least share in a thousand of a backend that has just come back.
 const SHARE_MIN: u64 = 100;
+
+const ANSWERS: &str = "it answers";
+/// Why one is out that answers probes.
+pub(crate) const RESTS: &str = "it answers again, and is out for a while yet as it fell a moment ago";
 
 /// One backend's health.
 #[derive(Clone, Debug)]
@@ -120,6 +124,18 @@ impl Health {
         self.why
     }
 
+    /// Whether it answers probes, and is out for its pause only.
+    pub(crate) fn rests(&self, rules: &Rules) -> bool {
+        self.state == State::Out && self.wells >= rules.rise
+    }
+
+    /// Lets it off the rest of its pause, when it rests.
+    pub(crate) fn let_off(&mut self, now: Duration, rules: &Rules) {
+        if self.rests(rules) {
+            self.come_back(now);
+        }
+    }
+
     /// Its share of its weight in a thousand: less while it starts slowly.
     pub(crate) fn share(&self, now: Duration, rules: &Rules) -> u64 {
         let Some(since) = self.up_since else { return 1000 };
@@ -162,16 +178,20 @@ impl Health {
             State::Doubted => true,
             State::Out => self.wells >= rules.rise && now >= self.out_until,
         };
-        if is_back {
-            if self.state == State::Out || self.up_since.is_none() && self.fresh() {
-                self.up_since = Some(now);
-            }
-            self.state = State::Up;
-            (self.breaks, self.lates) = (Strikes::default(), Strikes::default());
+        match self.state {
+            _ if is_back => self.come_back(now),
+            State::Up => self.why = ANSWERS,
+            State::Out if self.rests(rules) => self.why = RESTS,
+            State::Doubted | State::Out => {}
         }
-        if self.state == State::Up {
-            self.why = "it answers";
+    }
+
+    fn come_back(&mut self, now: Duration) {
+        if self.state == State::Out || self.up_since.is_none() && self.fresh() {
+            self.up_since = Some(now);
         }
+        (self.state, self.why) = (State::Up, ANSWERS);
+        (self.breaks, self.lates) = (Strikes::default(), Strikes::default());
     }
 
     /// Whether nothing but its probes is known of it.
@@ -280,6 +300,19 @@ mod tests {
         assert_eq!(after(&mut health, &[(104, ProbeWell)]), State::Up);
         after(&mut health, &[(200, ConnectFailed)]);
         assert_eq!(after(&mut health, &[(201, ProbeWell), (201, ProbeWell)]), State::Up, "it had been calm");
+    }
+
+    #[test]
+    fn who_answers_during_its_pause_rests_and_is_let_off_where_others_are_few() {
+        use Event::*;
+        let mut health = Health::trusted();
+        after(&mut health, &[(100, ConnectFailed), (100, ProbeWell)]);
+        assert!(!health.rests(&RULES), "one good probe may be chance");
+        after(&mut health, &[(100, ProbeWell)]);
+        assert!(health.rests(&RULES));
+        assert_eq!(health.why(), RESTS);
+        health.let_off(s(100), &RULES);
+        assert_eq!((health.state(), health.why()), (State::Up, ANSWERS));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Backends that are out get nothing while another is up. Doubted ones are spared too, but never so that less than half
 //! of all have to carry everything. Spares get nothing while another that is not one is in. When nobody is up or doubted, health itself is doubted, and all are tried (panic).
+//! What failed at all who are in goes to one that answers probes and is out for its pause only, before it goes anywhere twice.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -11,6 +12,8 @@ use super::health::State;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate {
     pub(crate) state: State,
+    /// Whether it is out for its pause only.
+    pub(crate) rests: bool,
     /// What it has to do now.
     pub(crate) load: u32,
     /// What it is worth, slow start counted in; above 0.
@@ -52,13 +55,15 @@ pub(crate) fn pick(candidates: &[Candidate], turn: usize) -> Picked {
         return best(candidates, turn, |c| !c.was_tried);
     }
     let is_fit = |c: &Candidate| counts(c) && if ups * 2 >= all || ups == ins { is_up(c) } else { is_in(c) };
-    match best(candidates, turn, |c| is_fit(c) && !c.was_tried) {
-        Picked::Nobody => match best(candidates, turn, |c| is_in(c) && !c.was_tried) {
-            Picked::Nobody => best(candidates, turn, is_fit),
-            found => found,
-        },
-        found => found,
-    }
+    let untried =
+        |fits: &dyn Fn(&Candidate) -> bool| match best(candidates, turn, |c| fits(c) && !c.was_tried) {
+            Picked::Nobody => None,
+            found => Some(found),
+        };
+    untried(&is_fit)
+        .or_else(|| untried(&is_in))
+        .or_else(|| untried(&|c| c.rests))
+        .unwrap_or_else(|| best(candidates, turn, is_fit))
 }
 
 /// Where a client is at home among these names: the same for as long as the names are the same, and when one goes or comes,
@@ -114,6 +119,7 @@ mod tests {
     fn up(load: u32) -> Candidate {
         Candidate {
             state: State::Up,
+            rests: false,
             load,
             weight: 1000,
             slowness: EVEN,
@@ -169,6 +175,9 @@ mod tests {
             Picked::One(0),
             "rather than to one that is out"
         );
+        let resting = Candidate { rests: true, ..with(State::Out, 0) };
+        assert_eq!(pick(&[tried(up(0)), resting], 0), Picked::One(1), "that one would answer");
+        assert_eq!(pick(&[up(99), resting], 0), Picked::One(0), "while nothing has failed it rests");
         assert_eq!(pick(&[tried(up(0)), with(State::Doubted, 0)], 0), Picked::One(1));
         let out = with(State::Out, 0);
         assert_eq!(pick(&[tried(out), tried(out)], 0), Picked::Nobody, "it waits");

@@ -35,12 +35,13 @@ const SENT_MAX: u32 = 3;
 const WINDOW: usize = 10;
 /// One retry for so many requests.
 const REQUESTS_PER_RETRY: u32 = 10;
-/// Retries per second that are always free.
+/// Retries per second that are always free. So are as many as there are requests in hand: a backend that dies takes long ones with
+/// it that are no longer among those of the last seconds, and each of them is owed an answer.
 const FREE_PER_SECOND: u32 = 3;
 
 impl Tries {
     /// Counts a failed try; true when there is to be another one. Sent again costs of the budget.
-    pub(crate) fn go_on(&mut self, failed: Failed, budget: &mut Budget, now: Duration) -> bool {
+    pub(crate) fn go_on(&mut self, failed: Failed, budget: &mut Budget, in_hand: u32, now: Duration) -> bool {
         match failed {
             Failed::Unsent => {
                 self.unsent += 1;
@@ -49,7 +50,7 @@ impl Tries {
             Failed::ByClient => false,
             Failed::BrokeOff | Failed::TimedOut => {
                 self.sent += 1;
-                self.may_be_sent_again() && budget.spend(now)
+                self.may_be_sent_again() && budget.spend(in_hand, now)
             }
         }
     }
@@ -80,13 +81,14 @@ impl Budget {
         second.requests = second.requests.saturating_add(1);
     }
 
-    /// Takes one retry, if there is one to be had.
-    fn spend(&mut self, now: Duration) -> bool {
+    /// Takes one retry, if there is one to be had while so many requests are in hand.
+    fn spend(&mut self, in_hand: u32, now: Duration) -> bool {
         let oldest = now.as_secs().saturating_sub(WINDOW as u64 - 1);
         let lately = self.seconds.iter().filter(|second| second.at >= oldest);
         let (requests, retries) = lately
             .fold((0u32, 0u32), |(q, r), s| (q.saturating_add(s.requests), r.saturating_add(s.retries)));
-        let is_there = retries < requests / REQUESTS_PER_RETRY + FREE_PER_SECOND * WINDOW as u32;
+        let free = (FREE_PER_SECOND * WINDOW as u32).saturating_add(in_hand);
+        let is_there = retries < (requests / REQUESTS_PER_RETRY).saturating_add(free);
         if is_there {
             self.second(now).retries += 1;
         }
@@ -117,18 +119,18 @@ mod tests {
     #[test]
     fn what_was_never_sent_goes_on_whatever_it_is() {
         let (mut budget, mut tries) = (Budget::default(), tries(false));
-        let went_on = (0..100).take_while(|_| tries.go_on(Failed::Unsent, &mut budget, NOW)).count();
+        let went_on = (0..100).take_while(|_| tries.go_on(Failed::Unsent, &mut budget, 0, NOW)).count();
         assert_eq!(went_on, 15);
     }
 
     #[test]
     fn what_was_sent_goes_on_twice_and_only_if_it_may_be_repeated() {
-        assert!(!tries(true).go_on(Failed::ByClient, &mut Budget::default(), NOW));
+        assert!(!tries(true).go_on(Failed::ByClient, &mut Budget::default(), 0, NOW));
         for failed in [Failed::BrokeOff, Failed::TimedOut] {
             let mut budget = Budget::default();
-            assert!(!tries(false).go_on(failed, &mut budget, NOW));
+            assert!(!tries(false).go_on(failed, &mut budget, 0, NOW));
             let mut again = tries(true);
-            let went_on: Vec<bool> = (0..3).map(|_| again.go_on(failed, &mut budget, NOW)).collect();
+            let went_on: Vec<bool> = (0..3).map(|_| again.go_on(failed, &mut budget, 0, NOW)).collect();
             assert_eq!(went_on, [true, true, false]);
         }
     }
@@ -136,7 +138,7 @@ mod tests {
     #[test]
     fn retries_are_a_tenth_of_the_requests_of_ten_seconds_and_three_a_second() {
         let mut budget = Budget::default();
-        let spend = |budget: &mut Budget, now| (0..1000).take_while(|_| budget.spend(now)).count();
+        let spend = |budget: &mut Budget, now| (0..1000).take_while(|_| budget.spend(0, now)).count();
         assert_eq!(spend(&mut budget, NOW), 30);
         assert_eq!(spend(&mut budget, NOW + Duration::from_secs(9)), 0);
         assert_eq!(spend(&mut budget, NOW + Duration::from_secs(10)), 30);
@@ -146,5 +148,13 @@ mod tests {
         }
         assert_eq!(spend(&mut budget, later + Duration::from_secs(9)), 80);
         assert_eq!(spend(&mut budget, later + Duration::from_secs(1000)), 30);
+    }
+
+    #[test]
+    fn all_that_were_in_hand_for_long_when_a_backend_died_go_on() {
+        let (mut budget, in_hand) = (Budget::default(), 200);
+        let went_on =
+            (0..100).filter(|lost| tries(true).go_on(Failed::BrokeOff, &mut budget, in_hand - lost, NOW));
+        assert_eq!(went_on.count(), 100);
     }
 }

@@ -138,14 +138,32 @@ impl Roster {
     /// Takes note of an event at a backend; its state, if it has changed.
     pub(crate) fn note(&mut self, id: Id, event: Event, now: Duration) -> Option<(State, &'static str)> {
         let rules = self.rules;
+        let (all, ups) = self
+            .slots
+            .iter()
+            .filter(|slot| !slot.is_drained)
+            .fold((0, 0), |(all, ups), slot| (all + 1, ups + usize::from(slot.is_up())));
         let slot = self.slot(id)?;
-        slot.health.note(event, now, &rules).then(|| (slot.health.state(), slot.health.why()))
+        let before = slot.health.state();
+        slot.health.note(event, now, &rules);
+        if ups * 2 < all {
+            // who answers is not kept out while few are left
+            slot.health.let_off(now, &rules);
+        }
+        let after = slot.health.state();
+        (before != after).then(|| (after, slot.health.why()))
     }
 
-    /// Whether a request that is at a backend, and was at others, could be answered by yet another that is up.
+    /// Whether a request that is at a backend, and was at others, could be answered by yet another.
     pub(crate) fn has_another(&self, than: Id, tried: &[Id]) -> bool {
-        let is_other = |slot: &Slot| slot.id != than && !tried.contains(&slot.id);
-        self.slots.iter().any(|slot| is_other(slot) && slot.is_up())
+        let is_other = |slot: &Slot| slot.id != than && !tried.contains(&slot.id) && !slot.is_drained;
+        let answers = |slot: &Slot| slot.is_up() || slot.health.rests(&self.rules);
+        self.slots.iter().any(|slot| is_other(slot) && answers(slot))
+    }
+
+    /// How many requests are in hand.
+    pub(crate) fn in_hand(&self) -> u32 {
+        self.slots.iter().fold(0, |all, slot| all.saturating_add(slot.requests))
     }
 
     /// How many wait, and with how many bytes.
@@ -161,6 +179,7 @@ impl Roster {
         self.candidates.clear();
         self.candidates.extend(self.slots.iter().map(|slot| Candidate {
             state: if slot.is_drained { State::Out } else { slot.health.state() },
+            rests: !slot.is_drained && slot.health.rests(&self.rules),
             load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
             weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
             slowness: pace::slowness(slot.pace.now(now).unwrap_or(unknown), fastest),
@@ -234,6 +253,21 @@ mod tests {
         roster.note(1, Event::ProbeWell, later);
         assert!(roster.note(1, Event::ProbeWell, later).is_some_and(|(state, _)| state == State::Up));
         assert_eq!(roster.advance(later), Some((1, 1)));
+    }
+
+    #[test]
+    fn who_answers_probes_comes_back_before_its_pause_is_over_when_fewer_than_half_are_up() {
+        let mut roster = roster(3, 9);
+        roster.rules.pause_first = Duration::from_secs(60);
+        for id in [0, 1] {
+            roster.note(id, Event::ConnectFailed, NOW);
+            roster.note(id, Event::ProbeWell, NOW);
+        }
+        assert!(roster.note(0, Event::ProbeWell, NOW).is_some_and(|(state, _)| state == State::Up));
+        assert_eq!(roster.note(1, Event::ProbeWell, NOW), None, "two of three are up");
+        // what failed at both of them is taken by the one that rests
+        assert!(roster.has_another(2, &[0]));
+        assert_eq!(roster.ask(&Want { tried: vec![0, 2], ..want() }, NOW), Told::Go(1));
     }
 
     #[test]
