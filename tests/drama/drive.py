@@ -27,7 +27,7 @@ def main():
     arguments.add_argument("--faults", default="all", help="names with commas between; all: each that there is")
     arguments.add_argument("--without", default="", help="names to leave out")
     arguments.add_argument("--runs", type=int, default=1)
-    arguments.add_argument("--confirm", default="abroad")
+    arguments.add_argument("--confirm", choices=["site", "abroad"], default="abroad")
     arguments.add_argument("--reads", choices=["wait", "replica"], default="wait")
     arguments.add_argument("--engine", choices=SYSTEMS, default="postgres")
     arguments.add_argument("--out", required=True)

@@ -16,16 +16,21 @@ NICE = -10
 WEB = 8090
 FILE = f"""service = "{SERVICE}"
 confirm = "%s"
-%s[left]
-database = "{IP['n1']}"
-[right]
-database = "{IP['n2']}"
-[third]
+%s%s[third]
 witness = "{IP['w']}"
 web = "{IP['w']}"
 [database]
 secret = "{SECRET}"
 clients = ["10.77.0.0/24"]
+"""
+# both in one site where the site's own confirmation is enough, else one in each
+TOGETHER = f"""[left]
+database = ["{IP['n1']}", "{IP['n2']}"]
+"""
+APART = f"""[left]
+database = "{IP['n1']}"
+[right]
+database = "{IP['n2']}"
 """
 
 
@@ -68,7 +73,7 @@ class Ondol(Adapter):
     def __init__(self, name="ondol", lab="", confirm="abroad", has=(), reads="wait"):
         """`reads` as in the service file. `has`: "disks" gives each host a disk of its own, "clocks" a time of day of its own."""
         self.name, self.lab, self.confirm, self.has = name, lab, confirm, has
-        self.policy = (confirm, f'reads = "{reads}"\n' if reads != "wait" else "")
+        self.policy = (confirm, f'reads = "{reads}"\n' if reads != "wait" else "", TOGETHER if confirm == "site" else APART)
         self.program = os.environ["ONDOL"]
         self.dir = os.path.abspath(os.path.join(os.environ.get("FAULTS_DIR", ".lab"), name))
         self.ground = Ground(lab, self.dir)
@@ -245,7 +250,11 @@ class Ondol(Adapter):
         return {key[1:]: reign for key, reign in self.seen_reigns.items() if key[0] == run}
 
     def read_ids(self, node, run):
-        return {tuple(row) for row in self.ask(node, "select node,wid,seq from ha_w where run=%s", run)}
+        """What is kept of a run; on a machine that is full a connection may want more than one try."""
+        found = []
+        self.wait(lambda: found.append(self.ask(node, "select node,wid,seq from ha_w where run=%s", run)) or True, 30,
+                  f"{node} can be read")
+        return {tuple(row) for row in found[0]}
 
     def prepare_site_loss(self, node):
         """The site that is to vanish has etcd's leader too, as far as the keeper leaves it there."""

@@ -26,7 +26,7 @@ class Traced(Ondol):
 
     def write_file(self):
         with open(f"{self.dir}/ondol.toml", "w") as file:
-            file.write(FILE % self.confirm + LEVEL)
+            file.write(FILE % self.policy + LEVEL)
 
 
 def lines(adapter, since):

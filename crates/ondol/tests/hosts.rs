@@ -156,7 +156,7 @@ fn a_mirror_follows_from_primary_to_primary_and_takes_over_with_everything() {
 }
 
 #[test]
-fn on_mariadb_the_service_goes_on_from_its_mirror_when_all_hosts_are_gone() {
+fn on_mariadb_the_service_goes_on_from_its_mirror_and_no_host_leads_any_more() {
     let server = testbed::mariadb();
     server.sql("mysql", "CREATE USER guest IDENTIFIED BY 'cool floor'");
     server.sql("mysql", "CREATE DATABASE cloud CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin");
@@ -168,10 +168,27 @@ fn on_mariadb_the_service_goes_on_from_its_mirror_when_all_hosts_are_gone() {
     house.is_near();
     // is_near looks at what was told a moment ago
     house.status("all of it is there", |_| made.last().is_none_or(|last| ids(&house).contains(last)));
+    house.lose_databases();
+    house.status("nobody leads", |state| state["state"] == "down" && state["primary"].is_null());
+    let told = house.refuses(&["takeover", "--to", "cloud"]);
+    assert!(told.contains("nobody is primary"), "{told}");
+    let accepting = ["takeover", "--to", "cloud", "--accept-loss", "--yes"];
+    let told = house.says(&accepting);
+    assert!(told.contains("no host becomes primary any more") && !told.contains("see to it"), "{told}");
+    house.up();
+    let nobody_may = |state: &Value| {
+        let hosts = state["hosts"].as_array().into_iter().flatten();
+        let databases = hosts.filter(|host| !host["database"].is_null());
+        databases.filter(|host| host["has_every_write"] == false).count() == 2
+            && state["primary"].is_null()
+            && state["mirrors"][0]["state"] == "released"
+    };
+    house.status("the hosts are back, and none may lead", nobody_may);
+    it_goes_on(&mut house, &made);
+    house.status("none has led since", nobody_may);
     house.cut_power();
     let told = house.refuses(&["takeover", "--to", "cloud"]);
     assert!(told.contains("no majority"), "{told}");
-    let told = house.says(&["takeover", "--to", "cloud", "--accept-loss", "--yes"]);
+    let told = house.says(&accepting);
     assert!(told.contains("has everything up to change") && told.contains("see to it yourself"), "{told}");
-    it_goes_on(&mut house, &made);
 }

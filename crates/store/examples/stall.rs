@@ -49,7 +49,7 @@ async fn main() {
             };
             let log = [("log-bin", "bin"), ("binlog-format", "ROW")];
             // as `ondol up` starts one
-            let follower = [("slave-parallel-threads", "16"), ("slave-parallel-mode", "conservative")];
+            let follower = [("slave-parallel-threads", "16"), ("slave-parallel-mode", "optimistic")];
             let (primary, replica) = (of("1", &log), of("2", &follower));
             let follow = format!(
                 "CHANGE MASTER TO master_host='127.0.0.1', master_port={}, master_user='{USER}', \

@@ -170,6 +170,8 @@ pub struct Config {
     pub write_tries_max: u32,
     /// How often the log of a server that can't tell of news is looked at.
     pub log_poll_every: Duration,
+    /// Shortest time from one reading of a server's log to the next: what is committed meanwhile is read at once.
+    pub log_read_every: Duration,
     /// How long a collection's change waits for its indexes to be built, before they go on being built behind it.
     pub index_wait_max: Duration,
 }
@@ -200,6 +202,7 @@ impl Config {
             outage_wait_max: Duration::from_secs(10),
             write_tries_max: 10,
             log_poll_every: Duration::from_millis(25),
+            log_read_every: Duration::from_millis(5),
             index_wait_max: Duration::from_secs(5),
         }
     }

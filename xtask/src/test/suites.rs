@@ -18,8 +18,13 @@ const ENGINE: &str = "ONDOL_TEST_ENGINE";
 /// Where each suite's words are kept, under the workspace.
 const LOGS: &str = "target/suites";
 /// The suites that wait for most of their time: package and test binary.
-const WAITING: [(&str, &str); 4] =
-    [("engine", "mariadb"), ("engine", "postgres"), ("keeper", "house"), ("ondol", "hosts")];
+const WAITING: [(&str, &str); 5] = [
+    ("engine", "mariadb"),
+    ("engine", "postgres"),
+    ("keeper", "house"),
+    ("ondol", "hosts"),
+    ("store", "outage"),
+];
 /// For how long one suite may run. What hangs is told by name instead of holding up all.
 const SUITE_TIME_MAX: Duration = Duration::from_secs(20 * 60);
 /// How often a running suite is looked at.

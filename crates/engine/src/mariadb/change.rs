@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use crate::error::Error;
 use crate::fence::LOOK_EVERY;
 use crate::mariadb::link::Link;
+use crate::mariadb::note::Note;
 use crate::mariadb::{MariaDb, audit, gtid, reign};
 use crate::observation::{Bound, Confirm};
 use crate::order::{Door, Upstream};
@@ -24,7 +25,10 @@ impl MariaDb {
         self.may_follow(upstream).await?;
         let mut link = self.settled_link(&process).await?;
         match upstream {
-            Some(upstream) => self.follow_by(&mut link, upstream).await?,
+            Some(upstream) => {
+                self.note_that_it_follows().await?;
+                self.follow_by(&mut link, upstream).await?;
+            }
             None => {
                 link.ask("follow nobody", "STOP SLAVE", self.config.limits.reload_time_max).await?;
             }
@@ -36,6 +40,15 @@ impl MariaDb {
         }
         now.upstream = upstream.cloned();
         Ok(())
+    }
+
+    /// From now on it receives what its process can lose.
+    async fn note_that_it_follows(&self) -> Result<(), Error> {
+        let noted = |place: &Place| {
+            let note = Note::read(place)?.ok_or(Error::Unfinished { what: "init" })?;
+            if note.is_whole { Note { is_whole: false, ..note }.write(place) } else { Ok(()) }
+        };
+        self.place.change("noting that it follows", self.config.limits.disk_time_max, noted).await
     }
 
     /// Data that were a primary's are compared before they follow.

@@ -140,14 +140,14 @@ impl MariaDb {
         }
         self.forget_the_dead();
         self.is_ready_to_work().await?;
-        let config = Arc::clone(&self.config);
+        let (config, follows) = (Arc::clone(&self.config), upstream.is_some());
         let written = move |place: &Place| {
             init::make(place, &config)?;
             let note = Note::read(place)?.ok_or(Error::Unfinished { what: "init" })?;
             // what a primary confirmed is its own; of a replica's only what it applied outlives its process
-            let is_whole =
-                note.role == Role::Primary || note.is_clean && note.is_whole || !place.reigns()?.is_empty();
-            Note { role: Role::Replica, is_clean: false, is_whole, ..note }.write(place)?;
+            let is_whole = note.role == Role::Primary || note.is_whole || !place.reigns()?.is_empty();
+            let stays_whole = is_whole && !follows;
+            Note { role: Role::Replica, is_clean: false, is_whole: stays_whole, ..note }.write(place)?;
             Ok((place.log()?, is_whole))
         };
         let (turn, (log, is_whole)) =

@@ -16,7 +16,7 @@ pub(crate) struct Note {
     pub(crate) role: Role,
     /// It was stopped in order, or never started.
     pub(crate) is_clean: bool,
-    /// It has all that it ever confirmed.
+    /// It has all that it ever confirmed, also if its process dies now.
     pub(crate) is_whole: bool,
 }
 

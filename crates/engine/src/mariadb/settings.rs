@@ -150,7 +150,7 @@ const DEFAULTS: [(&str, &str); 8] = [
     ("max_binlog_size", "64M"),
     ("binlog_expire_logs_seconds", "604800"),
     ("slave_parallel_threads", "16"),
-    ("slave_parallel_mode", "conservative"),
+    ("slave_parallel_mode", "optimistic"),
     ("log_warnings", "2"),
 ];
 

@@ -112,6 +112,13 @@ async fn a_replica_that_was_started_anew_is_unfit_until_it_has_caught_up_unless_
     replica.hands.stop(soon()).await.unwrap();
     replica.hands.start(None, &Confirm::Here, Door::Closed).await.unwrap();
     assert_eq!(replica.running(|_| true).await.unfit, None);
+    replica.hands.follow(Some(&primary.upstream())).await.unwrap();
+    replica.fence().await;
+    replica.hands.start(None, &Confirm::Here, Door::Closed).await.unwrap();
+    assert!(
+        replica.running(|_| true).await.unfit.is_some(),
+        "it has followed since, and may have lost what it received"
+    );
     primary.fence().await;
     replica.fence().await;
 }

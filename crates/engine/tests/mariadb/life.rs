@@ -55,6 +55,10 @@ async fn a_server_begins_as_a_replica_and_takes_writes_only_once_it_is_promoted(
     assert_eq!(host.bills().await, [1]);
     host.fence().await;
     assert_eq!(ended(&host).await, End::CrashedReplica);
+    // it followed nobody, and received nothing that it could have lost
+    host.hands.start(None, &Confirm::Here, Door::Open).await.unwrap();
+    assert_eq!(host.running(|_| true).await.unfit, None);
+    host.fence().await;
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 
 use cluster::layout::Role;
 
+use crate::play::Database::Postgres;
 use crate::play::HOSTS;
 use crate::rig::{Rig, runs};
 
 #[test]
 fn two_empty_hosts_become_a_primary_and_its_replica() {
-    let rig = Rig::well();
+    let rig = Rig::well(Postgres);
     let (leader, epoch) = rig.wait_well();
     assert_eq!((leader, epoch), (0, 1));
     rig.writer().end(0);
@@ -15,7 +16,7 @@ fn two_empty_hosts_become_a_primary_and_its_replica() {
 
 #[test]
 fn when_the_database_of_the_primary_is_killed_the_other_takes_over_at_once() {
-    let rig = Rig::well();
+    let rig = Rig::well(Postgres);
     let writer = rig.writer();
     writer.forget_pauses();
     rig.kill_database(0);
@@ -28,7 +29,7 @@ fn when_the_database_of_the_primary_is_killed_the_other_takes_over_at_once() {
 
 #[test]
 fn when_a_keeper_is_killed_its_database_ends_and_the_other_takes_over() {
-    let mut rig = Rig::well();
+    let mut rig = Rig::well(Postgres);
     let writer = rig.writer();
     rig.kill(0);
     rig.wait_leads(1);
@@ -41,7 +42,7 @@ fn when_a_keeper_is_killed_its_database_ends_and_the_other_takes_over() {
 
 #[test]
 fn a_primary_whose_keeper_is_stopped_acknowledges_nothing_that_is_lost() {
-    let rig = Rig::well();
+    let rig = Rig::well(Postgres);
     let writer = rig.writer();
     rig.signal(0, "STOP");
     rig.wait_leads(1);
@@ -53,7 +54,7 @@ fn a_primary_whose_keeper_is_stopped_acknowledges_nothing_that_is_lost() {
 
 #[test]
 fn a_primary_that_does_not_reach_the_store_is_dead_before_another_leads() {
-    let mut rig = Rig::well();
+    let mut rig = Rig::well(Postgres);
     let writer = rig.writer();
     rig.cut_from_store();
     rig.wait_dead_by_its_lease(0);
@@ -66,7 +67,7 @@ fn a_primary_that_does_not_reach_the_store_is_dead_before_another_leads() {
 
 #[test]
 fn a_planned_change_loses_nothing_and_back_again() {
-    let rig = Rig::well();
+    let rig = Rig::well(Postgres);
     let writer = rig.writer();
     let mut pauses = Vec::new();
     for to in [1, 0].into_iter().cycle().take(2 * runs()) {
@@ -83,7 +84,7 @@ fn a_planned_change_loses_nothing_and_back_again() {
 
 #[test]
 fn a_keeper_that_is_told_to_stop_hands_over_first() {
-    let mut rig = Rig::well();
+    let mut rig = Rig::well(Postgres);
     let writer = rig.writer();
     writer.forget_pauses();
     rig.signal(0, "TERM");
@@ -98,7 +99,7 @@ fn a_keeper_that_is_told_to_stop_hands_over_first() {
 
 #[test]
 fn a_wiped_replica_comes_back_as_a_copy() {
-    let mut rig = Rig::well();
+    let mut rig = Rig::well(Postgres);
     let writer = rig.writer();
     rig.wipe(1);
     writer.wait_acknowledged(5);
@@ -109,7 +110,7 @@ fn a_wiped_replica_comes_back_as_a_copy() {
 
 #[test]
 fn a_primary_without_a_replica_goes_on_and_comes_back_after_a_crash() {
-    goes_on_alone_and_comes_back(Rig::well());
+    goes_on_alone_and_comes_back(Rig::well(Postgres));
 }
 
 pub(crate) fn goes_on_alone_and_comes_back(mut rig: Rig) {
@@ -127,7 +128,7 @@ pub(crate) fn goes_on_alone_and_comes_back(mut rig: Rig) {
 
 #[test]
 fn a_second_keeper_of_the_same_name_refuses_to_start() {
-    let rig = Rig::well();
+    let rig = Rig::well(Postgres);
     let ended = rig.double(1);
     assert!(ended.contains("Duplicate"), "{ended}");
     assert_eq!(rig.wait_well(), (0, 1), "the first one is not disturbed");
@@ -135,7 +136,7 @@ fn a_second_keeper_of_the_same_name_refuses_to_start() {
 
 #[test]
 fn a_replica_that_lacks_writes_takes_over_by_a_persons_word_only() {
-    let mut rig = Rig::well();
+    let mut rig = Rig::well(Postgres);
     let writer = rig.writer();
     rig.kill(1);
     rig.wait("the primary goes on alone", |view| {

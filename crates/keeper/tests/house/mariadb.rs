@@ -1,11 +1,12 @@
 //! The same house on MariaDB: it begins, gives way, loses its primary in every way, and is whole again by itself.
 
 use crate::faults::goes_on_alone_and_comes_back;
+use crate::play::Database::MariaDb;
 use crate::rig::Rig;
 
 #[test]
 fn two_empty_hosts_become_a_pair_on_mariadb_and_change_places_by_a_persons_word() {
-    let rig = Rig::mariadb();
+    let rig = Rig::well(MariaDb);
     assert_eq!(rig.wait_well(), (0, 1));
     let writer = rig.writer();
     let mut pauses = Vec::new();
@@ -24,7 +25,7 @@ fn two_empty_hosts_become_a_pair_on_mariadb_and_change_places_by_a_persons_word(
 
 #[test]
 fn a_crashed_primary_on_mariadb_leaves_the_vacancy_and_is_led_back_without_a_copy() {
-    let rig = Rig::mariadb();
+    let rig = Rig::well(MariaDb);
     let writer = rig.writer();
     for (old, new) in [(0, 1), (1, 0)] {
         writer.forget_pauses();
@@ -40,7 +41,7 @@ fn a_crashed_primary_on_mariadb_leaves_the_vacancy_and_is_led_back_without_a_cop
 
 #[test]
 fn a_keeper_on_mariadb_that_is_killed_takes_its_database_with_it_and_comes_back() {
-    let mut rig = Rig::mariadb();
+    let mut rig = Rig::well(MariaDb);
     let writer = rig.writer();
     rig.kill(0);
     rig.wait_leads(1);
@@ -57,7 +58,7 @@ fn a_keeper_on_mariadb_that_is_killed_takes_its_database_with_it_and_comes_back(
 
 #[test]
 fn a_primary_on_mariadb_that_is_stopped_or_cut_off_acknowledges_nothing_that_is_lost() {
-    let mut rig = Rig::mariadb();
+    let mut rig = Rig::well(MariaDb);
     let writer = rig.writer();
     rig.signal(0, "STOP");
     rig.wait_leads(1);
@@ -78,5 +79,5 @@ fn a_primary_on_mariadb_that_is_stopped_or_cut_off_acknowledges_nothing_that_is_
 
 #[test]
 fn a_lonely_primary_on_mariadb_goes_on_and_comes_back_after_a_crash() {
-    goes_on_alone_and_comes_back(Rig::mariadb());
+    goes_on_alone_and_comes_back(Rig::well(MariaDb));
 }

@@ -64,8 +64,8 @@ impl Played {
 
 impl Rig {
     /// Everything for two hosts but the hosts, which are started by the test.
-    pub(crate) fn new() -> Rig {
-        Rig::of(Database::Postgres, 2, "")
+    pub(crate) fn new(database: Database) -> Rig {
+        Rig::of(database, 2, "")
     }
 
     /// The same for so many hosts, the third of which stands there.
@@ -108,18 +108,13 @@ impl Rig {
     }
 
     /// Both hosts, and everything well.
-    pub(crate) fn well() -> Rig {
-        Rig::new().begun()
+    pub(crate) fn well(database: Database) -> Rig {
+        Rig::new(database).begun()
     }
 
     /// Three hosts, the third of which stands there, and everything well.
     pub(crate) fn three(third: &str) -> Rig {
         Rig::of(Database::Postgres, 3, third).begun()
-    }
-
-    /// Both hosts with MariaDB, and everything well.
-    pub(crate) fn mariadb() -> Rig {
-        Rig::of(Database::MariaDb, 2, "").begun()
     }
 
     fn begun(mut self) -> Rig {
@@ -269,7 +264,7 @@ impl Rig {
         assert!(!is_open, "the database of a host that may have lost its lease still listens");
     }
 
-    /// Waits until one leads, all live, and those that are to confirm have everything; who leads, and in which epoch.
+    /// Waits until one leads, all live and may lead, and those that are to confirm have everything; who leads, and in which epoch.
     #[track_caller]
     pub(crate) fn wait_well(&self) -> (usize, u64) {
         self.wait("all hosts well", |view| {
@@ -282,7 +277,8 @@ impl Rig {
                 if former == Some(&member.incarnation) {
                     return None;
                 }
-                Some(member.is_healthy && (member.role == Role::Primary) == is_leader)
+                let may_lead = member.is_healthy && member.unfit.is_none();
+                Some(may_lead && (member.role == Role::Primary) == is_leader)
             };
             let sync = &view.sync.as_ref()?.what;
             let names = &HOSTS[..self.hosts.len()];

@@ -1,11 +1,21 @@
 //! At each step a keeper dies right after it and is begun anew, or the step fails, or is done and told to have failed: it ends
 //! well, and nothing acknowledged is lost.
 
+use crate::play::Database::{self, MariaDb, Postgres};
 use crate::rig::{Rig, runs};
 
 #[test]
 fn a_beginning_is_resumed_after_each_step() {
-    let mut rig = Rig::new();
+    a_beginning_dies_after_each_step(Postgres);
+}
+
+#[test]
+fn a_beginning_is_resumed_after_each_step_on_mariadb() {
+    a_beginning_dies_after_each_step(MariaDb);
+}
+
+fn a_beginning_dies_after_each_step(database: Database) {
+    let mut rig = Rig::new(database);
     for step in ["init", "start", "establish"] {
         rig.start_to_die(0, step);
         rig.wait_dead(0, step);
@@ -18,9 +28,22 @@ fn a_beginning_is_resumed_after_each_step() {
 
 #[test]
 fn to_become_primary_is_resumed_after_each_step() {
-    let mut rig = Rig::well();
+    to_become_primary_dies_after_each_step(
+        Postgres,
+        &["acquire", "acks", "promote", "record", "checkpoint", "eligible"],
+    );
+}
+
+#[test]
+fn to_become_primary_is_resumed_after_each_step_on_mariadb() {
+    // who dies between the leader key and its promotion there waits for a person: see docs/continuity.md, "What is not covered"
+    to_become_primary_dies_after_each_step(MariaDb, &["promote", "record", "checkpoint", "eligible"]);
+}
+
+fn to_become_primary_dies_after_each_step(database: Database, steps: &[&str]) {
+    let mut rig = Rig::well(database);
     let writer = rig.writer();
-    for step in ["acquire", "acks", "promote", "record", "checkpoint", "eligible"] {
+    for step in steps {
         let (leader, _) = rig.wait_well();
         let dying = 1 - leader;
         rig.start_to_die(dying, step);
@@ -37,7 +60,16 @@ fn to_become_primary_is_resumed_after_each_step() {
 
 #[test]
 fn to_give_way_is_resumed_after_each_step() {
-    let mut rig = Rig::well();
+    to_give_way_dies_after_each_step(Postgres);
+}
+
+#[test]
+fn to_give_way_is_resumed_after_each_step_on_mariadb() {
+    to_give_way_dies_after_each_step(MariaDb);
+}
+
+fn to_give_way_dies_after_each_step(database: Database) {
+    let mut rig = Rig::well(database);
     let writer = rig.writer();
     for step in ["drain", "hand over", "release"] {
         let (leader, _) = rig.wait_well();
@@ -62,7 +94,16 @@ fn to_give_way_is_resumed_after_each_step() {
 
 #[test]
 fn to_come_back_is_resumed_after_each_step() {
-    let mut rig = Rig::well();
+    to_come_back_dies_after_each_step(Postgres);
+}
+
+#[test]
+fn to_come_back_is_resumed_after_each_step_on_mariadb() {
+    to_come_back_dies_after_each_step(MariaDb);
+}
+
+fn to_come_back_dies_after_each_step(database: Database) {
+    let mut rig = Rig::well(database);
     let writer = rig.writer();
     for step in ["follow", "rewind", "clone"] {
         let (leader, _) = rig.wait_well();
@@ -83,24 +124,30 @@ fn to_come_back_is_resumed_after_each_step() {
 
 #[test]
 fn each_step_may_be_told_to_have_failed_once() {
-    each_step_goes_wrong_once("fails unheard");
+    each_step_goes_wrong_once(Postgres, "fails unheard");
+}
+
+#[test]
+fn each_step_may_be_told_to_have_failed_once_on_mariadb() {
+    each_step_goes_wrong_once(MariaDb, "fails unheard");
 }
 
 /// With `KEEPER_HOUSE_RUNS=2` or more; a step that failed unheard is the harder case.
 #[test]
 fn each_step_may_fail_once() {
     if runs() > 1 {
-        each_step_goes_wrong_once("fails");
+        each_step_goes_wrong_once(Postgres, "fails");
+        each_step_goes_wrong_once(MariaDb, "fails");
     }
 }
 
 /// A takeover, a loss of the replica and its return, a change back, and a copy anew, with all that is done for them going wrong.
-fn each_step_goes_wrong_once(how: &str) {
+fn each_step_goes_wrong_once(database: Database, how: &str) {
     let all =
         ["start", "acquire", "acks", "promote", "record", "checkpoint", "eligible", "drain", "hand over"];
     let all = all.iter().chain(["follow", "rewind", "fence", "release", "clone", "acks", "eligible"].iter());
     let trips: Vec<(&str, &str)> = all.map(|step| (*step, how)).collect();
-    let mut rig = Rig::well();
+    let mut rig = Rig::well(database);
     let writer = rig.writer();
     rig.start_tripping(1, &trips);
     rig.wait_well();

@@ -63,29 +63,26 @@ impl Shared {
     }
 
     /// Keeps what the database says beside it too.
-    async fn copy(&self, name: &str, text: Option<&str>) {
-        let copied = match text {
-            Some(text) if self.copy.read(name).await.is_ok_and(|copied| copied.as_deref() == Some(text)) => {
-                return;
-            }
-            Some(text) => self.copy.write(name, text).await,
-            None => self.copy.forget(name).await,
-        };
-        if let Err(fault) = copied {
+    async fn copy(&self, name: &str, text: &str) {
+        if self.copy.read(name).await.is_ok_and(|copied| copied.as_deref() == Some(text)) {
+            return;
+        }
+        if let Err(fault) = self.copy.write(name, text).await {
             tracing::warn!(%fault, "what the database says can't be kept here; while it is away a start would show less");
         }
     }
 
-    /// A certificate: as the database has it, or, while that is away, as it was seen there last.
+    /// A certificate: as the database has it, or, while that is away or has none, as it was here last.
     async fn certificate(&self, name: &str) -> Result<Option<String>, Fault> {
         if self.opened.borrow().is_none() {
             return self.copy.read(name).await;
         }
         match self.read_in_database(name).await {
-            Ok(text) => {
-                self.copy(name, text.as_deref()).await;
-                Ok(text)
+            Ok(Some(text)) => {
+                self.copy(name, &text).await;
+                Ok(Some(text))
             }
+            Ok(None) => self.copy.read(name).await,
             Err(fault) => {
                 tracing::debug!(%fault, "the database is away; certificates are shown as they were seen last");
                 self.copy.read(name).await

@@ -210,12 +210,18 @@ impl House {
         assert!(done.status.success(), "{}", told(&done));
     }
 
-    /// Ends all hosts at once, without a word, as a power cut does.
-    pub(crate) fn cut_power(&mut self) {
-        for child in &mut self.up {
+    /// Kills the program on all hosts, and with it the databases; what they agreed on is still known.
+    pub(crate) fn lose_databases(&mut self) {
+        for mut child in std::mem::take(&mut self.up) {
             // it may have ended
             let _ = child.kill();
+            let _ = child.wait();
         }
+    }
+
+    /// Ends all hosts at once, without a word, as a power cut does.
+    pub(crate) fn cut_power(&mut self) {
+        self.lose_databases();
         self.end();
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,11 @@ impl Ear {
             // closed for good: whoever asks on must not be kept busy by it
             sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Takes what was told until now as heard.
+    pub(super) fn forget(&self) {
+        let _ = self.news.notified().now_or_never();
     }
 
     async fn wait(&self, hearing: &mut Hearing) {

@@ -178,6 +178,11 @@ impl Pool {
         self.ear.hear().await;
     }
 
+    /// Takes what was told until now as heard.
+    pub(crate) fn forget(&self) {
+        self.ear.forget();
+    }
+
     /// Host and port, or the socket.
     pub(crate) fn server(&self) -> Arc<str> {
         self.home.place.name()

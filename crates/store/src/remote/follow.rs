@@ -1,9 +1,14 @@
 //! The follower: one task per process that gives out positions, reads what is new, and tells those who follow.
+//!
+//! A write that comes alone is told at once. While writes come one after the other, those that are committed within
+//! `Config::log_read_every` are numbered and read together: a round costs the same for one as for many.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use base::error::chain;
+use futures_util::FutureExt;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::change::Entry;
 use crate::error::Error;
@@ -26,6 +31,7 @@ pub(super) async fn run(remote: Weak<Remote>) {
         if remote.is_closed() {
             return remote.live.close();
         }
+        let next = Instant::now() + remote.config.log_read_every;
         match remote.round(rounds.is_multiple_of(TRIM_EVERY)).await {
             Ok(()) => {
                 is_well = true;
@@ -36,7 +42,7 @@ pub(super) async fn run(remote: Weak<Remote>) {
                     tracing::warn!("the change log can't be read: {}", chain(&error));
                 }
                 is_well = false;
-                tokio::time::sleep(RETRY_AFTER).await;
+                sleep(RETRY_AFTER).await;
             }
         }
         rounds = rounds.wrapping_add(1);
@@ -49,24 +55,28 @@ pub(super) async fn run(remote: Weak<Remote>) {
             () = woken.notified() => {}
             () = pool.hear() => {}
         }
+        sleep_until(next).await;
+        // what either has told of by now the next round sees
+        let _ = woken.notified().now_or_never();
+        pool.forget();
     }
 }
 
 impl Remote {
-    /// Gives out positions, and tells all that is new.
+    /// Gives out positions, and tells all that is new. What is committed meanwhile is told of by whoever commits it.
     async fn round(&self, trims: bool) -> Result<(), Error> {
-        loop {
-            let ends = self.ends().await?;
-            // a primary that lacks what another one had told: a person has given that up
-            if ends.newest < self.live.position() {
-                self.live.restart(ends.newest);
-            }
-            let has_numbered = ends.has_fresh && self.number().await?;
-            if !has_numbered && ends.newest <= self.live.position() {
-                return if trims { self.trim_all(ends).await } else { Ok(()) };
-            }
-            self.tell().await?;
+        let mut ends = self.ends().await?;
+        // a primary that lacks what another one had told: a person has given that up
+        if ends.newest < self.live.position() {
+            self.live.restart(ends.newest);
         }
+        while ends.has_fresh {
+            let numbered = self.number().await?;
+            ends = Ends { newest: numbered.newest, has_fresh: !numbered.is_all, ..ends };
+            self.tell(ends.newest).await?;
+        }
+        self.tell(ends.newest).await?;
+        if trims { self.trim_all(ends).await } else { Ok(()) }
     }
 
     async fn trim_all(&self, ends: Ends) -> Result<(), Error> {
@@ -74,8 +84,9 @@ impl Remote {
         self.trim_once().await
     }
 
-    async fn tell(&self) -> Result<(), Error> {
-        loop {
+    /// Tells what is in the log up to a position that was given.
+    async fn tell(&self, newest: i64) -> Result<(), Error> {
+        while self.live.position() < newest {
             match self.changes(self.live.position(), READ_MAX).await? {
                 Entry::Changes(changes) if changes.is_empty() => return Ok(()),
                 Entry::Changes(changes) => self.live.publish(changes),
@@ -86,5 +97,6 @@ impl Remote {
                 }
             }
         }
+        Ok(())
     }
 }

@@ -112,6 +112,15 @@ impl Pool {
         on_server!(Pool, self, pool => pool.hear().await);
     }
 
+    /// Takes what was told until now as heard.
+    pub(crate) fn forget(&self) {
+        match self {
+            Pool::Postgres(pool) => pool.forget(),
+            // nothing is told there
+            Pool::MariaDb(_) => {}
+        }
+    }
+
     /// Host and port, or the socket, for errors.
     pub(crate) fn server(&self) -> Arc<str> {
         on_server!(Pool, self, pool => pool.server())

@@ -43,6 +43,14 @@ pub(super) struct Ends {
     pub(super) has_fresh: bool,
 }
 
+/// What came of giving out positions.
+pub(super) struct Numbered {
+    /// The newest position given, by whomever.
+    pub(super) newest: i64,
+    /// Nothing of what was seen is left without one.
+    pub(super) is_all: bool,
+}
+
 impl Remote {
     /// Where the log stands.
     pub(super) async fn ends(&self) -> Result<Ends, Error> {
@@ -63,35 +71,33 @@ impl Remote {
                     return Ok(ends.newest);
                 }
                 // a server that goes away meanwhile has numbered them or not: the next one says
-                self.patiently(|| self.number()).await?;
+                let numbered = self.patiently(|| self.number()).await?;
+                if numbered.is_all {
+                    return Ok(numbered.newest);
+                }
             }
         };
         // asked before anything else of a request: it is to tell that the data are elsewhere
         self.or_left(newest.await).await
     }
 
-    /// Gives positions to changes that have none; false when there was none.
-    pub(super) async fn number(&self) -> Result<bool, Error> {
+    /// Gives positions to changes that have none.
+    pub(super) async fn number(&self) -> Result<Numbered, Error> {
         let mut link = self.pool.take().await?;
         link.begin().await?;
         let head = self.kind.sql("SELECT pos FROM head WHERE id = 1 FOR UPDATE", Vec::new());
         let newest = first_int(&link.query(&head).await?);
+        // a statement of its own: it is to see all that others have numbered before the lock was ours
         let count = match self.kind {
             Kind::Postgres => number_all(&mut link, newest).await?,
             Kind::MariaDb => number_listed(&mut link, newest).await?,
         };
         if count == 0 {
             link.roll_back().await;
-            return Ok(false);
-        }
-        let newest = newest + count;
-        let head = "UPDATE head SET pos = ?i WHERE id = 1";
-        link.execute(&self.kind.sql(head, vec![Value::Int(newest)])).await?;
-        if self.kind == Kind::Postgres {
-            link.query(&self.kind.sql("SELECT pg_notify('ondol', '')::text", Vec::new())).await?;
+            return Ok(Numbered { newest, is_all: true });
         }
         link.commit().await?;
-        Ok(true)
+        Ok(Numbered { newest: newest + count, is_all: count < STEP })
     }
 
     /// Deletes up to a step of the oldest changes, so that the newest `keep` stay.
@@ -153,14 +159,24 @@ impl Remote {
 
     /// Changes after a position, each with its record as it is by now or as it last was.
     pub(crate) async fn changes(&self, after: i64, limit: usize) -> Result<Entry, Error> {
-        let ends = self.ends().await?;
-        if after > ends.newest || after + 1 < ends.oldest {
-            return Ok(Entry::Gone);
-        }
         let sql = "SELECT pos, epoch, write_id, tbl, record, kind, at FROM \"change\" WHERE pos > ?i \
                    ORDER BY pos LIMIT ?i";
         let values = vec![Value::Int(after), Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))];
-        let found = self.pool.query(&self.kind.sql(sql, values)).await?;
+        let sql = self.kind.sql(sql, values);
+        let mut found = self.pool.query(&sql).await?;
+        if found.is_empty() {
+            let ends = self.ends().await?;
+            if after > ends.newest || after + 1 < ends.oldest {
+                return Ok(Entry::Gone);
+            }
+            if after < ends.newest {
+                found = self.pool.query(&sql).await?;
+            }
+        }
+        // positions have no holes: what begins later has been trimmed up to there
+        if found.first().is_some_and(|row| int(row, 0) != after + 1) {
+            return Ok(Entry::Gone);
+        }
         let mut changes: Vec<Change> = found.iter().map(entry).collect();
         self.add_records(&mut changes).await?;
         let mut bytes = 0;
@@ -226,14 +242,15 @@ impl Remote {
     }
 }
 
-/// Numbers what is seen, in one statement; gives how many there were.
+/// Numbers what is seen and moves `head`, in one statement that tells the other servers too; gives how many there were.
 async fn number_all(link: &mut Link, newest: i64) -> Result<i64, Error> {
-    let sql = "UPDATE change c SET pos = ?i + f.k FROM \
-               (SELECT write_id, i, row_number() OVER (ORDER BY seq) AS k FROM change \
-                WHERE pos IS NULL ORDER BY seq LIMIT ?i) f \
-               WHERE c.write_id = f.write_id AND c.i = f.i";
-    let count = link.execute(&Kind::Postgres.sql(sql, vec![Value::Int(newest), Value::Int(STEP)])).await?;
-    Ok(i64::try_from(count).unwrap_or(STEP))
+    let sql = "WITH f AS (SELECT write_id, i, row_number() OVER (ORDER BY seq) AS k FROM change \
+               WHERE pos IS NULL ORDER BY seq LIMIT ?i), \
+               u AS (UPDATE change c SET pos = ?i + f.k FROM f WHERE c.write_id = f.write_id AND c.i = f.i RETURNING 1), \
+               h AS (UPDATE head SET pos = pos + (SELECT count(*) FROM u) WHERE id = 1 RETURNING pos) \
+               SELECT pos, pg_notify('ondol', '')::text FROM h";
+    let moved = link.query(&Kind::Postgres.sql(sql, vec![Value::Int(STEP), Value::Int(newest)])).await?;
+    Ok(first_int(&moved) - newest)
 }
 
 /// Reads what is seen, and numbers that: an update that looks for it would wait for what others have not committed.
@@ -251,7 +268,10 @@ async fn number_listed(link: &mut Link, newest: i64) -> Result<i64, Error> {
                n INT PATH '$[1]', p BIGINT PATH '$[2]')) f \
                STRAIGHT_JOIN \"change\" c ON c.write_id = f.w AND c.i = f.n SET c.pos = f.p";
     link.execute(&Kind::MariaDb.sql(sql, vec![text(&list)])).await?;
-    Ok(i64::try_from(fresh.len()).unwrap_or(STEP))
+    let count = i64::try_from(fresh.len()).unwrap_or(STEP);
+    let head = "UPDATE head SET pos = ?i WHERE id = 1";
+    link.execute(&Kind::MariaDb.sql(head, vec![Value::Int(newest + count)])).await?;
+    Ok(count)
 }
 
 fn entry(row: &Cells) -> Change {

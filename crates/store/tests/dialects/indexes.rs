@@ -1,9 +1,11 @@
 //! Declared indexes: that they are made, serve, and refuse what is there already.
 
-use store::Table;
+use base::time::Clock;
 use store::dialect::postgres::Making;
 use store::dialect::{mariadb, postgres, sqlite};
 use store::query::{Column, Compare, Expr, Func, Index, IndexColumn, Scalar, Select, View};
+use store::{Config, Engine, Store, Table};
+use testbed::{MariaDb, Options};
 
 use super::world::World;
 use super::*;
@@ -262,4 +264,30 @@ async fn a_view_shows_columns_by_name() {
         mysql_async::prelude::Queryable::query_first(&mut world.mariadb, sql).await.unwrap();
     let (id, title, meta, author) = row.unwrap();
     assert_eq!(text(id, title, meta, author), expected);
+}
+
+/// By the server's own word: it writes into its log when the index is begun, and again when it is done.
+#[tokio::test]
+async fn replicas_of_mariadb_are_told_of_an_index_when_it_is_begun_and_when_it_is_done() {
+    let server = MariaDb::leading("primary", &Options::default());
+    let database = server.database();
+    let set = database.sql("SELECT @@global.binlog_alter_two_phase");
+    assert_eq!(set.lines().last(), Some("0"), "the server does so by itself");
+    let config =
+        Config { engine: Engine::from_url(&database.url()).unwrap(), ..Config::new(std::env::temp_dir()) };
+    let store = Store::open(config, Clock::System).await.unwrap();
+    let posts = Table::new("posts");
+    let by_room = index("i_room", vec![column("room", Scalar::Number, false)]);
+    let made = posts.clone();
+    store.write(move |tx| Box::pin(async move { tx.create_table(&made).await })).await.unwrap();
+    let wanted = posts.clone();
+    store.write(move |tx| Box::pin(async move { tx.set_indexes(&wanted, &[by_room]).await })).await.unwrap();
+    store.settle(&posts).await.unwrap();
+    store.close().await;
+    let log = database.sql("SHOW BINLOG EVENTS");
+    let events: Vec<&str> = log.lines().collect();
+    let of_index =
+        |word: &str| events.windows(2).position(|pair| pair[0].contains(word) && pair[1].contains("i_room"));
+    let (begun, done) = (of_index("START ALTER"), of_index("COMMIT ALTER"));
+    assert!(begun.is_some() && begun < done, "{log}");
 }
