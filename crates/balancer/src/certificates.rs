@@ -34,6 +34,7 @@ use web::tls::{Certificate, Certificates};
 
 pub use config::{Config, DIRECTORY, Files, NAMES_MAX};
 pub use look::{Sight, look};
+pub use round::CERTIFICATE;
 pub use shelf::{Folder, Kept, Shelf};
 
 use round::Seen;

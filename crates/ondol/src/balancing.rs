@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::outside::{self, Outside};
 use crate::swap::Sockets;
 
-/// The folder of ordered certificates, in the folder of the data: a balancer opens no database.
+/// The folder of ordered certificates, in the folder of the data: a lone balancer opens no database.
 pub(crate) const CERTIFICATES: &str = "certificates";
 
 /// A balancer that is ready to run.
@@ -32,19 +32,20 @@ pub(crate) struct Balancing {
 
 impl Balancing {
     /// Binds the socket, and begins to look after the backends; with `hosts` those that are hosts of the service are reached.
+    /// Ordered certificates are on the shelf that `shelf` makes of this host's folder for them.
     pub(crate) async fn open(
         config: Config,
         settings: balancer::Config,
         sockets: &Sockets,
         stop: Stop,
         hosts: Option<Tls>,
+        shelf: impl FnOnce(Folder) -> Arc<dyn Shelf>,
     ) -> Result<Balancing, Failure> {
         let outside = Outside::open(&config, sockets).await?;
         let kept = config.store.dir.join(CERTIFICATES);
-        let shelf = || -> Result<Arc<dyn Shelf>, Failure> {
-            let folder =
-                Folder::open(kept, Clock::System).map_err(|fault| Failure::failed(fault.to_string()))?;
-            Ok(Arc::new(folder))
+        let shelf = || {
+            let folder = Folder::open(kept, Clock::System);
+            folder.map(shelf).map_err(|fault| Failure::failed(fault.to_string()))
         };
         outside.keep_on(shelf).await?;
         let means = Means {
@@ -83,6 +84,11 @@ impl Balancing {
     /// The balancer itself, for whoever asks how it is.
     pub(crate) fn service(&self) -> Service {
         self.service.clone()
+    }
+
+    /// The certificates that it shows, where there are any.
+    pub(crate) fn certificates(&self) -> Option<certificates::Service> {
+        self.outside.certificates()
     }
 
     /// What ends it.

@@ -39,7 +39,7 @@ use fronts::Fronts;
 use lately::Lately;
 use process::Process;
 use routed::Routed;
-use shelf::Shelf;
+pub(crate) use shelf::Shelf;
 
 const HEALTH: &str = "/api/health";
 /// Where one says what is listened on; hosts of sites know the first alone.

@@ -4,6 +4,8 @@
 //! The faults, the writers over SQL and the check of their history are software that we did not write; the clients over
 //! HTTP are in `tests/drama`, and so is somebody on the network without the hosts' secret, to whom nothing opens. All of it needs root, because it makes namespaces; it says so where it can't.
 
+#[path = "hosts/certificates.rs"]
+mod certificates;
 #[path = "hosts/drama.rs"]
 mod drama;
 #[path = "house/http.rs"]

@@ -83,10 +83,22 @@ impl Pebble {
     /// # Panics
     /// When the name server does not take it.
     pub fn lose(&self, name: &str) {
-        let address = format!("http://{}/set-servfail", self.names());
-        let body = format!("{{\"host\":\"{name}.\"}}");
+        self.tell("set-servfail", &format!("{{\"host\":\"{name}.\"}}"));
+    }
+
+    /// Lets a name point to one address.
+    ///
+    /// # Panics
+    /// When the name server does not take it.
+    pub fn point(&self, name: &str, address: &str) {
+        self.tell("clear-a", &format!("{{\"host\":\"{name}.\"}}"));
+        self.tell("add-a", &format!("{{\"host\":\"{name}.\",\"addresses\":[\"{address}\"]}}"));
+    }
+
+    fn tell(&self, what: &str, body: &str) {
+        let address = format!("http://{}/{what}", self.names());
         let mut curl = Command::new(program::find("curl", "curl"));
-        curl.args(["-sSf", "-d", &body, &address]);
+        curl.args(["-sSf", "-d", body, &address]);
         program::run(&mut curl).unwrap_or_else(|error| panic!("tell the name server: {error}"));
     }
 }

@@ -13,6 +13,8 @@ use super::order::{Failed, Orders, Pair};
 use super::shelf::Shelf;
 use super::{Fault, Inner, files};
 
+/// What the names begin with under which certificates and their keys are kept.
+pub const CERTIFICATE: &str = "certificate ";
 /// The turn to order.
 const TURN: &str = "turn order";
 /// The turn to ask the issuer for windows; nobody gives it back.
@@ -275,7 +277,7 @@ impl Inner {
 }
 
 fn certificate_of(name: &str) -> String {
-    format!("certificate {name}")
+    format!("{CERTIFICATE}{name}")
 }
 
 fn history_of(name: &str) -> String {

@@ -120,7 +120,9 @@ async fn balance(
     birth: Birth,
 ) -> Result<(), Failure> {
     let (dir, limits) = (config.store.dir.clone(), config.web.clone());
-    let balancing = Balancing::open(config, settings, &birth.sockets, Stop::new(), None).await?;
+    let balancing =
+        Balancing::open(config, settings, &birth.sockets, Stop::new(), None, |folder| Arc::new(folder))
+            .await?;
     let (signals, reloads) = (Signals::new().map_err(unheard)?, Reloads::new().map_err(unheard)?);
     let stop = balancing.stop();
     let service = balancing.service();

@@ -15,12 +15,12 @@ use serde_json::{Map, Value, json};
 use store::Row;
 
 /// The shelf.
-pub(super) struct Shelf {
+pub(crate) struct Shelf {
     records: Records,
 }
 
 impl Shelf {
-    pub(super) fn of(records: Records) -> Shelf {
+    pub(crate) fn of(records: Records) -> Shelf {
         Shelf { records }
     }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use balancer::certificates;
 use base::error::chain;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +22,7 @@ use super::lead;
 use super::lookout::Lookout;
 use super::mirroring;
 use super::reach::Eyes;
+use super::shelf::Shared;
 use crate::balancing::{Balancing, Reloads};
 use crate::config::{Behind, Config};
 use crate::failure::Failure;
@@ -67,11 +69,11 @@ impl Running {
         };
         let reloads =
             Reloads::new().map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+        let eyes = Eyes::open(&part, &keys, &tasks);
         let balancing = match part.behind {
-            Some(_) => Some(balance(&config, &part, &keys, stop).await?),
+            Some(_) => Some(balance(&config, &part, &keys, (&eyes, &tasks), stop).await?),
             None => None,
         };
-        let eyes = Eyes::open(&part, &keys, &tasks);
         if part.has_database {
             tasks.spawn(lead::tell_work(eyes.view.clone(), part.host.clone()));
         }
@@ -175,11 +177,29 @@ impl Running {
 }
 
 /// The balancer of this host.
-async fn balance(config: &Config, part: &Part, keys: &Keys, stop: &Stop) -> Result<Balancing, Failure> {
+async fn balance(
+    config: &Config,
+    part: &Part,
+    keys: &Keys,
+    (eyes, tasks): (&Eyes, &TaskTracker),
+    stop: &Stop,
+) -> Result<Balancing, Failure> {
     let settings = config.balancer.clone().unwrap_or_default();
     let listen = part.fronts(&config.listen);
     let front = Config { listen, ..config.clone() };
-    Balancing::open(front, settings, &Sockets::default(), stop.clone(), Some(keys.tls.clone())).await
+    let mut opener = None;
+    let shelf = |folder| -> Arc<dyn certificates::Shelf> {
+        let (shelf, opens) = Shared::new(config, eyes, folder);
+        opener = Some(opens);
+        Arc::new(shelf)
+    };
+    let hosts = Some(keys.tls.clone());
+    let balancing = Balancing::open(front, settings, &Sockets::default(), stop.clone(), hosts, shelf).await?;
+    if let (Some(opener), Some(certificates)) = (opener, balancing.certificates()) {
+        let soft = stop.soft.clone();
+        tasks.spawn(async move { opener.run(|| certificates.reload(), soft).await });
+    }
+    Ok(balancing)
 }
 
 /// The addresses that the hosts of a list come from. One that has none now is not believed until the next start.

@@ -32,7 +32,7 @@ pub(crate) struct House {
     dir: PathBuf,
     program: PathBuf,
     net: String,
-    cloud: Cloud,
+    cloud: Option<Cloud>,
     up: Vec<Child>,
     _folder: tempfile::TempDir,
 }
@@ -40,6 +40,26 @@ pub(crate) struct House {
 impl House {
     /// Begins nothing yet; `None`, said aloud, where that is not possible.
     pub(crate) fn new(databases: Databases, cloud: Cloud) -> Option<House> {
+        let offset = if cloud.engine == "postgres" { 0 } else { 100 };
+        let mut house = House::without_file(databases, offset)?;
+        house.write("ondol.toml", &house.file(&cloud));
+        house.cloud = Some(cloud);
+        Some(house)
+    }
+
+    /// The same without a mirror, and with a file for each host, which `file` makes of its number and of the beginning of all
+    /// addresses.
+    pub(crate) fn of(databases: Databases, file: impl Fn(&str, u32) -> String) -> Option<House> {
+        let house = House::without_file(databases, 50)?;
+        for host in 1..=3 {
+            house.write(&own_file(host), &file(&house.net, host));
+        }
+        house.write("ondol.toml", &file(&house.net, 1));
+        Some(house)
+    }
+
+    /// `offset` keeps the addresses of those apart who run at a time.
+    fn without_file(databases: Databases, offset: u32) -> Option<House> {
         if !has_all(databases) {
             return None;
         }
@@ -47,8 +67,7 @@ impl House {
         let dir = folder.path().to_owned();
         let net = {
             let pid = std::process::id();
-            let offset = if cloud.engine == "postgres" { 0 } else { 100 };
-            format!("127.{}.{}", 10 + offset + pid % 100, pid / 100 % 250)
+            format!("127.{}.{}", 10 + offset + pid % 50, pid / 50 % 250)
         };
         let program = program(&dir);
         run("chmod", &["0755", dir.to_str().expect("a path")]);
@@ -57,13 +76,15 @@ impl House {
             std::fs::create_dir(&of).expect("a folder");
             run("chown", &["postgres", of.to_str().expect("a path")]);
         }
-        let house = House { dir, program, net, cloud, up: Vec::new(), _folder: folder };
-        house.write("ondol.toml", &house.file());
-        Some(house)
+        Some(House { dir, program, net, cloud: None, up: Vec::new(), _folder: folder })
     }
 
-    fn file(&self) -> String {
-        let (net, Cloud { engine, port, .. }) = (&self.net, &self.cloud);
+    fn cloud(&self) -> &Cloud {
+        self.cloud.as_ref().expect("it has a mirror")
+    }
+
+    fn file(&self, cloud: &Cloud) -> String {
+        let (net, Cloud { engine, port, .. }) = (&self.net, cloud);
         format!(
             "service = \"mirrored\"\n[left]\nall = \"{net}.1\"\n[right]\nall = \"{net}.2\"\n[third]\nwitness = \"{net}.3\"\n\
              [database]\nengine = \"{engine}\"\nsecret = \"warm floor\"\nclients = [\"127.0.0.0/8\"]\n\
@@ -106,7 +127,9 @@ impl House {
         for host in 1..=3 {
             let log = std::fs::File::create(self.dir.join(format!("{host}.log"))).expect("a log");
             let mut command = Command::new(&self.program);
-            command.args(["up", "--as", &format!("{}.{host}", self.net), "--dir", &host.to_string()]);
+            command.args(["up", "--as", &self.address(host), "--dir", &host.to_string()]);
+            let own = own_file(host);
+            command.args(["--file", if self.dir.join(&own).exists() { &own } else { "ondol.toml" }]);
             command.current_dir(&self.dir).stdin(Stdio::null());
             command.stdout(log.try_clone().expect("a log")).stderr(log);
             self.up.push(command.spawn().expect("the program starts"));
@@ -115,7 +138,7 @@ impl House {
 
     /// The service on one box with the mirror's database.
     pub(crate) fn serve(&mut self) {
-        let (net, Cloud { engine, port, .. }) = (&self.net, &self.cloud);
+        let (net, Cloud { engine, port, .. }) = (&self.net, self.cloud());
         self.write(
             "served.toml",
             &format!(
@@ -128,6 +151,21 @@ impl House {
         command.args(["serve", "--file", "served.toml"]).current_dir(&self.dir).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a log")).stderr(log);
         self.up.push(command.spawn().expect("the program starts"));
+    }
+
+    /// A host's address.
+    pub(crate) fn address(&self, host: u32) -> String {
+        format!("{}.{host}", self.net)
+    }
+
+    /// What a host has said.
+    pub(crate) fn log(&self, host: u32) -> String {
+        std::fs::read_to_string(self.dir.join(format!("{host}.log"))).unwrap_or_default()
+    }
+
+    /// Sends a host's process a signal.
+    pub(crate) fn signal(&self, host: u32, signal: &str) {
+        run("kill", &[&format!("-{signal}"), &self.up[host as usize - 1].id().to_string()]);
     }
 
     /// How a host's web service is reached.
@@ -208,7 +246,7 @@ impl House {
         }
     }
 
-    fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         let shell = format!("tail -n 30 {}/*.log", self.dir.display());
         let told = Command::new("sh").args(["-c", &shell]).output().expect("a shell");
         String::from_utf8_lossy(&told.stdout).into_owned()
@@ -219,6 +257,11 @@ impl Drop for House {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The file of one host, where they have files of their own.
+fn own_file(host: u32) -> String {
+    format!("{host}.toml")
 }
 
 fn told(done: &Output) -> String {
@@ -291,10 +334,10 @@ pub(crate) fn listens(address: &str) {
 
 /// The ids of all notes in the mirror's database, as its server's own command tells them.
 pub(crate) fn ids(house: &House) -> Vec<String> {
-    let table = (house.cloud.ask)(
+    let table = (house.cloud().ask)(
         "cloud",
         "SELECT table_name FROM information_schema.views WHERE table_name = 'notes'",
     );
     assert_eq!(table.trim(), "notes", "the view is there");
-    (house.cloud.ask)("cloud", "SELECT id FROM notes").split_whitespace().map(str::to_owned).collect()
+    (house.cloud().ask)("cloud", "SELECT id FROM notes").split_whitespace().map(str::to_owned).collect()
 }
