@@ -217,15 +217,15 @@ class Ondol(Adapter):
             connection.close()
 
     def wait(self, is_so, seconds, what):
-        until = time.time() + seconds
+        until, last = time.time() + seconds, None
         while time.time() < until:
             try:
                 if is_so():
                     return
-            except Exception:
-                pass
+            except Exception as error:
+                last = error
             time.sleep(.25)
-        raise TimeoutError(f"{what}: {self.healthy()}")
+        raise TimeoutError(f"{what}: {self.healthy()}; last error: {last!r}")
 
     def what_opens(self, own):
         """What of the databases opens to somebody without the hosts' secret; each in a few words."""
