@@ -41,21 +41,13 @@ fn to_become_primary_is_resumed_after_each_step_on_mariadb() {
 }
 
 fn to_become_primary_dies_after_each_step(database: Database, steps: &[&str]) {
-    let mut rig = Rig::well(database);
-    let writer = rig.writer();
-    for step in steps {
-        let (leader, _) = rig.wait_well();
+    dies_after_each(database, steps, |rig, step, leader| {
         let dying = 1 - leader;
         rig.start_to_die(dying, step);
         rig.wait_well();
         rig.ask_for(dying);
-        rig.wait_dead(dying, step);
-        rig.start(dying);
-        rig.wait_well();
-        writer.wait_acknowledged(5);
-    }
-    let (leader, _) = rig.wait_well();
-    writer.end(leader);
+        dying
+    });
 }
 
 #[test]
@@ -72,10 +64,7 @@ fn to_give_way_is_resumed_after_each_step_on_mariadb() {
 }
 
 fn to_give_way_dies_after_each_step(database: Database) {
-    let mut rig = Rig::well(database);
-    let writer = rig.writer();
-    for step in ["drain", "hand over", "release"] {
-        let (leader, _) = rig.wait_well();
+    dies_after_each(database, &["drain", "hand over", "release"], |rig, step, leader| {
         let dying = 1 - leader;
         rig.start_to_die(dying, step);
         rig.wait_well();
@@ -86,13 +75,8 @@ fn to_give_way_dies_after_each_step(database: Database) {
             "release" => rig.kill_database(dying),
             _ => rig.ask_for(leader),
         }
-        rig.wait_dead(dying, step);
-        rig.start(dying);
-        rig.wait_well();
-        writer.wait_acknowledged(5);
-    }
-    let (leader, _) = rig.wait_well();
-    writer.end(leader);
+        dying
+    });
 }
 
 #[test]
@@ -109,16 +93,25 @@ fn to_come_back_is_resumed_after_each_step_on_mariadb() {
 }
 
 fn to_come_back_dies_after_each_step(database: Database) {
-    let mut rig = Rig::well(database);
-    let writer = rig.writer();
-    for step in ["follow", "rewind", "clone"] {
-        let (leader, _) = rig.wait_well();
+    dies_after_each(database, &["follow", "rewind", "clone"], |rig, step, leader| {
         // an old primary is rewound; a copy that never was one follows, or is made anew
         let dying = if step == "rewind" { leader } else { 1 - leader };
         if step == "clone" {
             rig.wipe(dying);
         }
         rig.start_to_die(dying, step);
+        dying
+    });
+}
+
+/// For each step: `begin` has a host come to it, that host dies right after it and is begun anew, and all is well again. `begin` is
+/// told who leads, and says who is to die.
+fn dies_after_each(database: Database, steps: &[&str], begin: impl Fn(&mut Rig, &str, usize) -> usize) {
+    let mut rig = Rig::well(database);
+    let writer = rig.writer();
+    for step in steps {
+        let (leader, _) = rig.wait_well();
+        let dying = begin(&mut rig, step, leader);
         rig.wait_dead(dying, step);
         rig.start(dying);
         rig.wait_well();
