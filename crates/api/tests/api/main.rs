@@ -8,5 +8,6 @@ mod hostile;
 mod house;
 mod mutants;
 mod once;
+mod outage;
 mod realtime;
 mod records;
