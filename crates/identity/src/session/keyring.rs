@@ -29,13 +29,6 @@ use crate::service::Identity;
 /// Letters of a key's name.
 const KID_LENGTH: usize = base::id::LENGTH;
 
-/// A look for a key that was not known.
-#[derive(Debug)]
-struct Looked {
-    at: Timestamp,
-    is_read: bool,
-}
-
 /// What this web server knows.
 #[derive(Debug, Default)]
 pub(crate) struct Keyring {
@@ -44,10 +37,10 @@ pub(crate) struct Keyring {
     latest: AtomicU64,
     /// How many were begun.
     readings: AtomicU64,
-    /// How they were last read for a name that was not known. Held while they are: who asks meanwhile waits for it.
-    looked: Mutex<Option<Looked>>,
-    /// How many of those looks have ended.
-    looks: AtomicU64,
+    /// When they were last read for a name that was not known. Held while they are: who asks meanwhile waits for it.
+    looked: Mutex<Option<Timestamp>>,
+    /// How many of those looks have failed.
+    failures: AtomicU64,
 }
 
 impl Keyring {
@@ -85,21 +78,28 @@ impl Keyring {
         if let Some(key) = found(&self.known()) {
             return Ok(Some(key));
         }
-        let looks = self.looks.load(Ordering::SeqCst);
+        let failures = self.failures.load(Ordering::SeqCst);
         let mut looked = self.looked.lock().await;
         if let Some(key) = found(&self.known()) {
             return Ok(Some(key));
         }
         let every = identity.config().token_keys_look_every.0;
-        match &*looked {
-            Some(last) if last.is_read && last.at <= now && now < last.at.after(every) => return Ok(None),
-            Some(last) if !last.is_read && self.looks.load(Ordering::SeqCst) != looks => return Err(unread()),
-            _ => {}
+        if looked.is_some_and(|last| last <= now && now < last.after(every)) {
+            return Ok(None);
         }
-        let keys = self.read(identity).await;
-        *looked = Some(Looked { at: now, is_read: keys.is_ok() });
-        self.looks.fetch_add(1, Ordering::SeqCst);
-        Ok(found(&*keys?))
+        if self.failures.load(Ordering::SeqCst) != failures {
+            return Err(unread());
+        }
+        match self.read(identity).await {
+            Ok(keys) => {
+                *looked = Some(now);
+                Ok(found(&keys))
+            }
+            Err(error) => {
+                self.failures.fetch_add(1, Ordering::SeqCst);
+                Err(error)
+            }
+        }
     }
 
     /// The key that signs what lives until `exp`: made where there is none, with its end put off where it would end sooner.

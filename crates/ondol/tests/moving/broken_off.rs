@@ -1,7 +1,8 @@
 //! A mover that is killed or interrupted at any moment leaves the source as it was, and serving; a new move then succeeds.
 
-use std::process::Command;
-use std::time::Duration;
+use std::fs;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use crate::http::{Client, sign_in};
 use crate::team::{Team, real, told};
@@ -10,6 +11,11 @@ use crate::writer::{Chance, Writer};
 /// Longest lives of movers, one after the other: most end while rows are copied, the last ones anywhere, or not at all.
 const LIVES_MS_MAX: [u64; 14] =
     [500, 500, 500, 500, 500, 700, 700, 700, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500];
+
+/// Longest time until a mover listens for signals.
+const LISTENS_MAX: Duration = Duration::from_secs(60);
+/// SIGINT in the mask of signals that a process catches.
+const CATCHES_INT: u64 = 1 << (2 - 1);
 
 #[test]
 fn a_mover_that_dies_at_any_moment_leaves_the_source_serving() {
@@ -37,6 +43,9 @@ fn a_mover_that_dies_at_any_moment_leaves_the_source_serving() {
                 std::thread::sleep(Duration::from_millis(chance.below(life)));
                 let pid = mover.id().to_string();
                 let signal = if time % 2 == 0 { "KILL" } else { "INT" };
+                if signal == "INT" {
+                    wait_until_it_listens(&mut mover);
+                }
                 if mover.try_wait().expect("it can be asked").is_none() {
                     // it may end at this very moment
                     let _ = Command::new("kill").args(["-s", signal, &pid]).status();
@@ -78,5 +87,20 @@ fn a_mover_that_dies_at_any_moment_leaves_the_source_serving() {
         for (name, before) in ["bills", "elections"].iter().zip(&before) {
             assert!(team.well(&["export", name]) == *before, "{name} is not the same");
         }
+    }
+}
+
+/// Waits until a mover listens for signals, or has ended: before that an INT ends it like a KILL, without a word.
+fn wait_until_it_listens(mover: &mut Child) {
+    let until = Instant::now() + LISTENS_MAX;
+    while mover.try_wait().expect("it can be asked").is_none() {
+        let status = fs::read_to_string(format!("/proc/{}/status", mover.id())).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+        if caught & CATCHES_INT != 0 {
+            return;
+        }
+        assert!(Instant::now() < until, "it never listens for signals");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -41,6 +41,8 @@ struct Known {
     reads: AtomicU64,
     writes: AtomicU64,
     stop: AtomicBool,
+    /// All who read and write have ended: `writes` is final.
+    have_ended: AtomicBool,
 }
 
 /// What happened in a run.
@@ -97,6 +99,7 @@ impl Team {
         for client in clients {
             client.await.unwrap();
         }
+        known.have_ended.store(true, Ordering::SeqCst);
         let writes = known.writes.load(Ordering::SeqCst);
         let listened =
             tokio::time::timeout(TOLD_MAX, listening).await.expect("all changes are told").unwrap();
@@ -149,6 +152,7 @@ impl Known {
             reads: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            have_ended: AtomicBool::new(false),
         }
     }
 
@@ -207,7 +211,7 @@ fn listen(mut tail: Tail, ids: Vec<String>, known: Arc<Known>) -> JoinHandle<u64
     tokio::spawn(async move {
         let (mut changes, mut newest) = (0, Position(0));
         let mut versions: HashMap<Arc<str>, i64> = HashMap::new();
-        while !known.is_over() || changes < known.writes.load(Ordering::SeqCst) {
+        while !known.have_ended.load(Ordering::SeqCst) || changes < known.writes.load(Ordering::SeqCst) {
             let Ok(told) = tokio::time::timeout(Duration::from_millis(100), tail.next()).await else {
                 continue;
             };
