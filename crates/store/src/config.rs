@@ -202,7 +202,7 @@ impl Config {
             outage_wait_max: Duration::from_secs(10),
             write_tries_max: 10,
             log_poll_every: Duration::from_millis(25),
-            log_read_every: Duration::from_millis(5),
+            log_read_every: Duration::from_millis(10),
             index_wait_max: Duration::from_secs(5),
         }
     }

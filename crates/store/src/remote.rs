@@ -155,7 +155,7 @@ impl Remote {
             };
             match Box::pin(self.read(Touches::of(select), ask)).await {
                 // it named a column that is gone, perhaps
-                Err(Error::Met) if tries_left > 0 => self.learn_indexes().await?,
+                Err(Error::Met) if tries_left > 0 => Box::pin(self.learn_indexes()).await?,
                 rows => return rows,
             }
         }
@@ -241,7 +241,7 @@ impl Remote {
                 async move { pool.query(sql).await }
             };
             match Box::pin(self.read(Touches::of(select), ask)).await {
-                Err(Error::Met) if tries_left > 0 => self.learn_indexes().await?,
+                Err(Error::Met) if tries_left > 0 => Box::pin(self.learn_indexes()).await?,
                 found => return Ok(first_int(&found?)),
             }
         }
@@ -343,5 +343,28 @@ fn string(row: &Cells, column: usize) -> String {
     match row.get(column) {
         Some(Value::Text(text)) => text.to_string(),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of a read that is under way: each is put into a piece of memory of its own.
+    const READ_BYTES_MAX: usize = 8 << 10;
+
+    #[tokio::test]
+    async fn a_read_carries_nothing_of_what_is_rare_in_it() {
+        let database = testbed::postgres().database();
+        let engine = crate::config::Engine::from_url(&database.url()).expect("a server's address");
+        let config = Config { engine, ..Config::new("/nowhere") };
+        let remote = Remote::open(config, Clock::System).await.expect("opens");
+        let sql = remote.kind.sql("SELECT id,rev,shape,body FROM r_notes", Vec::new());
+        let ask = |pool: Arc<Pool>| {
+            let sql = &sql;
+            async move { pool.rows(sql, 1).await }
+        };
+        assert!(size_of_val(&remote.read(Touches::Nothing, ask)) < READ_BYTES_MAX);
+        remote.close().await;
     }
 }

@@ -4,14 +4,14 @@
 //! of being lent again.
 
 use std::collections::HashMap;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Row, Statement};
-use tokio::time::Instant;
-use tokio::time::error::Elapsed;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::fault::{After, Fault, Place, too_long_for_packet};
@@ -79,8 +79,15 @@ struct Prepared {
     used: u64,
 }
 
-/// What came of a question within its time, with how many rows it touched; none where the server is not the primary any more.
-type Heard = Option<Result<Result<(Next, u64), Fault>, Elapsed>>;
+/// What came of a question.
+enum Heard {
+    /// An answer, with how many rows it touched.
+    Answer(Result<(Next, u64), Fault>),
+    /// None within the time for it.
+    Nothing,
+    /// The server is not the primary any more.
+    Farewell,
+}
 
 impl Line {
     /// A connection on which no question is open, in the mode of the server's default.
@@ -159,9 +166,8 @@ impl Line {
         }
         self.begin_asking()?;
         let leaving = self.leaving.clone();
-        let answer =
-            leaving.run_until_cancelled(tokio::time::timeout_at(until, self.answer(sql, take))).await;
-        let answer = self.heard(answer);
+        let heard = hear(&leaving, Some(until), pin!(self.answer(sql, take))).await;
+        let answer = self.heard(heard);
         if answer.as_ref().is_err_and(|fault| matches!(fault.after, After::Again | After::Changed)) {
             self.statements.by_text.remove(&sql.text);
         }
@@ -176,14 +182,8 @@ impl Line {
             answer.map(|()| (Next::More, 0)).map_err(|error| self.place.fault(error))
         };
         let leaving = self.leaving.clone();
-        let timed = async {
-            match until {
-                Some(until) => tokio::time::timeout_at(until, told).await,
-                None => Ok(told.await),
-            }
-        };
-        let answer = leaving.run_until_cancelled(timed).await;
-        self.heard(answer).map(|_| ())
+        let heard = hear(&leaving, until, pin!(told)).await;
+        self.heard(heard).map(|_| ())
     }
 
     /// Ends the transaction for good.
@@ -199,8 +199,8 @@ impl Line {
                 if *commit == *COMMIT { fault } else { Fault { after: After::Gone, ..fault } }
             })
         };
-        let answer = leaving.run_until_cancelled(tokio::time::timeout_at(until, told)).await;
-        self.heard(answer)?;
+        let heard = hear(&leaving, Some(until), pin!(told)).await;
+        self.heard(heard)?;
         self.is_open = false;
         Ok(())
     }
@@ -227,7 +227,7 @@ impl Line {
     ) -> Result<(Next, u64), Fault> {
         let statement = match self.statements.find(&sql.text) {
             Some(statement) => statement,
-            None => self.prepare(&sql.text).await?,
+            None => Box::pin(self.prepare(&sql.text)).await?,
         };
         let values = Params::Positional(sql.values.iter().map(value::bound).collect());
         let place = &self.place;
@@ -256,12 +256,12 @@ impl Line {
     }
 
     /// What was heard, or not, of a question: notes what becomes of the connection.
-    fn heard(&mut self, answer: Heard) -> Result<u64, Fault> {
-        let answer = match answer {
-            Some(Ok(answer)) => answer,
+    fn heard(&mut self, heard: Heard) -> Result<u64, Fault> {
+        let answer = match heard {
+            Heard::Answer(answer) => answer,
             // still asking: whoever takes its place stops the server's work for it
-            Some(Err(_)) => return Err(self.place.lost("no answer within the time for it")),
-            None => {
+            Heard::Nothing => return Err(self.place.lost("no answer within the time for it")),
+            Heard::Farewell => {
                 self.is_gone = true;
                 return Err(self.place.lost("it is not the primary any more"));
             }
@@ -296,6 +296,30 @@ impl Statements {
         let oldest = self.by_text.iter().min_by_key(|(_, prepared)| prepared.used);
         let text = oldest.map(|(text, _)| text.clone())?;
         self.by_text.remove(&text).map(|prepared| prepared.statement)
+    }
+}
+
+/// Waits for an answer, until a moment if one is set, and for as long as its server is the one to ask. The question is pinned by
+/// whoever asks it: it is large, and is not moved about.
+async fn hear(
+    leaving: &CancellationToken,
+    until: Option<Instant>,
+    mut answer: Pin<&mut impl Future<Output = Result<(Next, u64), Fault>>>,
+) -> Heard {
+    if leaving.is_cancelled() {
+        return Heard::Farewell;
+    }
+    let over = async {
+        match until {
+            Some(until) => sleep_until(until).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        answer = &mut answer => Heard::Answer(answer),
+        () = over => Heard::Nothing,
+        () = leaving.cancelled() => Heard::Farewell,
     }
 }
 

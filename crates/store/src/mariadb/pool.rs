@@ -11,6 +11,7 @@
 //! Where several agree on who is primary, an era ends as well when that changes, and all connections to where it was are
 //! closed: lent ones, too.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -248,11 +249,12 @@ impl Shared {
         let idle = shared.lines().pick(mode, shared.connections_max)?;
         let line = match idle {
             Some(line) => line,
-            None => Self::connect(shared).await?,
+            // rare and large
+            None => Box::pin(Self::connect(shared)).await?,
         };
         let mut lease = Lease { shared: Arc::clone(shared), line: Some(line), permits: Some(permits) };
         if lease.line().mode() != mode {
-            lease.switch(mode).await?;
+            Box::pin(lease.switch(mode)).await?;
         }
         Ok(lease)
     }
@@ -270,7 +272,8 @@ impl Shared {
         if let Ok(permit) = Arc::clone(of).try_acquire_owned() {
             return Ok(permit);
         }
-        let waited = tokio::time::timeout(self.connection_wait_max, Arc::clone(of).acquire_owned()).await;
+        let waiting = pin!(Arc::clone(of).acquire_owned());
+        let waited = tokio::time::timeout(self.connection_wait_max, waiting).await;
         waited.ok().and_then(Result::ok).ok_or(Error::Busy)
     }
 

@@ -8,6 +8,7 @@
 //! waited for. A task does all that.
 
 use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,26 +77,26 @@ impl Link {
     /// The records of a statement; when they are too long, the rest of them is read and thrown away behind the answer.
     pub(crate) async fn rows(&mut self, sql: &Sql, bytes_max: usize) -> Result<Option<Vec<Row>>, Error> {
         let wire = self.wire();
-        self.during(wire.rows(sql, bytes_max)).await
+        self.during(pin!(wire.rows(sql, bytes_max))).await
     }
 
     /// What a statement gives. One that does not begin with `SELECT ` is taken as a write, and refused a U+0000.
     pub(crate) async fn query(&mut self, sql: &Sql) -> Result<Vec<Cells>, Error> {
         let wire = self.wire();
-        self.during(wire.query(sql)).await
+        self.during(pin!(wire.query(sql))).await
     }
 
     /// Runs a statement; gives the number of rows that it touched.
     pub(crate) async fn execute(&mut self, sql: &Sql) -> Result<u64, Error> {
         let wire = self.wire();
-        self.during(wire.execute(sql)).await
+        self.during(pin!(wire.execute(sql))).await
     }
 
     /// Runs definitions. Outside of a transaction no limit of time holds for them.
     pub(crate) async fn run(&mut self, text: &str) -> Result<(), Error> {
         let wire = self.wire();
         if !matches!(self.stage, Stage::Idle) {
-            return self.during(wire.run(text)).await;
+            return self.during(pin!(wire.run(text))).await;
         }
         self.stage = Stage::Busy;
         let (off, done, on) = future::join3(wire.run(LIMITS_OFF), wire.run(text), wire.run(LIMITS_ON)).await;
@@ -119,10 +120,10 @@ impl Link {
         let until = match self.stage {
             Stage::Open { until } if !left(until).is_zero() => until,
             // it is not sent: what failed before is its answer
-            _ => return self.during(wire.commit(COMMIT)).await,
+            _ => return self.during(pin!(wire.commit(COMMIT))).await,
         };
         self.stage = Stage::Committing { lost: None };
-        match wire.within(left(until), wire.commit(COMMIT)).await {
+        match wire.within(left(until), pin!(wire.commit(COMMIT))).await {
             Ok(()) => self.stage = Stage::Idle,
             Err(lost @ Error::Lost { .. }) => {
                 self.stage = Stage::Committing { lost: Some(lost.again()) };
@@ -153,7 +154,7 @@ impl Link {
             self.stage = Stage::Open { until };
         }
         let (wire, back) = (self.wire(), format!("ROLLBACK TO SAVEPOINT {savepoint}"));
-        self.during(wire.run(&back)).await
+        self.during(pin!(wire.run(&back))).await
     }
 
     /// The answer is not read to its end: the connection is closed when this is dropped.
@@ -161,7 +162,7 @@ impl Link {
         self.stage = Stage::Busy;
     }
 
-    /// One statement, in the transaction if there is one.
+    /// One statement, in the transaction if there is one. It is pinned by whoever asks it: it is large, and is not moved about.
     async fn during<T>(&mut self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let wire = self.wire();
         match mem::replace(&mut self.stage, Stage::Busy) {
@@ -177,7 +178,7 @@ impl Link {
                     let (begun, answer) = future::join(wire.run(BEGIN), work).await;
                     begun.map_err(|error| self.home.place.lost(error)).and(answer)
                 };
-                let answer = wire.within(left(until), both).await;
+                let answer = wire.within(left(until), pin!(both)).await;
                 self.settle(until, answer)
             }
             Stage::Open { until } if left(until).is_zero() => self.settle(until, Err(self.slow())),

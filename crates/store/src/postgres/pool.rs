@@ -6,6 +6,7 @@
 //!
 //! Invariant: what is idle here has no transaction open and no answer outstanding.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -118,11 +119,12 @@ impl Pool {
 
     /// A connection for a transaction.
     pub(crate) async fn take(&self) -> Result<Link, Error> {
-        let permit = timeout(self.wait_max, Arc::clone(&self.home.permits).acquire_owned()).await;
+        let permit = timeout(self.wait_max, pin!(Arc::clone(&self.home.permits).acquire_owned())).await;
         let Ok(Ok(permit)) = permit else { return Err(Error::Busy) };
         let wire = match self.home.idle() {
             Some(wire) => wire,
-            None => Arc::new(Wire::connect(&self.home.place).await?),
+            // rare and large
+            None => Arc::new(Box::pin(Wire::connect(&self.home.place)).await?),
         };
         Ok(Link::new(Arc::clone(&self.home), wire, permit))
     }
@@ -133,9 +135,9 @@ impl Pool {
     pub(crate) async fn brief(&self, sql: &Sql) -> Result<Vec<Cells>, Error> {
         let wire = self.shared.wire().await?;
         let limit = self.home.place.read_time_max;
-        match wire.within(limit, wire.query(sql)).await {
+        match wire.within(limit, pin!(wire.query(sql))).await {
             // its tables have changed, or it met others: nothing is open, so it can be asked again
-            Err(Error::Met) => wire.within(limit, wire.query(sql)).await,
+            Err(Error::Met) => wire.within(limit, Box::pin(wire.query(sql))).await,
             answer => answer,
         }
     }
@@ -144,8 +146,8 @@ impl Pool {
     pub(crate) async fn brief_rows(&self, sql: &Sql) -> Result<Vec<Row>, Error> {
         let wire = self.shared.wire().await?;
         let limit = self.home.place.read_time_max;
-        let rows = match wire.within(limit, wire.rows(sql, usize::MAX)).await {
-            Err(Error::Met) => wire.within(limit, wire.rows(sql, usize::MAX)).await,
+        let rows = match wire.within(limit, pin!(wire.rows(sql, usize::MAX))).await {
+            Err(Error::Met) => wire.within(limit, Box::pin(wire.rows(sql, usize::MAX))).await,
             answer => answer,
         };
         Ok(rows?.unwrap_or_default())

@@ -50,7 +50,8 @@ impl Shared {
         {
             return Err(error.again());
         }
-        match Wire::connect(&self.place).await {
+        // rare and large
+        match Box::pin(Wire::connect(&self.place)).await {
             Ok(wire) => self.fill(slot, Arc::new(wire)),
             Err(error) => {
                 *failed = Some((Instant::now(), error.again()));

@@ -12,6 +12,7 @@
 //! Invariant: what is given out was read from a server that has not been started anew since its proof.
 
 use std::collections::HashMap;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -107,7 +108,8 @@ impl Desk {
 }
 
 impl Remote {
-    /// A read, to be put into a piece of memory of its own, since what is rare in it is large: asked of the primary, and where that is silent of a deputy, if the request may be answered by one.
+    /// A read, to be put into a piece of memory of its own: asked of the primary, and where that is silent of a deputy, if the request may
+    /// be answered by one. What is rare in it has its own piece, made only then.
     pub(super) async fn read<T, A>(
         &self,
         touches: Touches<'_>,
@@ -116,21 +118,24 @@ impl Remote {
     where
         A: Future<Output = Result<T, Error>>,
     {
-        let from_primary = self.patiently(|| ask(Arc::clone(&self.pool)));
+        let of_primary = || ask(Arc::clone(&self.pool));
         match self.desk.as_ref().filter(|_| deputy::may_answer()) {
-            None => from_primary.await,
-            Some(desk) => self.first(desk, from_primary, self.of_deputy(desk, touches, &ask)).await,
+            None => self.patiently(of_primary).await,
+            Some(desk) => {
+                let of_deputy = || self.of_deputy(desk, touches, &ask);
+                self.first(desk, pin!(self.patiently(of_primary)), of_deputy).await
+            }
         }
     }
 
     /// The newest position, as [`Remote::newest`] knows it; `None` where it can't be said now and a deputy answers reads.
     pub(crate) async fn newest_or_deputy(&self) -> Result<Option<i64>, Error> {
-        let from_primary = async { self.newest().await.map(Some) };
+        let of_primary = pin!(async { self.newest().await.map(Some) });
         match self.desk.as_ref().filter(|_| deputy::may_answer()) {
-            None => from_primary.await,
+            None => of_primary.await,
             Some(desk) => {
-                let proving = self.of_deputy(desk, Touches::Nothing, &|_| std::future::ready(Ok(None)));
-                Box::pin(self.first(desk, from_primary, proving)).await
+                let proving = || self.of_deputy(desk, Touches::Nothing, &|_| std::future::ready(Ok(None)));
+                self.first(desk, of_primary, proving).await
             }
         }
     }
@@ -156,14 +161,16 @@ impl Remote {
             .is_some_and(|desk| desk.is_away.load(Ordering::Acquire) || self.pool.is_led_by_nobody())
     }
 
-    /// Whichever answers first; the deputy is not asked before the primary is silent.
-    async fn first<T>(
+    /// Whichever answers first; the deputy is not asked before the primary is silent. What is rare, and large, is made only then.
+    async fn first<T, D>(
         &self,
         desk: &Desk,
-        from_primary: impl Future<Output = Result<T, Error>>,
-        from_deputy: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let mut from_primary = std::pin::pin!(from_primary);
+        mut from_primary: Pin<&mut impl Future<Output = Result<T, Error>>>,
+        of_deputy: impl FnOnce() -> D,
+    ) -> Result<T, Error>
+    where
+        D: Future<Output = Result<T, Error>>,
+    {
         while !self.is_primary_away() {
             tokio::select! {
                 biased;
@@ -181,7 +188,7 @@ impl Remote {
                 }
                 answer
             }
-            answer = from_deputy => answer,
+            answer = Box::pin(of_deputy()) => answer,
         }
     }
 
@@ -190,7 +197,7 @@ impl Remote {
         let limit = self.config.deputy_after;
         sleep(limit).await;
         let asked = self.kind.sql("SELECT 1", Vec::new());
-        !matches!(timeout(limit, self.pool.brief(&asked)).await, Ok(Ok(_)))
+        !matches!(timeout(limit, Box::pin(self.pool.brief(&asked))).await, Ok(Ok(_)))
     }
 
     /// Asks deputies until one has answered.

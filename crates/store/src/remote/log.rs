@@ -71,7 +71,7 @@ impl Remote {
                     return Ok(ends.newest);
                 }
                 // a server that goes away meanwhile has numbered them or not: the next one says
-                let numbered = self.patiently(|| self.number()).await?;
+                let numbered = Box::pin(self.patiently(|| self.number())).await?;
                 if numbered.is_all {
                     return Ok(numbered.newest);
                 }

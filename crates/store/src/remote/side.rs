@@ -309,7 +309,7 @@ impl Remote {
     /// What a missing table means where it is the change log.
     pub(super) async fn or_left<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
         match outcome {
-            Err(Error::NoTable) => match self.left().await {
+            Err(Error::NoTable) => match Box::pin(self.left()).await {
                 Ok(Some(to)) => Err(Error::Moved { to }),
                 _ => Err(Error::NoTable),
             },

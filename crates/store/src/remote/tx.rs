@@ -266,7 +266,7 @@ impl Tx {
         }
         let remote = Arc::clone(&self.remote);
         for chore in std::mem::take(&mut self.after) {
-            remote.chore(chore).await;
+            Box::pin(remote.chore(chore)).await;
         }
         Ok(())
     }

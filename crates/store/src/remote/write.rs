@@ -62,7 +62,7 @@ impl Remote {
         let mut course = self.course();
         loop {
             if course.doubted.is_some() {
-                match self.was_written(&course.write).await {
+                match Box::pin(self.was_written(&course.write)).await {
                     Ok(true) => return Ok(course.doubted.take().expect("it was there a moment ago")),
                     Ok(false) => {}
                     Err(error) => {
@@ -78,11 +78,11 @@ impl Remote {
                 Run::Met => {
                     course.step_aside(self.config.write_tries_max).await?;
                     // perhaps it asked for a column that is gone; without an answer the next run finds out more
-                    let _ = self.learn_indexes().await;
+                    let _ = Box::pin(self.learn_indexes()).await;
                 }
                 Run::Refused(error) if course.doubted.is_none() => return Err(error),
                 // refused by what the doubted run has written, perhaps: the log says
-                Run::Refused(error) => match self.was_written(&course.write).await {
+                Run::Refused(error) => match Box::pin(self.was_written(&course.write)).await {
                     Ok(false) => return Err(error),
                     Ok(true) => {}
                     Err(error) => course.wait(self, error).await?,
