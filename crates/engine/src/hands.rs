@@ -117,6 +117,14 @@ impl Hands {
         each!(self, it => it.checkpoint().await)
     }
 
+    /// What PostgreSQL has received is on its disk, and stays there.
+    pub async fn secure(&self) -> Result<(), Error> {
+        match self {
+            Hands::Postgres(_) => Ok(()),
+            Hands::MariaDb(it) => it.secure().await,
+        }
+    }
+
     /// `may` is asked right before what can't be taken back, perhaps more than once.
     pub async fn promote(&self, may: impl Fn() -> bool) -> Result<(), Error> {
         each!(self, it => it.promote(may).await)

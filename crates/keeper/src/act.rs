@@ -27,6 +27,7 @@ impl Keeper {
             Step::Follow(source) => self.follow(source, &seen.view.own).await,
             Step::Rewind(source) => self.rewind(source).await,
             Step::Clone(source) => self.copy(source).await,
+            Step::Secure => self.secure().await,
             Step::Acks(acks) => self.wait_for(acks).await,
             Step::Promote { epoch } => self.promote(*epoch).await,
             Step::Checkpoint => {
@@ -186,6 +187,12 @@ impl Keeper {
             (Some(leader), Some(config)) if leads(&leader.what) => Ok(config.what.system_id),
             _ => Err(moved("the primary has changed")),
         }
+    }
+
+    /// Whoever leads next is followed anew.
+    async fn secure(&mut self) -> Result<(), Error> {
+        self.memory.upstream = None;
+        Ok(self.database.secure().await?)
     }
 
     async fn wait_for(&mut self, acks: &Acks) -> Result<(), Error> {

@@ -8,16 +8,16 @@
 mod certificates;
 #[path = "hosts/drama.rs"]
 mod drama;
+#[path = "hosts/house.rs"]
+mod house;
 #[path = "house/http.rs"]
 mod http;
-#[path = "hosts/mirror.rs"]
-mod mirror;
 #[path = "moving/server.rs"]
 mod server;
 
 use drama::{MARIADB, POSTGRES, Run, drive};
+use house::{Cloud, House, Writer, ids, listens, make_notes};
 use http::{Client, sign_in};
-use mirror::{Cloud, House, Writer, ids, listens, make_notes};
 use serde_json::{Value, json};
 
 /// Longest silence that a client may see, in seconds. It is no figure of speed: it says that nobody had to help.

@@ -203,6 +203,15 @@ impl Remote {
         self.woken.notify_one();
     }
 
+    /// Whether the same may succeed once another server is primary: nobody answers, or, where there are others, its disk is full.
+    fn may_pass(&self, error: &Error) -> bool {
+        match error {
+            Error::Lost { .. } => true,
+            Error::Full => self.config.primary.is_some(),
+            _ => false,
+        }
+    }
+
     /// Asks again while the server is gone, for as long as `Config::outage_wait_max`.
     async fn patiently<T, A>(&self, mut ask: impl FnMut() -> A) -> Result<T, Error>
     where
@@ -212,7 +221,9 @@ impl Remote {
         let mut pause = PAUSE_MIN;
         loop {
             match ask().await {
-                Err(Error::Lost { .. }) if Instant::now() + pause < until && !self.is_closed() => {
+                Err(error)
+                    if self.may_pass(&error) && Instant::now() + pause < until && !self.is_closed() =>
+                {
                     pause = self.rest(pause).await;
                 }
                 answer => return answer,

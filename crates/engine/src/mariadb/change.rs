@@ -26,7 +26,7 @@ impl MariaDb {
         let mut link = self.settled_link(&process).await?;
         match upstream {
             Some(upstream) => {
-                self.note_that_it_follows().await?;
+                self.note_wholeness(false).await?;
                 self.follow_by(&mut link, upstream).await?;
             }
             None => {
@@ -42,13 +42,13 @@ impl MariaDb {
         Ok(())
     }
 
-    /// From now on it receives what its process can lose.
-    async fn note_that_it_follows(&self) -> Result<(), Error> {
-        let noted = |place: &Place| {
+    /// Whether it has, also if its process dies now, all that it ever confirmed: not while it receives.
+    pub(super) async fn note_wholeness(&self, is_whole: bool) -> Result<(), Error> {
+        let noted = move |place: &Place| {
             let note = Note::read(place)?.ok_or(Error::Unfinished { what: "init" })?;
-            if note.is_whole { Note { is_whole: false, ..note }.write(place) } else { Ok(()) }
+            if note.is_whole == is_whole { Ok(()) } else { Note { is_whole, ..note }.write(place) }
         };
-        self.place.change("noting that it follows", self.config.limits.disk_time_max, noted).await
+        self.place.change("noting what it has", self.config.limits.disk_time_max, noted).await
     }
 
     /// Data that were a primary's are compared before they follow.

@@ -135,6 +135,28 @@ impl MariaDb {
         Ok(())
     }
 
+    /// Has a replica receive no more and apply what it has received, and notes that it has everything then, if it has: what it
+    /// had only received a start throws away. A primary is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`Error::Slow`] and [`Error::Refused`] when what it received can't be applied.
+    pub async fn secure(&self) -> Result<(), Error> {
+        let process = self.alive().ok_or(Error::NotRunning)?;
+        let limits = self.config.limits;
+        let mut link = self.settled_link(&process).await?;
+        if !is_read_only(&mut link, limits.answer_time_max).await? {
+            return Ok(());
+        }
+        self.apply_all(&mut link).await?;
+        link.ask("follow nobody", "STOP SLAVE", limits.reload_time_max).await?;
+        let is_whole = {
+            let mut now = self.now();
+            now.upstream = None;
+            now.is_whole
+        };
+        if is_whole { self.note_wholeness(true).await } else { Ok(()) }
+    }
+
     /// Stops receiving, and waits until all that was received is applied: what was confirmed is there then.
     pub(super) async fn apply_all(&self, link: &mut Link) -> Result<(), Error> {
         let limits = self.config.limits;

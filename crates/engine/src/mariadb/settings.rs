@@ -155,7 +155,7 @@ const DEFAULTS: [(&str, &str); 8] = [
 ];
 
 /// What may not: it is written last, and the last word counts.
-const FIRM: [(&str, &str); 25] = [
+const FIRM: [(&str, &str); 26] = [
     ("log_bin", "binlog"),
     ("relay_log", "relay"),
     ("log_slave_updates", "ON"),
@@ -170,6 +170,8 @@ const FIRM: [(&str, &str); 25] = [
     ("rpl_semi_sync_master_timeout", CONFIRM_TIME_MAX_MS),
     ("rpl_semi_sync_master_wait_no_slave", "ON"),
     ("rpl_semi_sync_slave_enabled", "ON"),
+    // who stops receiving first tries to end its session there, and a takeover waits for that: the least that can be set
+    ("rpl_semi_sync_slave_kill_conn_timeout", "1"),
     ("read_only", "ON"),
     ("skip_slave_start", "ON"),
     ("relay_log_recovery", "ON"),

@@ -98,7 +98,7 @@ async fn a_clone_of_another_service_is_refused_and_one_that_breaks_off_is_never_
 }
 
 #[tokio::test]
-async fn a_replica_that_was_started_anew_is_unfit_until_it_has_caught_up_unless_it_ended_in_order() {
+async fn a_replica_that_was_started_anew_is_unfit_until_it_has_caught_up_unless_it_was_secured() {
     let _turn = turn().await;
     let [primary, replica] = two(["seoul-1", "busan-1"]);
     primary.becomes_primary().await;
@@ -119,6 +119,24 @@ async fn a_replica_that_was_started_anew_is_unfit_until_it_has_caught_up_unless_
         replica.running(|_| true).await.unfit.is_some(),
         "it has followed since, and may have lost what it received"
     );
+    replica.hands.secure().await.unwrap();
+    replica.fence().await;
+    replica.hands.start(None, &Confirm::Here, Door::Closed).await.unwrap();
+    assert!(replica.running(|_| true).await.unfit.is_some(), "what it lacked before it lacks still");
+    // with writes that it has received and perhaps not applied
+    replica.hands.follow(Some(&primary.upstream())).await.unwrap();
+    primary.sql("INSERT INTO bill SELECT seq FROM seq_1000_to_1999").await;
+    replica.running(|running| running.unfit.is_none()).await;
+    replica.hands.secure().await.unwrap();
+    let secured = replica.running(|_| true).await;
+    assert_eq!(secured.received, secured.replayed);
+    replica.fence().await;
+    replica.hands.start(None, &Confirm::Here, Door::Open).await.unwrap();
+    let again = replica.running(|_| true).await;
+    assert_eq!((again.unfit, again.received), (None, secured.received));
+    replica.hands.follow(Some(&primary.upstream())).await.unwrap();
+    replica.has(primary.running(|_| true).await.received).await;
+    assert_eq!(replica.bills().await, primary.bills().await);
     primary.fence().await;
     replica.fence().await;
 }

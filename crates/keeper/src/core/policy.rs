@@ -50,7 +50,8 @@ pub enum Without {
 /// How long the rules wait before they believe something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// How long a candidate leaves the vacancy to a better one.
+    /// How long a candidate leaves the vacancy to a better one, which may have to apply what it has received first. As long as
+    /// a lease: one that is gone is not there any more by then.
     pub defer: Duration,
     /// How long a replica must be away to count as missing.
     pub missing: Duration,
@@ -69,7 +70,7 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Patience {
         Patience {
-            defer: Duration::from_millis(1500),
+            defer: Duration::from_secs(3),
             missing: Duration::from_millis(1000),
             settled: Duration::from_millis(500),
             hung: Duration::from_secs(5),

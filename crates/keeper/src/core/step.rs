@@ -20,6 +20,8 @@ pub enum Step {
     Rewind(Source),
     /// Database: replace it by a copy of this primary's, then follow it.
     Clone(Source),
+    /// Database: receive no more, and see that what was received outlives the process.
+    Secure,
     /// Database: from here on commits wait for these. Done when it binds every commit.
     Acks(Acks),
     /// Database: become primary of this epoch.
@@ -106,6 +108,8 @@ pub enum StepKind {
     Rewind,
     /// [`Step::Clone`].
     Clone,
+    /// [`Step::Secure`].
+    Secure,
     /// [`Step::Acks`].
     Acks,
     /// [`Step::Promote`].
@@ -142,6 +146,7 @@ impl Step {
             Step::Follow(_) => StepKind::Follow,
             Step::Rewind(_) => StepKind::Rewind,
             Step::Clone(_) => StepKind::Clone,
+            Step::Secure => StepKind::Secure,
             Step::Acks(_) => StepKind::Acks,
             Step::Promote { .. } => StepKind::Promote,
             Step::Checkpoint => StepKind::Checkpoint,

@@ -260,6 +260,7 @@ fn the_near_candidate_takes_over_and_the_far_one_leaves_it_the_vacancy_for_a_mom
         &abroad(),
         expect![[r#"
             vacancy: takes over as epoch 4: nobody leads and it has every write
+              Secure
               Acquire { epoch: 4, right: Eligible }
               Acks(With({oregon-1}))
               Promote { epoch: 4 }"#]],
@@ -274,6 +275,7 @@ fn the_near_candidate_takes_over_and_the_far_one_leaves_it_the_vacancy_for_a_mom
         &abroad(),
         expect![[r#"
             vacancy: takes over as epoch 4: nobody leads and it has every write
+              Secure
               Acquire { epoch: 4, right: Eligible }
               Acks(With({seoul-2}))
               Promote { epoch: 4 }"#]],
@@ -302,6 +304,7 @@ fn who_may_lack_writes_does_not_take_over_but_by_a_persons_word_about_this_very_
         &abroad(),
         expect![[r#"
             vacancy: takes over as epoch 4: a person accepted what may be lost
+              Secure
               Acquire { epoch: 4, right: AcceptedLoss }
               Acks(With({seoul-2}))
               Promote { epoch: 4 }"#]],

@@ -62,7 +62,8 @@ fn stand(view: &View, policy: &Policy, store: &Store, sync: &Sync, replica: &Rep
             (Right::Eligible, format!("takes over as epoch {epoch}: nobody leads and it has every write"))
         }
     };
-    let mut steps = vec![Step::Acquire { epoch, right }];
+    // who holds the key is all that the store counts on: from then on a death must take nothing away
+    let mut steps = vec![Step::Secure, Step::Acquire { epoch, right }];
     steps.extend(ascend(view, policy, epoch));
     act(steps, reason)
 }

@@ -55,10 +55,11 @@ const MISHAPS: [(&str, Mishap); 3] =
     [("dies", Mishap::Dies), ("fails", Mishap::Fails), ("fails unheard", Mishap::FailsUnheard)];
 
 /// The steps that can be made to go wrong, by name.
-const STEPS: [(&str, StepKind); 16] = [
+const STEPS: [(&str, StepKind); 17] = [
     ("init", StepKind::Init),
     ("start", StepKind::Start),
     ("establish", StepKind::Establish),
+    ("secure", StepKind::Secure),
     ("acquire", StepKind::Acquire),
     ("acks", StepKind::Acks),
     ("promote", StepKind::Promote),

@@ -108,7 +108,15 @@ pub(crate) fn round(scene: &Scene, world: &mut World, i: u8, lasting: Lasting) {
 fn is_tidying(todo: &[Step]) -> bool {
     matches!(
         todo,
-        [Step::Record { .. } | Step::Checkpoint | Step::Start | Step::Follow(_) | Step::Decline, ..]
+        [
+            Step::Record { .. }
+                | Step::Checkpoint
+                | Step::Start
+                | Step::Follow(_)
+                | Step::Secure
+                | Step::Decline,
+            ..
+        ]
     )
 }
 
@@ -286,7 +294,7 @@ pub(crate) fn run(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool 
         Step::Fence | Step::Start | Step::Follow(_) | Step::Rewind(_) | Step::Clone(_) | Step::Acks(_) => {
             on_database(scene, world, i, step)
         }
-        Step::Promote { .. } | Step::Checkpoint | Step::Drain | Step::Init => {
+        Step::Secure | Step::Promote { .. } | Step::Checkpoint | Step::Drain | Step::Init => {
             on_database(scene, world, i, step)
         }
         _ => world.nodes[at].reaches_store && on_store(scene, world, i, step),
@@ -325,6 +333,11 @@ fn on_database(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
             (node.db, node.upstream, node.log) = (Db::Replica, Some(from), source.log);
             node.is_former = false;
             (node.line, node.epoch) = (source.line, source.epoch);
+        }
+        Step::Secure if is_running && node.db == Db::Replica => {
+            if scene.bug != Bug::TakesTheKeyUnsecured {
+                node.upstream = None;
+            }
         }
         Step::Acks(acks) if is_running => {
             node.acks = match acks {

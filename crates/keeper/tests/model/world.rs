@@ -32,6 +32,7 @@ pub(crate) enum Bug {
     SwapsConfirmerAtOnce,
     KeepsOldCandidates,
     TrustsRestartedReplica,
+    TakesTheKeyUnsecured,
 }
 
 /// Where the hosts stand.
@@ -100,6 +101,10 @@ impl Scene {
     /// With MariaDB's ways.
     pub(crate) fn forgetting() -> Scene {
         Scene { forgets: true, ..Scene::going_on() }
+    }
+
+    pub(crate) fn forgetting_and_healing() -> Scene {
+        Scene::forgetting().healing()
     }
 
     pub(crate) fn blocking() -> Scene {
@@ -391,8 +396,8 @@ impl World {
     /// The database ends, in order or not. Commits that waited are never answered.
     pub(crate) fn stop(&mut self, i: u8, is_clean: bool) {
         let node = &mut self.nodes[usize::from(i)];
-        // what it had of its own as a primary is its own
-        if self.forgets && node.db == Db::Replica && !node.is_former {
+        // what it had of its own as a primary is its own, and one that follows nobody has received nothing
+        if self.forgets && node.db == Db::Replica && !node.is_former && node.upstream.is_some() {
             node.log.cut();
             node.is_whole = false;
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use testbed::Pebble;
 
 use super::drama::POSTGRES;
-use super::mirror::House;
+use super::house::House;
 use super::server::{EMAIL, PASSWORD};
 
 const NAME: &str = "popong.test";
@@ -154,7 +154,9 @@ fn one_host_orders_the_balancers_of_all_show_it_and_another_orders_when_that_one
     let plain =
         TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
     let pebble = Pebble::start(plain);
-    let Some(mut house) = House::of(POSTGRES, |net, host| file(net, host, &pebble, plain)) else { return };
+    let Some(mut house) = House::of(POSTGRES, 50, |net, host| file(net, host, &pebble, plain)) else {
+        return;
+    };
     house.says(&["check"]);
     // whoever orders: the issuer asks the second one
     pebble.point(NAME, &house.address(2));

@@ -1,5 +1,4 @@
-//! Two hosts, a witness and a mirror, on addresses of this machine's own: the true program, from `check` to the day on which the
-//! service goes on from the mirror.
+//! Two hosts and a witness, with a mirror or without, on addresses of this machine's own: the true program, its files and its logs.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -27,7 +26,19 @@ pub(crate) struct Cloud {
     pub(crate) ask: Ask,
 }
 
-/// All processes of a service, and its file.
+impl Cloud {
+    /// The file of a service that it follows.
+    fn file(&self, net: &str) -> String {
+        let Cloud { engine, port, .. } = self;
+        format!(
+            "service = \"mirrored\"\n[left]\nall = \"{net}.1\"\n[right]\nall = \"{net}.2\"\n[third]\nwitness = \"{net}.3\"\n\
+             [database]\nengine = \"{engine}\"\nsecret = \"warm floor\"\nclients = [\"127.0.0.0/8\"]\n\
+             [mirror.cloud]\naddress = \"127.0.0.1:{port}\"\nname = \"cloud\"\nuser = \"guest\"\nsecret = \"cool floor\"\n"
+        )
+    }
+}
+
+/// All processes of a service, and its files.
 pub(crate) struct House {
     dir: PathBuf,
     program: PathBuf,
@@ -40,26 +51,15 @@ pub(crate) struct House {
 impl House {
     /// Begins nothing yet; `None`, said aloud, where that is not possible.
     pub(crate) fn new(databases: Databases, cloud: Cloud) -> Option<House> {
-        let offset = if cloud.engine == "postgres" { 0 } else { 100 };
-        let mut house = House::without_file(databases, offset)?;
-        house.write("ondol.toml", &house.file(&cloud));
+        let apart = if cloud.engine == "postgres" { 0 } else { 100 };
+        let mut house = House::of(databases, apart, |net, _| cloud.file(net))?;
         house.cloud = Some(cloud);
         Some(house)
     }
 
-    /// The same without a mirror, and with a file for each host, which `file` makes of its number and of the beginning of all
-    /// addresses.
-    pub(crate) fn of(databases: Databases, file: impl Fn(&str, u32) -> String) -> Option<House> {
-        let house = House::without_file(databases, 50)?;
-        for host in 1..=3 {
-            house.write(&own_file(host), &file(&house.net, host));
-        }
-        house.write("ondol.toml", &file(&house.net, 1));
-        Some(house)
-    }
-
-    /// `offset` keeps the addresses of those apart who run at a time.
-    fn without_file(databases: Databases, offset: u32) -> Option<House> {
+    /// The same without a mirror. `file` makes each host's file of its number and of the beginning of all addresses, which `apart`
+    /// keeps from those of others who run at a time.
+    pub(crate) fn of(databases: Databases, apart: u32, file: impl Fn(&str, u32) -> String) -> Option<House> {
         if !has_all(databases) {
             return None;
         }
@@ -67,7 +67,7 @@ impl House {
         let dir = folder.path().to_owned();
         let net = {
             let pid = std::process::id();
-            format!("127.{}.{}", 10 + offset + pid % 50, pid / 50 % 250)
+            format!("127.{}.{}", 10 + apart + pid % 50, pid / 50 % 250)
         };
         let program = program(&dir);
         run("chmod", &["0755", dir.to_str().expect("a path")]);
@@ -76,20 +76,17 @@ impl House {
             std::fs::create_dir(&of).expect("a folder");
             run("chown", &["postgres", of.to_str().expect("a path")]);
         }
-        Some(House { dir, program, net, cloud: None, up: Vec::new(), _folder: folder })
+        let house = House { dir, program, net, cloud: None, up: Vec::new(), _folder: folder };
+        for host in 1..=3 {
+            house.write(&own_file(host), &file(&house.net, host));
+        }
+        // for the verbs that look from outside
+        house.write("ondol.toml", &file(&house.net, 1));
+        Some(house)
     }
 
     fn cloud(&self) -> &Cloud {
         self.cloud.as_ref().expect("it has a mirror")
-    }
-
-    fn file(&self, cloud: &Cloud) -> String {
-        let (net, Cloud { engine, port, .. }) = (&self.net, cloud);
-        format!(
-            "service = \"mirrored\"\n[left]\nall = \"{net}.1\"\n[right]\nall = \"{net}.2\"\n[third]\nwitness = \"{net}.3\"\n\
-             [database]\nengine = \"{engine}\"\nsecret = \"warm floor\"\nclients = [\"127.0.0.0/8\"]\n\
-             [mirror.cloud]\naddress = \"127.0.0.1:{port}\"\nname = \"cloud\"\nuser = \"guest\"\nsecret = \"cool floor\"\n"
-        )
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -128,8 +125,7 @@ impl House {
             let log = std::fs::File::create(self.dir.join(format!("{host}.log"))).expect("a log");
             let mut command = Command::new(&self.program);
             command.args(["up", "--as", &self.address(host), "--dir", &host.to_string()]);
-            let own = own_file(host);
-            command.args(["--file", if self.dir.join(&own).exists() { &own } else { "ondol.toml" }]);
+            command.args(["--file", &own_file(host)]);
             command.current_dir(&self.dir).stdin(Stdio::null());
             command.stdout(log.try_clone().expect("a log")).stderr(log);
             self.up.push(command.spawn().expect("the program starts"));

@@ -31,9 +31,9 @@ enum Run<T, E> {
     Refused(E),
     /// By meeting another transaction; it has left nothing.
     Met,
-    /// By a lost connection before the commit; it has left nothing.
+    /// By what may pass, before the commit; it has left nothing.
     Lost(Error),
-    /// By a lost connection at the commit: done or not.
+    /// By what may pass, at the commit: done or not.
     Doubt(T),
 }
 
@@ -106,14 +106,14 @@ impl Remote {
     {
         let mut tx = match Tx::begin(self, write).await {
             Ok(tx) => crate::Tx::remote(tx),
-            Err(error @ Error::Lost { .. }) => return Run::Lost(error),
+            Err(error) if self.may_pass(&error) => return Run::Lost(error),
             Err(error) => return Run::Refused(error.into()),
         };
         let outcome = job(&mut tx).await;
         let tx = tx.as_remote().expect("it was made over a server");
         match (tx.broken(), outcome) {
             (Some(Error::Met), _) => Run::Met,
-            (Some(error @ Error::Lost { .. }), _) => Run::Lost(error),
+            (Some(error), _) if self.may_pass(&error) => Run::Lost(error),
             (Some(error), Ok(_)) => Run::Refused(error.into()),
             (_, Err(refused)) => {
                 tx.roll_back().await;
@@ -122,7 +122,7 @@ impl Remote {
             (None, Ok(answer)) => match tx.commit().await {
                 Ok(()) => Run::Done(answer),
                 Err(Error::Met) => Run::Met,
-                Err(Error::Lost { .. }) => Run::Doubt(answer),
+                Err(error) if self.may_pass(&error) => Run::Doubt(answer),
                 Err(error) => Run::Refused(error.into()),
             },
         }

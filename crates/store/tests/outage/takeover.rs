@@ -22,6 +22,8 @@ pub(super) trait Server: Send + Sized + 'static {
     fn hear_nothing(&self);
     /// Lets a commit go that waits for the replica; whether there was one.
     fn let_go(&self) -> bool;
+    /// From now on this server, and no other, has no room for a change.
+    fn fill(&self, database: &str);
     fn kill(&mut self);
     fn freeze(&mut self);
     fn port(&self) -> u16;
@@ -87,6 +89,20 @@ impl Server for Postgres {
         self.sql("postgres", cancel).trim() == "1"
     }
 
+    fn fill(&self, database: &str) {
+        let full = format!(
+            "CREATE FUNCTION full_here() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF inet_server_port() = {} THEN RAISE 'no room' USING ERRCODE = 'disk_full'; END IF; \
+             RETURN NEW; END $$",
+            self.port()
+        );
+        self.sql(database, &full);
+        self.sql(
+            database,
+            "CREATE TRIGGER full_here BEFORE INSERT ON change FOR EACH ROW EXECUTE FUNCTION full_here()",
+        );
+    }
+
     const N: &str = "body->>'n'";
     const LOG: &str = "change";
     const HOME: &str = "postgres";
@@ -118,6 +134,16 @@ impl Server for MariaDb {
             self.sql("mysql", &format!("KILL {}", id.trim()));
         }
         !id.is_empty()
+    }
+
+    fn fill(&self, database: &str) {
+        let full = format!(
+            "DELIMITER //\nCREATE TRIGGER full_here BEFORE INSERT ON `change` FOR EACH ROW BEGIN \
+             IF @@port = {} THEN SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021, MESSAGE_TEXT = 'no room'; END IF; \
+             END//",
+            self.port()
+        );
+        self.sql(database, &full);
     }
 
     const N: &str = "json_value(body, '$.n')";
@@ -262,6 +288,28 @@ async fn writes_that_the_old_primary_still_takes_are_found_missing_and_done_at_t
     .await;
 }
 
+async fn writes_wait_while_the_primarys_disk_is_full_and_another_one_takes_over<S: Server>() {
+    go_on_across(Pair::<S>::start(), |pair| {
+        pair.first.fill(pair.database.name());
+        std::thread::sleep(Duration::from_millis(1_000));
+        pair.promote();
+        pair
+    })
+    .await;
+}
+
+async fn who_waits_for_room_for_too_long_is_told_that_there_is_none<S: Server>() {
+    let pair = Pair::<S>::start();
+    let store = pair.open(|config| config.outage_wait_max = Duration::from_millis(300)).await;
+    make_notes(&store).await;
+    insert(&store, "c0".into()).await.unwrap();
+    pair.first.fill(pair.database.name());
+    let refused = insert(&store, "c1".into()).await.unwrap_err();
+    assert!(matches!(refused, Error::Full), "{refused:?}");
+    assert!(store.reader().await.unwrap().get(&notes(), "c0").await.unwrap().is_some(), "reads go on");
+    store.close().await;
+}
+
 async fn while_nobody_is_primary_all_waits_and_then_goes_on<S: Server>() {
     let pair = Pair::<S>::start();
     let store = pair.open(|_| {}).await;
@@ -387,6 +435,16 @@ macro_rules! on_pairs {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn writes_that_the_old_primary_still_takes_are_found_missing_and_done_at_the_new_one() {
                 super::writes_that_the_old_primary_still_takes_are_found_missing_and_done_at_the_new_one::<$server>().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn writes_wait_while_the_primarys_disk_is_full_and_another_one_takes_over() {
+                super::writes_wait_while_the_primarys_disk_is_full_and_another_one_takes_over::<$server>().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn who_waits_for_room_for_too_long_is_told_that_there_is_none() {
+                super::who_waits_for_room_for_too_long_is_told_that_there_is_none::<$server>().await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
