@@ -362,7 +362,7 @@ mod tests {
     use super::*;
 
     /// Bytes of a read that is under way: each is put into a piece of memory of its own.
-    const READ_BYTES_MAX: usize = 8 << 10;
+    const READ_BYTES_MAX: usize = 4 << 10;
 
     #[tokio::test]
     async fn a_read_carries_nothing_of_what_is_rare_in_it() {
