@@ -18,12 +18,14 @@ pub(super) fn rule(view: &View, policy: &Policy) -> Option<Decision> {
     }
     Some(match &view.own {
         Own::Absent => wait("waits for a primary to copy from"),
-        Own::Stopped(stopped) => match heir(view).filter(|_| stopped.is_settled_by_start) {
-            Some(heir) if store.leaderless_for < policy.patience.defer => wait(format!(
-                "leaves the vacancy to {heir} for a moment: started now, the database could not be led back to it"
-            )),
-            _ => rise(stopped, policy),
-        },
+        Own::Stopped(stopped) => {
+            match awaited(view, policy, store, sync).filter(|_| stopped.is_settled_by_start) {
+                Some(other) => wait(format!(
+                    "leaves the vacancy to {other} for a moment: started now, the database could not be led back to it"
+                )),
+                None => rise(stopped, policy),
+            }
+        }
         Own::Hung { lasting } if *lasting >= policy.patience.hung => {
             act([Step::Fence], "stops the database: it has been silent for too long")
         }
@@ -31,6 +33,16 @@ pub(super) fn rule(view: &View, policy: &Policy) -> Option<Decision> {
         Own::Primary(_) => act([Step::Fence], "stops the database: it takes writes and nobody leads"),
         Own::Replica(replica) => stand(view, policy, store, sync, replica),
     })
+}
+
+/// Who is left the time to take over: somebody who may, or who is not there and may come back at once, as after an outage
+/// of the store that has cost everybody's lease.
+fn awaited<'a>(view: &'a View, policy: &Policy, store: &'a Store, sync: &'a Sync) -> Option<&'a Host> {
+    let patience = &policy.patience;
+    let others = sync.eligible.iter().filter(|host| **host != view.me);
+    let mut absent = others.filter(|host| !store.members.contains_key(*host));
+    let heir = heir(view).filter(|_| store.leaderless_for < patience.defer);
+    heir.or_else(|| absent.next().filter(|_| store.leaderless_for < patience.missing))
 }
 
 /// A stopped database comes up as a replica of nobody, so that it is ready for what comes.

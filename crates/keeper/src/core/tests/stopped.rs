@@ -50,6 +50,11 @@ fn a_database_that_a_start_would_settle_stays_stopped_while_somebody_else_may_ta
     let members = &mut unfit.store.as_mut().unwrap().members;
     members.get_mut(&Host::new("oregon-1")).unwrap().unfit = Some("it was started anew".to_owned());
     assert!(started(&unfit), "nobody else may");
+    let mut absent = view.clone();
+    absent.store.as_mut().unwrap().members.remove(&Host::new("oregon-1"));
+    assert!(!started(&absent), "it may come back at once");
+    absent.store.as_mut().unwrap().leaderless_for = abroad().patience.missing;
+    assert!(started(&absent), "it did not");
     view.store.as_mut().unwrap().leader =
         Some(Leader { host: Host::new("seoul-1"), epoch: 3, is_mine: false });
     check(
