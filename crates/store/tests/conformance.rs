@@ -255,6 +255,24 @@ async fn a_unique_index_refuses_by_its_name_until_it_is_dropped(store: Store) {
     insert(&store, "c", "x").await.unwrap();
 }
 
+async fn what_a_write_made_that_was_undone_can_be_made_again(store: Store) {
+    for (is_unique, is_undone) in [(true, true), (false, false)] {
+        let made: Result<(), Error> = store
+            .write(move |tx: &mut Tx| {
+                Box::pin(async move {
+                    tx.create_table(&notes()).await?;
+                    tx.set_indexes(&notes(), &[index("i_one", is_unique)]).await?;
+                    if is_undone { Err(Error::Gone) } else { Ok(()) }
+                })
+            })
+            .await;
+        assert_eq!(made.is_err(), is_undone, "{made:?}");
+    }
+    store.settle(&notes()).await.unwrap();
+    insert(&store, "a", "x").await.unwrap();
+    insert(&store, "b", "x").await.expect("the index is the one that was declared last");
+}
+
 async fn a_unique_index_that_the_data_do_not_fit_is_not_made(store: Store) {
     make_notes(&store).await;
     insert(&store, "a", "x").await.unwrap();
@@ -350,6 +368,7 @@ on_every_engine! {
     a_selection_filters_orders_pages_and_counts
     a_row_that_is_given_can_be_asked_as_if_it_were_stored
     a_unique_index_refuses_by_its_name_until_it_is_dropped
+    what_a_write_made_that_was_undone_can_be_made_again
     a_unique_index_that_the_data_do_not_fit_is_not_made
     a_view_may_be_made_renamed_dropped_and_have_any_name
     a_query_goes_on_while_tables_and_indexes_come_and_go

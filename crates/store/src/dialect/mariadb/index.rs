@@ -89,10 +89,11 @@ pub fn drop_column(table: &Table, name: &str) -> String {
     format!("ALTER TABLE \"r_{table}\" DROP COLUMN IF EXISTS \"{name}\", ALGORITHM=INSTANT")
 }
 
-/// Makes an index whose columns are there, while rows are read and written.
+/// Makes an index whose columns are there, while rows are read and written; anew where one of that name was left behind by a
+/// write that was undone, or by a server that died in the middle.
 pub fn create_index(table: &Table, index: &Index) -> String {
     let mut writer = Writer::literal(MariaDb::default());
-    writer.push(if index.unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
+    writer.push(if index.unique { "CREATE OR REPLACE UNIQUE INDEX " } else { "CREATE OR REPLACE INDEX " });
     writer.name(&index.name);
     writer.push(" ON ");
     writer.table(table);

@@ -108,7 +108,7 @@ fn an_index_is_made_over_columns_and_queries_name_them() {
     expect![[r#"
         ALTER TABLE "r_users" ADD COLUMN IF NOT EXISTS "v_mail_text_nocase" varchar(380) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin AS ((CONVERT(CAST(lower(CONVERT(CAST(coalesce(json_value(body,'$.mail'),'') AS BINARY) USING tis620)) AS BINARY) USING utf8mb4) COLLATE utf8mb4_nopad_bin)) VIRTUAL, ALGORITHM=INSTANT
         ALTER TABLE "r_users" ADD COLUMN IF NOT EXISTS "w_i_1" tinyint AS (CASE WHEN coalesce(json_value(body,'$.mail'),'')<>'' THEN 1 END) VIRTUAL, ALGORITHM=INSTANT
-        CREATE UNIQUE INDEX "i_1" ON "r_users" ("v_mail_text_nocase","w_i_1") ALGORITHM=INPLACE LOCK=NONE"#]].assert_eq(&made.join("\n"));
+        CREATE OR REPLACE UNIQUE INDEX "i_1" ON "r_users" ("v_mail_text_nocase","w_i_1") ALGORITHM=INPLACE LOCK=NONE"#]].assert_eq(&made.join("\n"));
     let mut columns = super::Columns::default();
     columns.insert(&users, "v_mail_text");
     let of = compare(field(MAIN, "mail", Scalar::Text), Compare::Eq, text("a@b.c"));
