@@ -15,7 +15,7 @@ pub(crate) const REPLICATOR: &str = "ondol_replicator";
 const CONFIRM_TIME_MAX_MS: &str = "315360000000";
 
 /// What only we set.
-pub(crate) const OURS: [&str; 59] = [
+pub(crate) const OURS: [&str; 60] = [
     "basedir",
     "bind_address",
     "binlog_checksum",
@@ -62,6 +62,7 @@ pub(crate) const OURS: [&str; 59] = [
     "rpl_semi_sync_master_wait_no_slave",
     "rpl_semi_sync_master_wait_point",
     "rpl_semi_sync_slave_enabled",
+    "rpl_semi_sync_slave_kill_conn_timeout",
     "server_id",
     "slave_net_timeout",
     "slave_skip_errors",
