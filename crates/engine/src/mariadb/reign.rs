@@ -16,6 +16,7 @@ use crate::mariadb::{MariaDb, change, gtid};
 use crate::observation::{Bound, Role};
 use crate::order::Upstream;
 use crate::place::Place;
+use crate::program::Process;
 
 /// How long a reign's word is.
 const WORD_LENGTH: usize = 20;
@@ -80,10 +81,7 @@ impl MariaDb {
     pub async fn promote(&self, may: impl Fn() -> bool) -> Result<(), Error> {
         let process = self.alive().ok_or(Error::NotRunning)?;
         let limits = self.config.limits;
-        let mut link = self.settled_link(&process).await?;
-        if !is_read_only(&mut link, limits.answer_time_max).await? {
-            return Ok(());
-        }
+        let Some(mut link) = self.link_to_replica(&process).await? else { return Ok(()) };
         self.apply_all(&mut link).await?;
         let text = "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL rpl_semi_sync_slave_enabled = OFF, rpl_semi_sync_master_enabled = OFF";
         link.ask("follow nobody", text, limits.promote_time_max).await?;
@@ -143,10 +141,7 @@ impl MariaDb {
     pub async fn secure(&self) -> Result<(), Error> {
         let process = self.alive().ok_or(Error::NotRunning)?;
         let limits = self.config.limits;
-        let mut link = self.settled_link(&process).await?;
-        if !is_read_only(&mut link, limits.answer_time_max).await? {
-            return Ok(());
-        }
+        let Some(mut link) = self.link_to_replica(&process).await? else { return Ok(()) };
         self.apply_all(&mut link).await?;
         link.ask("follow nobody", "STOP SLAVE", limits.reload_time_max).await?;
         let is_whole = {
@@ -155,6 +150,13 @@ impl MariaDb {
             now.is_whole
         };
         if is_whole { self.note_wholeness(true).await } else { Ok(()) }
+    }
+
+    /// A session on it, unless it takes writes.
+    async fn link_to_replica(&self, process: &Process) -> Result<Option<Link>, Error> {
+        let mut link = self.settled_link(process).await?;
+        let is_replica = is_read_only(&mut link, self.config.limits.answer_time_max).await?;
+        Ok(is_replica.then_some(link))
     }
 
     /// Stops receiving, and waits until all that was received is applied: what was confirmed is there then.

@@ -171,7 +171,7 @@ const FIRM: [(&str, &str); 26] = [
     ("rpl_semi_sync_master_timeout", CONFIRM_TIME_MAX_MS),
     ("rpl_semi_sync_master_wait_no_slave", "ON"),
     ("rpl_semi_sync_slave_enabled", "ON"),
-    // who stops receiving first tries to end its session there, and a takeover waits for that: the least that can be set
+    // who stops receiving tries for so many seconds to end its session there, and a takeover waits for that
     ("rpl_semi_sync_slave_kill_conn_timeout", "1"),
     ("read_only", "ON"),
     ("skip_slave_start", "ON"),

@@ -98,7 +98,8 @@ async fn a_clone_of_another_service_is_refused_and_one_that_breaks_off_is_never_
 }
 
 #[tokio::test]
-async fn a_replica_that_was_started_anew_is_unfit_until_it_has_caught_up_unless_it_was_secured() {
+async fn a_replica_that_was_started_anew_is_unfit_until_it_has_caught_up_unless_it_ended_in_order_or_was_secured()
+ {
     let _turn = turn().await;
     let [primary, replica] = two(["seoul-1", "busan-1"]);
     primary.becomes_primary().await;
