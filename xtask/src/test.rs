@@ -153,6 +153,10 @@ const NEEDS: [Need; 25] = [
     },
 ];
 
+/// The least room that the servers of the tests need where they keep their data, in MiB. With less, hosts under test refuse to
+/// become primary, and tests fail for reasons that are hard to find.
+const ROOM_MIN_MIB: u64 = 2048;
+
 /// The engines besides the embedded one, as `testbed::chosen` knows them.
 const SERVERS: [&str; 2] = ["postgres", "mariadb"];
 /// The suites that ask for an engine: package and test binary.
@@ -182,6 +186,7 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
 /// Everything.
 fn suites(root: &Path) -> Result<bool> {
     let own = suites::build(root)?;
+    check_room(&std::env::temp_dir())?;
     let elsewhere = SERVERS.into_iter().flat_map(|server| {
         let shared = own.iter().filter(|suite| ON_EVERY_ENGINE.iter().any(|place| suite.is(*place)));
         shared.map(move |suite| suite.on(server))
@@ -189,6 +194,20 @@ fn suites(root: &Path) -> Result<bool> {
     let all: Vec<suites::Suite> = own.iter().cloned().chain(elsewhere).collect();
     let examples = doc_tests(root)?;
     Ok(suites::run(root, &all)? && examples)
+}
+
+/// Refuses to begin where the disk is nearly full.
+fn check_room(folder: &Path) -> Result<()> {
+    let told = Command::new("df").args(["-P", "-m"]).arg(folder).output().context("start df")?;
+    let told = String::from_utf8_lossy(&told.stdout);
+    let free = told.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
+    match free {
+        Some(free) if free < ROOM_MIN_MIB => bail!(
+            "the tests need {ROOM_MIN_MIB} MiB of disk in {}, and {free} MiB are free there: make room, or name another folder by TMPDIR",
+            folder.display()
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// The examples in the documentation, which cargo alone can run.
