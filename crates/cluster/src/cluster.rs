@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::etcd::{Client, EtcdWatch};
 use crate::memory::{Memory, MemoryWatch};
-use crate::txn::{Compare, Event, Lease, LeaseId, Peer, Read, Snapshot, Status, Txn};
+use crate::txn::{Event, Lease, LeaseId, Peer, Read, Snapshot, Status, Txn};
 
 /// What hosts agree in. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -96,15 +96,14 @@ impl Cluster {
         }
     }
 
-    /// Lets a lease begin anew and proves by a majority, after that, that `compares` hold (that the leader key is ours, on this
-    /// lease). A deadline counts from **before** this was called.
+    /// Lets a lease begin anew and, after that, has a majority do `proof` (that the leader key is ours, on this lease). A
+    /// deadline counts from **before** this was called.
     ///
     /// # Errors
-    /// [`Error::Refused`] when a compare does not hold, and those of [`Cluster::keep_alive`].
-    pub async fn renew(&self, lease: LeaseId, compares: &[Compare]) -> Result<Duration, Error> {
+    /// Those of [`Cluster::txn`] and of [`Cluster::keep_alive`].
+    pub async fn renew(&self, lease: LeaseId, proof: &Txn) -> Result<Duration, Error> {
         let ttl = self.keep_alive(lease).await?;
-        let proof = Txn { compares: compares.to_vec(), ops: Vec::new() };
-        self.txn(&proof).await?;
+        self.txn(proof).await?;
         Ok(ttl)
     }
 

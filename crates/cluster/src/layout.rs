@@ -8,19 +8,20 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// The names of a service's keys, all under `/ondol/SERVICE/`.
+/// The names of a service's keys, under `/ondol/SERVICE/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     prefix: String,
+    pulse: String,
 }
 
 impl Layout {
     /// The keys of a service.
     pub fn new(service: &str) -> Layout {
-        Layout { prefix: format!("/ondol/{service}/") }
+        Layout { prefix: format!("/ondol/{service}/"), pulse: format!("/ondol-pulse/{service}") }
     }
 
-    /// What all keys begin with.
+    /// What all keys begin with, but for [`Layout::pulse`].
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -33,6 +34,12 @@ impl Layout {
     /// Who is primary: a [`Leader`], on that host's lease.
     pub fn leader(&self) -> String {
         self.key("leader")
+    }
+
+    /// The leader's sign of life: a text that is new with each renewal, on that host's lease. It lies apart, so that nobody who
+    /// follows the rest is woken by it.
+    pub fn pulse(&self) -> &str {
+        &self.pulse
     }
 
     /// Who has all that was acknowledged: a [`Sync`], on no lease.

@@ -77,8 +77,9 @@ async fn keys_end_with_their_lease_and_nothing_is_put_on_one_that_ended() {
     let lease = cluster.grant(Duration::from_secs(1)).await.unwrap();
     assert!(lease.ttl >= Duration::from_secs(1), "{lease:?}");
     cluster.txn(&Txn::new().put_on("/leader", "seoul", lease.id)).await.unwrap();
-    let on_it = [Compare::on_lease("/leader", lease.id)];
+    let on_it = Txn::new().when(Compare::on_lease("/leader", lease.id)).put_on("/pulse", "1", lease.id);
     assert_eq!(cluster.renew(lease.id, &on_it).await.unwrap(), lease.ttl);
+    assert_eq!(cluster.get("/pulse").await.unwrap().entry.unwrap().lease, lease.id);
     assert!(cluster.remaining(lease.id).await.unwrap() <= lease.ttl);
     eventually("the key ends", async || cluster.get("/leader").await.unwrap().entry.is_none().then_some(()))
         .await;
@@ -90,7 +91,8 @@ async fn keys_end_with_their_lease_and_nothing_is_put_on_one_that_ended() {
     cluster.revoke(lease.id).await.unwrap();
     let second = cluster.grant(Duration::from_secs(60)).await.unwrap();
     cluster.txn(&Txn::new().put_on("/leader", "busan", second.id)).await.unwrap();
-    let refused = cluster.renew(second.id, &[Compare::value("/leader", "seoul")]).await.unwrap_err();
+    let seouls = Txn::new().when(Compare::value("/leader", "seoul"));
+    let refused = cluster.renew(second.id, &seouls).await.unwrap_err();
     assert!(matches!(&refused, Error::Refused { found, .. } if found[0].value == "busan"), "{refused}");
     cluster.revoke(second.id).await.unwrap();
     assert_eq!(cluster.get("/leader").await.unwrap().entry, None);

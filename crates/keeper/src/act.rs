@@ -53,6 +53,10 @@ impl Keeper {
                 self.memory.right = *right;
                 agreement.acquire(lease, read, *epoch, at(seen.position())).await
             }
+            Step::Depose => {
+                let last = seen.pulse.as_ref().ok_or_else(|| moved("no sign of life was read"))?;
+                agreement.depose(read, last).await
+            }
             Step::Eligible { hosts, position } => agreement.eligible(lease, read, hosts, at(*position)).await,
             Step::Record { epoch, is_rewindable } => {
                 let offset = self.memory.base.map_or(0, |base| base.offset);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base::time::Clock;
 use cluster::layout::{Config, Engine, Handover, History, Leader, Position, Sync};
-use cluster::{Cluster, Compare, Layout, Txn};
+use cluster::{Cluster, Compare, Entry, Layout, Txn};
 use serde::Serialize;
 
 use crate::core::name::{Epoch, Host};
@@ -49,7 +49,8 @@ impl Agreement {
             .when(Compare::absent(self.layout.leader()))
             .put(self.layout.config(), text(&config))
             .put(self.layout.sync(), text(&self.alone(1, at)))
-            .put_on(self.layout.leader(), text(&self.leader(1)), id);
+            .put_on(self.layout.leader(), text(&self.leader(1)), id)
+            .delete(self.layout.pulse());
         self.take(lease, &txn).await
     }
 
@@ -67,6 +68,7 @@ impl Agreement {
             .when(self.as_read(read)?)
             .put_on(self.layout.leader(), text(&self.leader(epoch)), id)
             .put(self.layout.sync(), text(&self.alone(epoch, at)))
+            .delete(self.layout.pulse())
             .delete(self.layout.handover())
             .delete(self.layout.accept());
         self.take(lease, &txn).await
@@ -75,7 +77,20 @@ impl Agreement {
     /// From the answer on the leader key is ours. An answer that did not come is read back by the next look.
     async fn take(&self, lease: &Lease, txn: &Txn) -> Result<(), Error> {
         self.cluster.txn(txn).await?;
-        lease.set_leads(true);
+        lease.lead();
+        Ok(())
+    }
+
+    /// Takes the leader key from a host that has left no sign of life since `last`.
+    pub(crate) async fn depose(&self, read: &cluster::View, last: &Entry) -> Result<(), Error> {
+        let leader = read.leader.as_ref().ok_or_else(|| Error::Moved { what: "nobody leads".to_owned() })?;
+        let (key, pulse) = (self.layout.leader(), self.layout.pulse());
+        let txn = Txn::new()
+            .when(Compare::modified(&key, leader.modified))
+            .when(Compare::modified(pulse, last.modified))
+            .delete(key)
+            .delete(pulse);
+        self.cluster.txn(&txn).await?;
         Ok(())
     }
 
@@ -122,7 +137,7 @@ impl Agreement {
     /// Gives the leader key back.
     pub(crate) async fn release(&self, lease: &Lease) -> Result<(), Error> {
         let txn = Txn::new().when(self.mine(lease)?).delete(self.layout.leader());
-        lease.set_leads(false);
+        lease.lead_no_more();
         self.cluster.txn(&txn).await?;
         Ok(())
     }
@@ -146,7 +161,7 @@ impl Agreement {
             .delete(self.layout.leader())
             .put(self.layout.sync(), text(&sync))
             .put(self.layout.handover(), text(&handover));
-        lease.set_leads(false);
+        lease.lead_no_more();
         self.cluster.txn(&txn).await?;
         Ok(())
     }

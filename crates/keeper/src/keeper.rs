@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::moment::Moment;
-use cluster::layout;
+use cluster::{Entry, layout};
 use engine::{Hands, Observation, Role};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -56,6 +56,8 @@ pub(crate) struct Seen {
     pub(crate) view: View,
     /// As the store said it.
     pub(crate) read: Option<cluster::View>,
+    /// The last sign of life of another leader.
+    pub(crate) pulse: Option<Entry>,
     /// As the database's hands said it.
     pub(crate) observed: Observation,
 }
@@ -162,7 +164,10 @@ impl Keeper {
         // while things are on their way, they are looked at more often
         let is_moving = matches!(seen.view.own, Own::Hung { lasting } if lasting.is_zero())
             || seen.view.store.as_ref().is_some_and(|store| store.leader.is_none());
-        Ok(Some(if is_moving { limits.renew_again_after } else { limits.look_every }))
+        let silent_at =
+            self.memory.heard.map_or(limits.look_every, |(_, at)| at.after(self.config.terms.ttl).left());
+        let rest = if is_moving { Duration::ZERO } else { limits.look_every.min(silent_at) };
+        Ok(Some(rest.max(limits.renew_again_after)))
     }
 
     /// Does a step, or has it go wrong where a test asked for that.
@@ -188,10 +193,10 @@ impl Keeper {
     /// Looks at the store and at the database, both at once.
     async fn look(&mut self) -> Seen {
         self.end_checkpoint().await;
-        let layout = &self.agreement.layout;
+        let (cluster, layout) = (&self.agreement.cluster, &self.agreement.layout);
         let asked_at = Moment::now();
-        let (read, observed) =
-            tokio::join!(self.agreement.cluster.range(layout.prefix()), self.database.observe());
+        let (read, pulse, observed) =
+            tokio::join!(cluster.range(layout.prefix()), self.pulse(), self.database.observe());
         let read = match read {
             Ok(snapshot) => Some(cluster::View::read(layout, snapshot, asked_at)),
             Err(error) => {
@@ -205,8 +210,16 @@ impl Keeper {
             why: base::error::chain(&error),
         });
         let (now, memory) = (Moment::now(), &mut self.memory);
+        let leader = read.as_ref().and_then(|read| read.leader.as_ref());
+        let is_leaders = |pulse: &Entry| leader.is_some_and(|leader| leader.lease == pulse.lease);
+        let pulse = pulse.map(|pulse| pulse.filter(is_leaders));
+        let heard = match &pulse {
+            Ok(pulse) if read.is_some() => memory.hear(pulse.as_ref().map(|it| it.modified), now),
+            // while the store does not answer, what was heard last stays so
+            _ => None,
+        };
         let lease = self.lease.id();
-        let epoch = read.as_ref().and_then(|read| read.leader.as_ref()).map(|leader| leader.what.epoch);
+        let epoch = leader.map(|leader| leader.what.epoch);
         let own = sight::own(&self.config, &observed, epoch, memory, now);
         // a primary that can't write is as good as one that is silent, where somebody is there who can
         let ails =
@@ -220,10 +233,10 @@ impl Keeper {
             }
             own => own,
         };
-        let mut store = read.as_ref().map(|read| sight::store(read, lease, memory, now));
+        let mut store = read.as_ref().map(|read| sight::store(&self.config, read, lease, heard, memory, now));
         if let Some(store) = &mut store {
             let leads = store.leader.as_ref().is_some_and(|leader| leader.is_mine);
-            self.lease.set_leads(leads);
+            self.lease.found_leading(leads);
             store.judge = self.courthouse.seen();
         }
         if let Err(error) = self.lease.set_at_stake(self.memory.reign.is_some()) {
@@ -240,9 +253,17 @@ impl Keeper {
             wish,
             is_leaving: self.is_leaving,
         };
-        let seen = Seen { view, read, observed };
+        let seen = Seen { view, read, pulse: pulse.ok().flatten(), observed };
         self.remember(&seen, now).await;
         seen
+    }
+
+    /// The last sign of life of whoever else leads.
+    async fn pulse(&self) -> Result<Option<Entry>, cluster::Error> {
+        if self.lease.leads() {
+            return Ok(None);
+        }
+        Ok(self.agreement.cluster.get(self.agreement.layout.pulse()).await?.entry)
     }
 
     /// What a look shows that is to be remembered.

@@ -1,13 +1,14 @@
 //! The lease of this host: granted, renewed beside everything else, and trusted up to its deadline only.
 //!
 //! A renewal of a leader's lease proves each time that the leader key is still on it: a store that was deposed may answer a
-//! bare renewal with a yes.
+//! bare renewal with a yes. In the same transaction it leaves a sign of life, so that the others see by their own clocks when
+//! nobody here can trust the lease any more.
 
 use std::cell::Cell;
 use std::time::Duration;
 
 use base::moment::Moment;
-use cluster::{Cluster, Compare, Layout, LeaseId};
+use cluster::{Cluster, Compare, Layout, LeaseId, Txn};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -24,7 +25,7 @@ const SLICE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Lease {
     cluster: Cluster,
-    leader_key: String,
+    layout: Layout,
     terms: Terms,
     limits: Limits,
     id: Cell<Option<LeaseId>>,
@@ -48,7 +49,7 @@ impl Lease {
     ) -> Lease {
         Lease {
             cluster,
-            leader_key: layout.leader(),
+            layout: layout.clone(),
             terms,
             limits,
             id: Cell::new(None),
@@ -75,8 +76,22 @@ impl Lease {
         self.deadline.get().map_or(Duration::ZERO, Moment::left)
     }
 
-    /// From here on each renewal proves that the leader key is on it, or need not.
-    pub(crate) fn set_leads(&self, leads: bool) {
+    /// The leader key has just been put on it. As long as no sign of life was left, nobody misses one.
+    pub(crate) fn lead(&self) {
+        self.leads.set(true);
+    }
+
+    /// The leader key is being given back.
+    pub(crate) fn lead_no_more(&self) {
+        self.leads.set(false);
+    }
+
+    /// Whether the leader key was found on it. Where that was not known here, no sign of life was left for a while, and what
+    /// was confirmed meanwhile counts no more.
+    pub(crate) fn found_leading(&self, leads: bool) {
+        if leads && !self.leads.get() {
+            self.deadline.set(None);
+        }
         self.leads.set(leads);
     }
 
@@ -138,9 +153,11 @@ impl Lease {
     /// One renewal that was begun at `sent`, or a new lease.
     async fn renew(&self, sent: Moment) -> Result<(), cluster::Error> {
         let Some(id) = self.id.get() else { return self.grant(sent).await };
-        let proof = [Compare::on_lease(&self.leader_key, id)];
-        let proof = if self.leads.get() { &proof[..] } else { &[] };
-        match self.cluster.renew(id, proof).await {
+        let leads = self.leads.get();
+        let proof = if leads { self.sign_of_life(id, sent) } else { Txn::new() };
+        match self.cluster.renew(id, &proof).await {
+            // one without a sign of life is none of a leader
+            Ok(_) if self.leads.get() && !leads => Ok(()),
             Ok(ttl) => {
                 self.trust_until(self.terms.deadline(sent, ttl));
                 Ok(())
@@ -160,6 +177,12 @@ impl Lease {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Left only where the leader key is on it still; no two are the same.
+    fn sign_of_life(&self, id: LeaseId, sent: Moment) -> Txn {
+        let text = format!("{id} {}", sent.since_start().as_micros());
+        Txn::new().when(Compare::on_lease(self.layout.leader(), id)).put_on(self.layout.pulse(), text, id)
     }
 
     async fn grant(&self, sent: Moment) -> Result<(), cluster::Error> {

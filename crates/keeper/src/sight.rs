@@ -17,12 +17,23 @@ use crate::core::view::{
 use crate::disk::Disk;
 use crate::memory::{Memory, Topic};
 
-/// What the store said. `lease` is the one that this keeper has now.
-pub(crate) fn store(read: &cluster::View, lease: Option<i64>, memory: &mut Memory, now: Moment) -> Store {
-    let leader = read.leader.as_ref().map(|leader| Leader {
-        host: Host::new(&leader.what.host),
-        epoch: leader.what.epoch,
-        is_mine: lease.is_some_and(|lease| lease == leader.lease),
+/// What the store said. `lease` is the one that this keeper has now; `heard`, when the leader's last sign of life was seen first.
+pub(crate) fn store(
+    config: &Config,
+    read: &cluster::View,
+    lease: Option<i64>,
+    heard: Option<Moment>,
+    memory: &mut Memory,
+    now: Moment,
+) -> Store {
+    let leader = read.leader.as_ref().map(|leader| {
+        let is_mine = lease.is_some_and(|lease| lease == leader.lease);
+        Leader {
+            host: Host::new(&leader.what.host),
+            epoch: leader.what.epoch,
+            is_mine,
+            is_silent: !is_mine && heard.is_some_and(|heard| config.terms.is_over(heard, now)),
+        }
     });
     Store {
         system: read.config.as_ref().map(|config| System::new(&config.what.system_id)),

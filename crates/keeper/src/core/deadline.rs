@@ -22,6 +22,14 @@ impl Terms {
     pub fn deadline(self, sent: Moment, granted: Duration) -> Moment {
         sent.after(granted.min(self.ttl).saturating_sub(self.margin))
     }
+
+    /// Whether a holder whose last sign of life was seen first at `heard`, by the clock of who looks, is past that moment now.
+    ///
+    /// The sign was sent before it was seen, and every renewal that counts leaves one; the margin covers that the two clocks
+    /// go unlike. So the store need not have ended the lease for that: where its own leader was lost, it keeps leases for longer.
+    pub fn is_over(self, heard: Moment, now: Moment) -> bool {
+        now.since(heard) >= self.ttl
+    }
 }
 
 #[cfg(test)]

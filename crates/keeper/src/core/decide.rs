@@ -19,7 +19,7 @@ pub struct Decision {
 type Rule = fn(&View, &Policy) -> Option<Decision>;
 
 /// The rules. An earlier one is asked first: to stop comes before to serve, and to serve before to tidy up.
-const RULES: [(&str, Rule); 16] = [
+const RULES: [(&str, Rule); 17] = [
     ("doubt", doubt::rule),
     ("silence", doubt::silence),
     ("stranger", found::stranger),
@@ -34,6 +34,7 @@ const RULES: [(&str, Rule); 16] = [
     ("checkpoint", reign::checkpoint),
     ("judge", reign::judge),
     ("serve", reign::serve),
+    ("depose", vacancy::depose),
     ("follow", follow::rule),
     ("vacancy", vacancy::rule),
 ];

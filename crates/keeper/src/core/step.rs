@@ -43,6 +43,8 @@ pub enum Step {
         /// By which right.
         right: Right,
     },
+    /// Store: take the leader key away, if it and the last sign of life of who holds it are still as they were read.
+    Depose,
     /// Store: who may become primary, if the leader key is mine and all is still as it was read.
     Eligible {
         /// They, this host among them.
@@ -122,6 +124,8 @@ pub enum StepKind {
     Establish,
     /// [`Step::Acquire`].
     Acquire,
+    /// [`Step::Depose`].
+    Depose,
     /// [`Step::Eligible`].
     Eligible,
     /// [`Step::Record`].
@@ -153,6 +157,7 @@ impl Step {
             Step::Drain => StepKind::Drain,
             Step::Establish => StepKind::Establish,
             Step::Acquire { .. } => StepKind::Acquire,
+            Step::Depose => StepKind::Depose,
             Step::Eligible { .. } => StepKind::Eligible,
             Step::Record { .. } => StepKind::Record,
             Step::Release => StepKind::Release,

@@ -1,6 +1,7 @@
 //! Rules, asked in words: a situation goes in, the decision comes out. What the model explores (two hosts, all that goes
 //! wrong between them) is not repeated here.
 
+mod silent;
 mod stopped;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,7 +57,7 @@ fn member(received: u64, is_replica: bool) -> Member {
 fn store(eligible: &[&str]) -> Store {
     Store {
         system: Some(System::new("7")),
-        leader: Some(Leader { host: Host::new("seoul-1"), epoch: 3, is_mine: false }),
+        leader: Some(Leader { host: Host::new("seoul-1"), epoch: 3, is_mine: false, is_silent: false }),
         leaderless_for: Duration::ZERO,
         sync: Some(Sync {
             epoch: 3,
@@ -328,7 +329,8 @@ fn an_eligible_copy_that_was_taken_back_does_not_take_over() {
 fn the_leader_key_alone_makes_nobody_primary() {
     let mut view = vacant("oregon-1", &["seoul-1", "oregon-1"]);
     if let Some(store) = view.store.as_mut() {
-        store.leader = Some(Leader { host: Host::new("oregon-1"), epoch: 4, is_mine: true });
+        store.leader =
+            Some(Leader { host: Host::new("oregon-1"), epoch: 4, is_mine: true, is_silent: false });
     }
     check(
         &view,
@@ -342,7 +344,7 @@ fn the_leader_key_alone_makes_nobody_primary() {
 #[test]
 fn a_copy_whose_log_went_another_way_is_led_back_or_made_anew() {
     let mut state = store(&["seoul-1"]);
-    state.leader = Some(Leader { host: Host::new("seoul-2"), epoch: 4, is_mine: false });
+    state.leader = Some(Leader { host: Host::new("seoul-2"), epoch: 4, is_mine: false, is_silent: false });
     let reign = Reign { host: Host::new("seoul-2"), timeline: 6, position: 480, is_rewindable: false };
     state.reigns.insert(4, reign.clone());
     let at = |place: Place, store: &Store| {

@@ -1,4 +1,4 @@
-//! Nobody is primary: who has every acknowledged write becomes it, the best one first.
+//! Nobody is primary, or nobody who still lives: who has every acknowledged write becomes it, the best one first.
 
 use std::cmp::Reverse;
 
@@ -35,6 +35,20 @@ pub(super) fn rule(view: &View, policy: &Policy) -> Option<Decision> {
     })
 }
 
+/// The leader key is held by somebody who trusts it no more. The store ends such a lease by itself, but later where its own
+/// leader was lost too: the next one gives every lease its whole time anew.
+pub(super) fn depose(view: &View, _: &Policy) -> Option<Decision> {
+    let store = view.store.as_ref()?;
+    let leader = store.leader.as_ref().filter(|leader| leader.is_silent)?;
+    let Own::Replica(replica) = &view.own else { return None };
+    let may_stand = view.lease == Lease::Held && !view.is_leaving;
+    let may_lead =
+        is_accepted(view, store.sync.as_ref()?) || hindrance(view, store.sync.as_ref()?, replica).is_none();
+    let reason =
+        format!("takes the leader key from {}: it has given no sign of life for a lease's time", leader.host);
+    (may_stand && may_lead).then(|| act([Step::Depose], reason))
+}
+
 /// Who is left the time to take over: somebody who may, or who is not there and may come back at once, as after an outage
 /// of the store that has cost everybody's lease.
 fn awaited<'a>(view: &'a View, policy: &Policy, store: &'a Store, sync: &'a Sync) -> Option<&'a Host> {
@@ -55,7 +69,7 @@ pub(super) fn rise(stopped: &Stopped, policy: &Policy) -> Decision {
 
 /// A replica stands for the vacancy.
 fn stand(view: &View, policy: &Policy, store: &Store, sync: &Sync, replica: &Replica) -> Decision {
-    let is_accepted = view.wish == Some(Wish::AcceptLoss { of: sync.epoch });
+    let is_accepted = is_accepted(view, sync);
     if let Some(why) = hindrance(view, sync, replica).filter(|_| !is_accepted) {
         return wait(format!("does not take over: {why}"));
     }
@@ -78,6 +92,11 @@ fn stand(view: &View, policy: &Policy, store: &Store, sync: &Sync, replica: &Rep
     let mut steps = vec![Step::Secure, Step::Acquire { epoch, right }];
     steps.extend(ascend(view, policy, epoch));
     act(steps, reason)
+}
+
+/// Whether a person lets this host become primary, whatever it lacks.
+fn is_accepted(view: &View, sync: &Sync) -> bool {
+    view.wish == Some(Wish::AcceptLoss { of: sync.epoch })
 }
 
 /// Why this host must not become primary.

@@ -75,6 +75,8 @@ pub struct Leader {
     pub epoch: Epoch,
     /// Whether it lies on the lease that this keeper has now. The same host name on another lease is not this keeper.
     pub is_mine: bool,
+    /// Whether it is another one that has left no sign of life for as long as a lease lasts, by the clock here.
+    pub is_silent: bool,
 }
 
 /// Who may become primary without a loss.

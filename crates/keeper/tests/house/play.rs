@@ -55,11 +55,12 @@ const MISHAPS: [(&str, Mishap); 3] =
     [("dies", Mishap::Dies), ("fails", Mishap::Fails), ("fails unheard", Mishap::FailsUnheard)];
 
 /// The steps that can be made to go wrong, by name.
-const STEPS: [(&str, StepKind); 17] = [
+const STEPS: [(&str, StepKind); 18] = [
     ("init", StepKind::Init),
     ("start", StepKind::Start),
     ("establish", StepKind::Establish),
     ("secure", StepKind::Secure),
+    ("depose", StepKind::Depose),
     ("acquire", StepKind::Acquire),
     ("acks", StepKind::Acks),
     ("promote", StepKind::Promote),

@@ -193,6 +193,16 @@ impl Rig {
         self.ways.iter_mut().for_each(Cutter::pass);
     }
 
+    /// Waits until who leads now does no more, while the store goes on to keep its lease.
+    #[track_caller]
+    pub(crate) fn wait_deposed(&self) {
+        let lease = self.view().unwrap().leader.unwrap().lease;
+        self.wait("the leader key is taken from a lease that lives", |view| {
+            self.runtime.block_on(self.cluster.keep_alive(lease)).unwrap();
+            view.leader.as_ref().is_none_or(|leader| leader.lease != lease).then_some(())
+        });
+    }
+
     /// Whether a host's database can be connected to.
     pub(crate) fn is_open(&self, host: usize) -> bool {
         std::net::TcpStream::connect(("127.0.0.1", self.ports[host])).is_ok()

@@ -52,6 +52,31 @@ fn to_become_primary_dies_after_each_step(database: Database, steps: &[&str]) {
     });
 }
 
+/// As where the store's own leader is lost with the primary: the next one gives every lease its whole time anew.
+#[test]
+fn a_silent_leader_whose_lease_the_store_keeps_is_deposed_whatever_happens_after_that() {
+    let mut rig = Rig::well(Postgres);
+    let writer = rig.writer();
+    for how in ["fails unheard", "dies"] {
+        let (leader, _) = rig.wait_well();
+        let other = 1 - leader;
+        rig.start_tripping(other, &[("depose", how)]);
+        rig.wait_well();
+        rig.signal(leader, "STOP");
+        rig.wait_deposed();
+        if how == "dies" {
+            rig.wait_dead(other, "depose");
+            rig.start(other);
+        }
+        rig.wait_leads(other);
+        writer.wait_acknowledged(5);
+        rig.signal(leader, "CONT");
+        assert_eq!(rig.wait_well().0, other);
+    }
+    let (leader, _) = rig.wait_well();
+    writer.end(leader);
+}
+
 #[test]
 fn to_give_way_is_resumed_after_each_step() {
     to_give_way_dies_after_each_step(Postgres);

@@ -21,7 +21,7 @@ pub(crate) const ALWAYS: [Law; 4] = [
 ];
 
 /// What happens in some state.
-pub(crate) const SOMETIMES: [Law; 6] = [
+pub(crate) const SOMETIMES: [Law; 7] = [
     ("the other takes over", |_, world| world.is_leader(1) && primary(world).is_some() && world.acked != 0),
     ("and the old primary follows it", |_, world| {
         world.is_leader(1)
@@ -38,6 +38,11 @@ pub(crate) const SOMETIMES: [Law; 6] = [
     ("another one confirms in place of a missing one", |scene, world| {
         scene.lie != Lie::OneAndTwo
             || world.is_leader(0) && world.nodes[0].acks == Acks::With(0b100) && world.sync.eligible == 0b101
+    }),
+    ("the other takes over though the store keeps the old lease", |scene, world| {
+        let old = &world.nodes[0];
+        scene.lie == Lie::OneAndTwo
+            || world.is_leader(1) && world.leases[0] > 0 && old.is_frozen && old.db == Db::Primary
     }),
     ("the same host comes back as primary", |_, world| {
         world.is_leader(0) && world.sync.epoch > 1 && primary(world).is_some()

@@ -124,5 +124,7 @@ found! {
     to_change_who_confirms_before_the_new_one_has_everything_is_found: spared SwapsConfirmerAtOnce;
     to_count_on_the_last_reigns_candidates_is_found: going_on KeepsOldCandidates;
     to_trust_a_replica_that_was_started_anew_is_found: forgetting TrustsRestartedReplica;
+    to_take_the_key_though_its_holder_has_just_renewed_is_found: accepting DeposesUncompared;
+    a_renewal_that_leaves_no_sign_of_life_is_found: accepting RenewsWithoutASign;
     to_take_the_key_before_all_is_secured_is_found: forgetting_and_healing TakesTheKeyUnsecured;
 }

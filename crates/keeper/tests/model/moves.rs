@@ -27,6 +27,8 @@ pub(crate) enum Move {
     Lapse(u8),
     /// What stands beside a stopped keeper kills the database at the deadline.
     Guard(u8),
+    /// The store's own leader changes: the next one gives all leases their whole time anew.
+    LeasesBeginAnew,
     /// A renewal reaches the store; its reply is slow.
     RenewSlowly(u8),
     /// The slow reply is there.
@@ -62,7 +64,7 @@ impl Model for Scene {
             self.of_keeper(world, i, moves);
             self.of_faults(world, i, moves);
         }
-        moves.push(if world.has_link { Move::CutLink } else { Move::MendLink });
+        moves.extend([if world.has_link { Move::CutLink } else { Move::MendLink }, Move::LeasesBeginAnew]);
         if may_tick(self, world) {
             moves.push(Move::Tick);
         }
@@ -169,7 +171,12 @@ impl Scene {
 fn is_fault(it: Move) -> bool {
     use Move as M;
     match it {
-        M::CutStore(_) | M::CutLink | M::PauseKeeper(_) | M::PauseHost(_) | M::CrashDatabase(_) => true,
+        M::CutStore(_)
+        | M::CutLink
+        | M::LeasesBeginAnew
+        | M::PauseKeeper(_)
+        | M::PauseHost(_)
+        | M::CrashDatabase(_) => true,
         M::CrashHost(_) | M::Wipe(_) | M::AskHandover(_) | M::RenewSlowly(_) | M::DoUnheard(_) => true,
         M::Write(_) | M::Read(_) | M::Ship(..) | M::Tick | M::Round(..) | M::Do(_) | M::Lapse(_) => false,
         M::Guard(_) | M::Reply(_) | M::MendStore(_) | M::MendLink | M::Resume(_) | M::Boot(_) => false,
@@ -209,10 +216,15 @@ pub(crate) fn make(scene: &Scene, world: &mut World, it: Move) {
         Move::Lapse(i) => shell::lapse(scene, world, i),
         Move::Guard(i) => world.stop(i, false),
         Move::RenewSlowly(i) => {
-            world.leases[usize::from(i)] = TTL;
+            world.renew(i, scene.bug);
             world.nodes[usize::from(i)].sent = Some(TRUST);
         }
         Move::Reply(i) => reply(scene, world, i),
+        Move::LeasesBeginAnew => {
+            for lease in world.leases.iter_mut().filter(|lease| **lease > 0) {
+                *lease = TTL;
+            }
+        }
         Move::CutLink => world.has_link = false,
         Move::MendLink => world.has_link = true,
         Move::AskHandover(i) => world.handover = Some(i),
@@ -243,9 +255,12 @@ fn happen(world: &mut World, it: Move) {
         }
         Move::CrashHost(i) => {
             world.stop(i, false);
+            let is_leader = world.is_leader(i);
             let node = &mut world.nodes[usize::from(i)];
             (node.keeper, node.left, node.sent, node.wish) = (Run::Down, 0, None, None);
             node.todo.clear();
+            // the next keeper of this host has seen nothing yet
+            (node.is_news, node.silence) = (world.has_pulse && !is_leader, 0);
         }
         Move::Boot(i) => world.nodes[usize::from(i)].keeper = Run::Up,
         Move::Wipe(i) => {
@@ -273,16 +288,21 @@ fn write(scene: &Scene, world: &mut World, i: u8) {
 /// A tick. A lease whose holder runs and reaches the store is renewed all the time; a keeper that is too busy for that is
 /// one that is paused.
 fn tick(scene: &Scene, world: &mut World) {
-    for i in 0..usize::from(scene.lie.hosts()) {
+    for host in 0..scene.lie.hosts() {
+        let i = usize::from(host);
         let node = &mut world.nodes[i];
+        if world.has_pulse && !node.is_news && world.leader.is_some_and(|(leader, _)| leader != host) {
+            node.silence = TTL.min(node.silence + 1);
+        }
         if shell::is_up(node) && node.reaches_store && node.sent.is_none() {
+            world.renew(host, scene.bug);
             continue;
         }
         world.leases[i] = world.leases[i].saturating_sub(1);
         node.left = node.left.saturating_sub(1);
         node.sent = node.sent.map(|left| left.saturating_sub(1));
-        if world.leases[i] == 0 && world.leader.is_some_and(|(host, _)| usize::from(host) == i) {
-            world.leader = None;
+        if world.leases[i] == 0 && world.is_leader(host) {
+            world.set_leader(None);
         }
     }
 }

@@ -74,9 +74,9 @@ fn hosts(bits: u8) -> BTreeSet<Host> {
 /// The keeper renews its lease, looks at everything, and decides.
 pub(crate) fn round(scene: &Scene, world: &mut World, i: u8, lasting: Lasting) {
     let at = usize::from(i);
-    world.leases[at] = TTL;
+    world.renew(i, scene.bug);
     let node = &mut world.nodes[at];
-    (node.left, node.sent) = (TRUST, None);
+    (node.left, node.sent, node.is_news) = (TRUST, None, false);
     plant(scene, world, i);
     let read = world.sync;
     let mut view = view(scene, world, i, lasting);
@@ -159,9 +159,9 @@ fn plant(scene: &Scene, world: &mut World, i: u8) {
     let at = usize::from(i);
     let (reign, epoch) = (world.nodes[at].reign, world.sync.epoch);
     match scene.bug {
-        Bug::BarePut if reign.is_some() => world.leader = reign.map(|epoch| (i, epoch)),
+        Bug::BarePut if reign.is_some() => world.set_leader(reign.map(|epoch| (i, epoch))),
         Bug::RenewsAnothersEpoch if reign.is_some() && !world.is_leader(i) => {
-            world.leader = Some((i, epoch));
+            world.set_leader(Some((i, epoch)));
             world.nodes[at].reign = Some(epoch);
         }
         Bug::OpensAfterRestart if world.is_leader(i) && matches!(world.nodes[at].db, Db::Stopped { .. }) => {
@@ -215,7 +215,10 @@ fn store(scene: &Scene, world: &World, i: u8, time: Duration) -> Store {
     }
     Store {
         system: Some(names().system.clone()),
-        leader: world.leader.map(|(n, epoch)| Leader { host: host(n), epoch: epoch.into(), is_mine: n == i }),
+        leader: world.leader.map(|(n, epoch)| {
+            let (is_mine, is_silent) = (n == i, world.nodes[usize::from(i)].silence >= TTL);
+            Leader { host: host(n), epoch: epoch.into(), is_mine, is_silent }
+        }),
         leaderless_for: time,
         sync: Some(sync),
         members: alive.map(|n| (host(n), member(&world.nodes[usize::from(n)]))).collect(),
@@ -379,7 +382,7 @@ fn on_store(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
         Step::Acquire { epoch, right } if world.leader.is_none() && is_as_read && world.leases[at] > 0 => {
             let epoch = small(*epoch);
             let position = world.nodes[at].log.length();
-            world.leader = Some((i, epoch));
+            world.set_leader(Some((i, epoch)));
             let kept = if scene.bug == Bug::KeepsOldCandidates { world.sync.eligible } else { 0 };
             world.sync = Sync { epoch, primary: i, eligible: kept | 1 << i, position };
             (world.handover, world.nodes[at].wish) = (None, None);
@@ -401,9 +404,14 @@ fn on_store(scene: &Scene, world: &mut World, i: u8, step: &Step) -> bool {
             world.reigns[usize::from(small(*epoch))] = Some(reign);
             world.nodes[at].base = 0;
         }
-        Step::Release if is_mine => world.leader = None,
+        Step::Depose
+            if world.has_pulse && !world.nodes[at].is_news || scene.bug == Bug::DeposesUncompared =>
+        {
+            world.set_leader(None);
+        }
+        Step::Release if is_mine => world.set_leader(None),
         Step::HandOver { to, position } if is_mine => {
-            world.leader = None;
+            world.set_leader(None);
             world.sync.eligible |= 1 << index(to);
             world.sync.position = small(*position);
         }

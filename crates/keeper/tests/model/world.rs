@@ -33,6 +33,8 @@ pub(crate) enum Bug {
     KeepsOldCandidates,
     TrustsRestartedReplica,
     TakesTheKeyUnsecured,
+    DeposesUncompared,
+    RenewsWithoutASign,
 }
 
 /// Where the hosts stand.
@@ -251,6 +253,10 @@ pub(crate) struct Node {
     pub(crate) reaches_store: bool,
     /// Ticks until the deadline of its lease.
     pub(crate) left: u8,
+    /// Whether the leader has left a sign of life since this keeper looked last.
+    pub(crate) is_news: bool,
+    /// Ticks since it saw the last one first, by its own clock.
+    pub(crate) silence: u8,
     /// A renewal under way that the store has done: ticks left, counted from its sending.
     pub(crate) sent: Option<u8>,
     pub(crate) todo: Vec<Step>,
@@ -273,6 +279,8 @@ pub(crate) struct World {
     /// Host and epoch.
     pub(crate) leader: Option<(u8, u8)>,
     pub(crate) leases: [u8; HOSTS],
+    /// Whether the leader has left a sign of life in this reign.
+    pub(crate) has_pulse: bool,
     pub(crate) sync: Sync,
     pub(crate) reigns: [Option<Reign>; EPOCHS],
     pub(crate) handover: Option<u8>,
@@ -309,6 +317,8 @@ impl World {
             is_frozen: false,
             reaches_store: true,
             left: TRUST,
+            is_news: false,
+            silence: 0,
             sent: None,
             todo: Vec::new(),
             read: None,
@@ -322,6 +332,7 @@ impl World {
             leases: [TTL, TTL, if lie == Lie::Two { 0 } else { TTL }],
             nodes: [node(Db::Primary), node(Db::Replica), third],
             leader: Some((0, 1)),
+            has_pulse: true,
             sync: Sync { epoch: 1, primary: 0, eligible: 0b1 | lie.confirms(), position: 0 },
             reigns,
             handover: None,
@@ -338,6 +349,25 @@ impl World {
 
     pub(crate) fn is_leader(&self, i: u8) -> bool {
         self.leader.is_some_and(|(host, _)| host == i)
+    }
+
+    /// A renewal of host `i` reaches the store, and leaves a sign of life if that host leads.
+    pub(crate) fn renew(&mut self, i: u8, bug: Bug) {
+        self.leases[usize::from(i)] = TTL;
+        if self.is_leader(i) && bug != Bug::RenewsWithoutASign {
+            self.has_pulse = true;
+            for (_, node) in self.nodes.iter_mut().enumerate().filter(|(other, _)| *other != usize::from(i)) {
+                (node.is_news, node.silence) = (true, 0);
+            }
+        }
+    }
+
+    /// Nobody leads, or somebody else does: there is no sign of life yet to be missed.
+    pub(crate) fn set_leader(&mut self, leader: Option<(u8, u8)>) {
+        (self.leader, self.has_pulse) = (leader, false);
+        for node in &mut self.nodes {
+            (node.is_news, node.silence) = (false, 0);
+        }
     }
 
     /// Whether messages between two databases pass. What is cut is the way between the first host and all others.

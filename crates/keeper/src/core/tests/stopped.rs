@@ -56,7 +56,7 @@ fn a_database_that_a_start_would_settle_stays_stopped_while_somebody_else_may_ta
     absent.store.as_mut().unwrap().leaderless_for = abroad().patience.missing;
     assert!(started(&absent), "it did not");
     view.store.as_mut().unwrap().leader =
-        Some(Leader { host: Host::new("seoul-1"), epoch: 3, is_mine: false });
+        Some(Leader { host: Host::new("seoul-1"), epoch: 3, is_mine: false, is_silent: false });
     check(
         &view,
         &abroad(),
