@@ -10,7 +10,7 @@ use std::time::Duration;
 use base::moment::Moment;
 use cluster::{Cluster, Compare, Layout, LeaseId, Txn};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::config::Limits;
 use crate::core::deadline::Terms;
@@ -139,14 +139,21 @@ impl Lease {
     pub(crate) async fn keep(&self) {
         loop {
             let begun = Moment::now();
-            let rest = match self.renew(begun).await {
+            let renewed = self.renew(begun).await;
+            let rest = match &renewed {
                 Ok(()) => self.limits.renew_every,
                 Err(error) => {
-                    tracing::debug!("the lease is not renewed: {}", base::error::chain(&error));
+                    tracing::debug!("the lease is not renewed: {}", base::error::chain(error));
                     self.limits.renew_again_after
                 }
             };
-            sleep(begun.after(rest).left().max(self.limits.renew_again_after)).await;
+            let rest = begun.after(rest).left().max(self.limits.renew_again_after);
+            let spread = async {
+                if renewed.is_ok() && self.leads.get() {
+                    self.spread_sign_of_life().await;
+                }
+            };
+            let _ = tokio::join!(sleep(rest), timeout(rest, spread));
         }
     }
 
@@ -183,6 +190,14 @@ impl Lease {
     fn sign_of_life(&self, id: LeaseId, sent: Moment) -> Txn {
         let text = format!("{id} {}", sent.since_start().as_micros());
         Txn::new().when(Compare::on_lease(self.layout.leader(), id)).put_on(self.layout.pulse(), text, id)
+    }
+
+    /// Has all of the store know at once that the last one is settled: with a read, its leader tells them. Else they would learn
+    /// it a heartbeat later or, if that leader is lost before, from the next one; and who looks for signs would count from then.
+    async fn spread_sign_of_life(&self) {
+        if let Err(error) = self.cluster.get(self.layout.pulse()).await {
+            tracing::debug!("the sign of life is spread later: {}", base::error::chain(&error));
+        }
     }
 
     async fn grant(&self, sent: Moment) -> Result<(), cluster::Error> {
