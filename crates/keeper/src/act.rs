@@ -54,7 +54,7 @@ impl Keeper {
                 agreement.acquire(lease, read, *epoch, at(seen.position())).await
             }
             Step::Depose => {
-                let last = seen.pulse.as_ref().ok_or_else(|| moved("no sign of life was read"))?;
+                let (last, _) = seen.pulse.as_ref().ok_or_else(|| moved("no sign of life was read"))?;
                 agreement.depose(read, last).await
             }
             Step::Eligible { hosts, position } => agreement.eligible(lease, read, hosts, at(*position)).await,

@@ -25,6 +25,7 @@ use crate::herald::Herald;
 use crate::judge::Courthouse;
 use crate::lease::Lease;
 use crate::memory::{Memory, Topic};
+use crate::pulse::Pulse;
 use crate::report::{Report, State};
 use crate::sight;
 
@@ -36,6 +37,7 @@ pub(crate) struct Keeper {
     pub(crate) lease: Rc<Lease>,
     pub(crate) herald: Rc<Herald>,
     pub(crate) courthouse: Rc<Courthouse>,
+    pub(crate) pulse: Rc<Pulse>,
     pub(crate) disk: Rc<Disk>,
     pub(crate) memory: Memory,
     pub(crate) report: watch::Sender<Report>,
@@ -56,8 +58,8 @@ pub(crate) struct Seen {
     pub(crate) view: View,
     /// As the store said it.
     pub(crate) read: Option<cluster::View>,
-    /// The last sign of life of another leader.
-    pub(crate) pulse: Option<Entry>,
+    /// The last sign of life of another leader, and when it was seen first.
+    pub(crate) pulse: Option<(Entry, Moment)>,
     /// As the database's hands said it.
     pub(crate) observed: Observation,
 }
@@ -165,7 +167,7 @@ impl Keeper {
         let is_moving = matches!(seen.view.own, Own::Hung { lasting } if lasting.is_zero())
             || seen.view.store.as_ref().is_some_and(|store| store.leader.is_none());
         let silent_at =
-            self.memory.heard.map_or(limits.look_every, |(_, at)| at.after(self.config.terms.ttl).left());
+            seen.pulse.as_ref().map_or(limits.look_every, |(_, at)| at.after(self.config.terms.ttl).left());
         let rest = if is_moving { Duration::ZERO } else { limits.look_every.min(silent_at) };
         Ok(Some(rest.max(limits.renew_again_after)))
     }
@@ -211,13 +213,8 @@ impl Keeper {
         });
         let (now, memory) = (Moment::now(), &mut self.memory);
         let leader = read.as_ref().and_then(|read| read.leader.as_ref());
-        let is_leaders = |pulse: &Entry| leader.is_some_and(|leader| leader.lease == pulse.lease);
-        let pulse = pulse.map(|pulse| pulse.filter(is_leaders));
-        let heard = match &pulse {
-            Ok(pulse) if read.is_some() => memory.hear(pulse.as_ref().map(|it| it.modified), now),
-            // while the store does not answer, what was heard last stays so
-            _ => None,
-        };
+        let pulse = pulse.filter(|(pulse, _)| leader.is_some_and(|leader| leader.lease == pulse.lease));
+        let heard = pulse.as_ref().map(|(_, at)| *at);
         let lease = self.lease.id();
         let epoch = leader.map(|leader| leader.what.epoch);
         let own = sight::own(&self.config, &observed, epoch, memory, now);
@@ -253,17 +250,17 @@ impl Keeper {
             wish,
             is_leaving: self.is_leaving,
         };
-        let seen = Seen { view, read, pulse: pulse.ok().flatten(), observed };
+        let seen = Seen { view, read, pulse, observed };
         self.remember(&seen, now).await;
         seen
     }
 
     /// The last sign of life of whoever else leads.
-    async fn pulse(&self) -> Result<Option<Entry>, cluster::Error> {
+    async fn pulse(&self) -> Option<(Entry, Moment)> {
         if self.lease.leads() {
-            return Ok(None);
+            return None;
         }
-        Ok(self.agreement.cluster.get(self.agreement.layout.pulse()).await?.entry)
+        self.pulse.last().await.ok().flatten()
     }
 
     /// What a look shows that is to be remembered.

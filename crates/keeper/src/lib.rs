@@ -25,6 +25,7 @@ mod keeper;
 mod lease;
 mod lineage;
 mod memory;
+mod pulse;
 mod report;
 mod sentry;
 mod service;

@@ -34,8 +34,6 @@ pub(crate) struct Memory {
     pub(crate) is_former: bool,
     /// The newest reign that the data took part in.
     pub(crate) lineage: Option<Epoch>,
-    /// The leader's last sign of life, by the revision that wrote it, and when it was seen first.
-    pub(crate) heard: Option<(u64, Moment)>,
     /// How far the log had come at moments of the last while.
     pub(crate) track: Track,
     started_at: Option<Moment>,
@@ -71,7 +69,6 @@ impl Memory {
             failed_rewind: None,
             is_former: false,
             lineage,
-            heard: None,
             track: Track::new(track_marks_max),
             started_at: None,
             failures: 0,
@@ -86,14 +83,6 @@ impl Memory {
             *entry = (value, now);
         }
         now.since(entry.1)
-    }
-
-    /// A sign of life of the leader was read, or there is none; when it was seen first.
-    pub(crate) fn hear(&mut self, pulse: Option<u64>, now: Moment) -> Option<Moment> {
-        if self.heard.map(|(pulse, _)| pulse) != pulse {
-            self.heard = pulse.map(|pulse| (pulse, now));
-        }
-        self.heard.map(|(_, at)| at)
     }
 
     /// The database was started.

@@ -24,6 +24,7 @@ use crate::keeper::Keeper;
 use crate::lease::Lease;
 use crate::lineage;
 use crate::memory::Memory;
+use crate::pulse::Pulse;
 use crate::report::Report;
 use crate::sentry::Sentry;
 
@@ -127,6 +128,7 @@ impl Service {
         let lease = Rc::new(Lease::new(cluster.clone(), &layout, config.terms, limits, sentry));
         let here = config.policy.sites.get(&config.host).cloned();
         let courthouse = Rc::new(Courthouse::new(cluster.clone(), config.voters.clone(), here));
+        let pulse = Rc::new(Pulse::new(cluster.clone(), &layout));
         let disk = Rc::new(Disk::new(self.means.database.clone()));
         let mut keeper = Keeper {
             database: self.means.database.clone(),
@@ -134,6 +136,7 @@ impl Service {
             lease: lease.clone(),
             herald: herald.clone(),
             courthouse: courthouse.clone(),
+            pulse: pulse.clone(),
             disk: disk.clone(),
             memory: Memory::new(
                 lineage::read(&config.folder, limits.file_time_max).await?,
@@ -158,6 +161,7 @@ impl Service {
             () = lease.keep() => Ok(()),
             () = herald.run(&lease, limits) => Ok(()),
             () = courthouse.watch(&lease, limits) => Ok(()),
+            () = pulse.listen(limits) => Ok(()),
             () = disk.watch(limits) => Ok(()),
             () = listen(&cluster, &layout, &wake) => Ok(()),
         };
