@@ -214,7 +214,7 @@ impl Keeper {
         let (now, memory) = (Moment::now(), &mut self.memory);
         let leader = read.as_ref().and_then(|read| read.leader.as_ref());
         let pulse = pulse.filter(|(pulse, _)| leader.is_some_and(|leader| leader.lease == pulse.lease));
-        let heard = pulse.as_ref().map(|(_, at)| *at);
+        let is_silent = pulse.as_ref().is_some_and(|(_, at)| self.config.terms.is_over(*at, now));
         let lease = self.lease.id();
         let epoch = leader.map(|leader| leader.what.epoch);
         let own = sight::own(&self.config, &observed, epoch, memory, now);
@@ -230,7 +230,7 @@ impl Keeper {
             }
             own => own,
         };
-        let mut store = read.as_ref().map(|read| sight::store(&self.config, read, lease, heard, memory, now));
+        let mut store = read.as_ref().map(|read| sight::store(read, lease, is_silent, memory, now));
         if let Some(store) = &mut store {
             let leads = store.leader.as_ref().is_some_and(|leader| leader.is_mine);
             self.lease.found_leading(leads);

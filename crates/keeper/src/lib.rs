@@ -4,7 +4,7 @@
 //! look, decide, act), `sight` (what was seen, as rules see it), `memory` (since when things are so), `act` (the database's
 //! steps), `agree` (the store's), `lease` (kept beside, with its deadline), `sentry` (who kills at that deadline when this keeper
 //! can't; `guard` is the program that does),
-//! `herald` (what this host says of itself),
+//! `herald` (what this host says of itself), `pulse` (the leader's signs of life, as they come), `ear` (what happens in the store),
 //! `disk` (whether it takes writes), `judge` (where the store's leader is), `lineage` (which reign the data belong to), `report`, `error`.
 //! To add a step: a variant of `core::step::Step`, its doing in `act` or `agree`, the rule that asks for it, and what it
 //! does in the model (`tests/model/shell.rs`).
@@ -17,6 +17,7 @@ mod agree;
 mod config;
 pub mod core;
 mod disk;
+mod ear;
 mod error;
 pub mod guard;
 mod herald;

@@ -7,9 +7,9 @@ use std::cell::RefCell;
 
 use base::moment::Moment;
 use cluster::{Cluster, Entry, Event, Layout};
-use tokio::time::sleep;
 
 use crate::config::Limits;
+use crate::ear;
 
 /// Who hears them.
 #[derive(Debug)]
@@ -27,21 +27,17 @@ impl Pulse {
 
     /// Hears them: run this beside everything else.
     pub(crate) async fn listen(&self, limits: Limits) {
-        loop {
-            if let Ok(read) = self.cluster.get(&self.key).await {
-                let mut watch = self.cluster.watch(&self.key, read.revision + 1);
-                while let Ok(events) = watch.next().await {
-                    for event in &events {
-                        if let Event::Put(entry) = event
-                            && entry.key == self.key
-                        {
-                            self.see(entry.clone());
-                        }
-                    }
+        let hear = |events: &[Event]| {
+            for event in events {
+                // a prefix is heard: another service's name may go on where this one's ends
+                if let Event::Put(entry) = event
+                    && entry.key == self.key
+                {
+                    self.see(entry.clone());
                 }
             }
-            sleep(limits.failure_rest).await;
-        }
+        };
+        ear::listen(&self.cluster, &self.key, limits, hear).await;
     }
 
     /// The last one in the store, if any, and when it was seen first.
@@ -58,5 +54,57 @@ impl Pulse {
         let mut last = self.last.borrow_mut();
         let known = last.take().filter(|(known, _)| is_no_older(known));
         last.insert(known.unwrap_or_else(|| (entry, Moment::now()))).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cluster::memory::Memory;
+
+    use super::*;
+
+    fn entry(lease: i64, modified: u64) -> Entry {
+        let (key, value) = (Layout::new("popong.com").pulse().to_owned(), format!("{lease} {modified}"));
+        Entry { key, value, created: 1, modified, lease }
+    }
+
+    /// So that the next moment is another one, whatever the clock's step.
+    fn later() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+
+    fn pulse() -> Pulse {
+        Pulse::new(Cluster::memory(&Memory::default()), &Layout::new("popong.com"))
+    }
+
+    #[test]
+    fn one_that_is_seen_again_was_seen_when_it_was_seen_first() {
+        let pulse = pulse();
+        let first = pulse.see(entry(7, 5));
+        later();
+        assert_eq!(pulse.see(entry(7, 5)), first);
+        let next = pulse.see(entry(7, 6));
+        assert_eq!(next.0.modified, 6);
+        assert!(next.1 > first.1, "it counts from then");
+    }
+
+    #[test]
+    fn a_look_that_is_overtaken_takes_nothing_back() {
+        let pulse = pulse();
+        let heard = pulse.see(entry(7, 6));
+        later();
+        assert_eq!(pulse.see(entry(7, 5)), heard);
+    }
+
+    #[test]
+    fn another_lease_begins_anew_whatever_its_revision() {
+        let pulse = pulse();
+        let old = pulse.see(entry(7, 900));
+        later();
+        let new = pulse.see(entry(8, 3));
+        assert_eq!(new.0, entry(8, 3));
+        assert!(new.1 > old.1, "the old one's silence is not its own");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::chance;
 use base::time::Clock;
-use cluster::{Cluster, Layout};
+use cluster::{Cluster, Event, Layout};
 use engine::Hands;
 use tokio::sync::{Notify, watch};
 use tokio::task::LocalSet;
@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agree::Agreement;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::core::name::{Epoch, Host};
 use crate::core::view::Wish;
 use crate::disk::Disk;
+use crate::ear;
 use crate::error::Error;
 use crate::herald::Herald;
 use crate::judge::Courthouse;
@@ -163,7 +164,7 @@ impl Service {
             () = courthouse.watch(&lease, limits) => Ok(()),
             () = pulse.listen(limits) => Ok(()),
             () = disk.watch(limits) => Ok(()),
-            () = listen(&cluster, &layout, &wake) => Ok(()),
+            () = listen(&cluster, &layout, limits, &wake) => Ok(()),
         };
         if !matches!(done, Err(Error::Died)) {
             keeper.stop().await?;
@@ -186,18 +187,12 @@ impl Service {
 
 /// Wakes the keeper when something happens in the store that it may have to act on. What hosts say of themselves is read in
 /// the next round anyway.
-async fn listen(cluster: &Cluster, layout: &Layout, wake: &Notify) {
-    loop {
-        let from = cluster.range(layout.prefix()).await.map(|read| read.revision + 1);
-        if let Ok(from) = from {
-            let mut watch = cluster.watch(layout.prefix(), from);
+async fn listen(cluster: &Cluster, layout: &Layout, limits: Limits, wake: &Notify) {
+    let members = layout.members();
+    let hear = |events: &[Event]| {
+        if events.is_empty() || events.iter().any(|event| !event.key().starts_with(&members)) {
             wake.notify_one();
-            while let Ok(events) = watch.next().await {
-                if events.iter().any(|event| !event.key().starts_with(&layout.members())) {
-                    wake.notify_one();
-                }
-            }
         }
-        tokio::time::sleep(crate::config::Limits::default().failure_rest).await;
-    }
+    };
+    ear::listen(cluster, layout.prefix(), limits, hear).await;
 }

@@ -17,23 +17,19 @@ use crate::core::view::{
 use crate::disk::Disk;
 use crate::memory::{Memory, Topic};
 
-/// What the store said. `lease` is the one that this keeper has now; `heard`, when the leader's last sign of life was seen first.
+/// What the store said. `lease` is the one that this keeper has now; `is_silent`, whether signs of life of another leader are
+/// missed.
 pub(crate) fn store(
-    config: &Config,
     read: &cluster::View,
     lease: Option<i64>,
-    heard: Option<Moment>,
+    is_silent: bool,
     memory: &mut Memory,
     now: Moment,
 ) -> Store {
     let leader = read.leader.as_ref().map(|leader| {
         let is_mine = lease.is_some_and(|lease| lease == leader.lease);
-        Leader {
-            host: Host::new(&leader.what.host),
-            epoch: leader.what.epoch,
-            is_mine,
-            is_silent: !is_mine && heard.is_some_and(|heard| config.terms.is_over(heard, now)),
-        }
+        let (host, epoch) = (Host::new(&leader.what.host), leader.what.epoch);
+        Leader { host, epoch, is_mine, is_silent: is_silent && !is_mine }
     });
     Store {
         system: read.config.as_ref().map(|config| System::new(&config.what.system_id)),

@@ -1,4 +1,5 @@
-//! The arithmetic of a lease: up to when its holder may be sure that the store has not dropped it.
+//! The arithmetic of a lease: up to when its holder may be sure that the store has not dropped it, and from when on others may be
+//! sure that the holder is not.
 
 use std::time::Duration;
 
@@ -53,6 +54,14 @@ mod tests {
     #[test]
     fn a_store_that_grants_less_is_believed_and_one_that_grants_more_is_not() {
         assert_eq!((deadline(2), deadline(60)), (11, 12));
+    }
+
+    #[test]
+    fn a_silent_holder_is_past_its_deadline_by_the_margin_when_others_act() {
+        let heard = Moment::at(Duration::from_secs(10));
+        let after = |ms| TERMS.is_over(heard, heard.after(Duration::from_millis(ms)));
+        assert_eq!((after(2_999), after(3_000)), (false, true));
+        assert_eq!(heard.after(TERMS.ttl).since(TERMS.deadline(heard, TERMS.ttl)), TERMS.margin);
     }
 
     #[test]

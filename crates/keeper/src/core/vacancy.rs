@@ -41,9 +41,9 @@ pub(super) fn depose(view: &View, _: &Policy) -> Option<Decision> {
     let store = view.store.as_ref()?;
     let leader = store.leader.as_ref().filter(|leader| leader.is_silent)?;
     let Own::Replica(replica) = &view.own else { return None };
+    let sync = store.sync.as_ref()?;
     let may_stand = view.lease == Lease::Held && !view.is_leaving;
-    let may_lead =
-        is_accepted(view, store.sync.as_ref()?) || hindrance(view, store.sync.as_ref()?, replica).is_none();
+    let may_lead = is_accepted(view, sync) || hindrance(view, sync, replica).is_none();
     let reason =
         format!("takes the leader key from {}: it has given no sign of life for a lease's time", leader.host);
     (may_stand && may_lead).then(|| act([Step::Depose], reason))

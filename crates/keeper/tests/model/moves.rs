@@ -27,12 +27,12 @@ pub(crate) enum Move {
     Lapse(u8),
     /// What stands beside a stopped keeper kills the database at the deadline.
     Guard(u8),
-    /// The store's own leader changes: the next one gives all leases their whole time anew.
-    LeasesBeginAnew,
     /// A renewal reaches the store; its reply is slow.
     RenewSlowly(u8),
     /// The slow reply is there.
     Reply(u8),
+    /// The store's own leader changes: the next one gives all leases their whole time anew.
+    LeasesBeginAnew,
     CutStore(u8),
     MendStore(u8),
     CutLink,

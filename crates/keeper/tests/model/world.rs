@@ -356,8 +356,8 @@ impl World {
         self.leases[usize::from(i)] = TTL;
         if self.is_leader(i) && bug != Bug::RenewsWithoutASign {
             self.has_pulse = true;
-            for (_, node) in self.nodes.iter_mut().enumerate().filter(|(other, _)| *other != usize::from(i)) {
-                (node.is_news, node.silence) = (true, 0);
+            for (other, node) in (0..).zip(&mut self.nodes) {
+                (node.is_news, node.silence) = (other != i, 0);
             }
         }
     }
