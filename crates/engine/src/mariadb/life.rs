@@ -1,5 +1,6 @@
 //! A server's life: looked at, started, stopped, fenced, and its death.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,11 @@ use crate::observation::{Confirm, Observation, Role, Running};
 use crate::order::{Door, Fenced, Upstream};
 use crate::place::{Place, word};
 use crate::program::{Death, Process};
+
+/// How long a write waits for another's row while the server takes no more writes.
+const ROW_WAIT_MAX: Duration = Duration::from_millis(100);
+const WAITING: &str =
+    "SELECT trx_mysql_thread_id AS session FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
 
 impl MariaDb {
     /// What the server is seen to be. One that does not answer is [`Observation::Silent`], after
@@ -245,7 +251,7 @@ impl MariaDb {
             is_whole = self.apply_all(&mut link).await.is_ok() && self.now().is_whole;
         } else {
             self.set_door(&mut link, Door::Closed).await?;
-            link.ask("take no more writes", "SET GLOBAL read_only = ON", limits.promote_time_max).await?;
+            self.end_writes(&mut link).await?;
             self.wait_for_followers(&mut link).await?;
         }
         // it need not write down what its own log has
@@ -259,6 +265,41 @@ impl MariaDb {
             is_clean: true,
             is_whole,
         })
+    }
+
+    /// Until no commit is on its way, and none can come. Statements under way end first, but not those that wait for a row: whose
+    /// row it is may itself have to wait until this is over. Theirs is the loss of a write that is not done, and a repetition.
+    async fn end_writes(&self, link: &mut Link) -> Result<(), Error> {
+        let limit = self.config.limits.promote_time_max;
+        let ended = link.ask("take no more writes", "SET GLOBAL read_only = ON", limit);
+        tokio::select! {
+            ended = ended => ended.map(drop),
+            never = self.end_those_who_wait() => match never {},
+        }
+    }
+
+    /// Ends the sessions that wait for a row, again and again, for ever.
+    async fn end_those_who_wait(&self) -> Infallible {
+        loop {
+            sleep(ROW_WAIT_MAX).await;
+            let Ok(mut link) = Link::open(&self.config, self.config.limits.answer_time_max).await else {
+                continue;
+            };
+            while self.end_waiting(&mut link).await.is_ok() {
+                sleep(ROW_WAIT_MAX).await;
+            }
+        }
+    }
+
+    async fn end_waiting(&self, link: &mut Link) -> Result<(), Error> {
+        let limit = self.config.limits.answer_time_max;
+        let tables = link.ask("say who waits for a row", WAITING, limit).await?;
+        for waiting in tables.first().into_iter().flatten() {
+            let kill = format!("KILL CONNECTION {}", waiting.text("session"));
+            // it may have gone by itself
+            let _ = link.ask("end who waits for a row", &kill, limit).await;
+        }
+        Ok(())
     }
 
     /// Until those who follow have everything; who has gone is not waited for.

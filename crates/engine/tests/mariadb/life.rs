@@ -1,6 +1,7 @@
 //! One server: made, started, looked at, stopped, fenced.
 
 use std::fs;
+use std::time::Instant;
 
 use engine::mariadb::MariaDb;
 use engine::{Confirm, Door, End, Error, Observation, Role};
@@ -95,6 +96,33 @@ async fn a_primary_that_is_killed_keeps_all_that_was_acknowledged_when_it_comes_
     let bills = host.bills().await;
     let lost: Vec<&i32> = acknowledged.iter().filter(|id| !bills.contains(id)).collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    host.fence().await;
+}
+
+#[tokio::test]
+async fn a_primary_ends_in_order_though_a_writer_waits_for_the_row_of_another() {
+    let _turn = turn().await;
+    let host = Host::new("seoul-1");
+    host.becomes_primary().await;
+    host.sql("INSERT INTO bill VALUES (1)").await;
+    let [mut holds, mut waits] = [host.client().await.unwrap(), host.client().await.unwrap()];
+    holds.query_drop("BEGIN").await.unwrap();
+    holds.query_drop("DELETE FROM bill WHERE id = 1").await.unwrap();
+    waits.query_drop("SET innodb_lock_wait_timeout = 600").await.unwrap();
+    let mut waiting = tokio::task::JoinSet::new();
+    waiting.spawn(async move { waits.query_drop("UPDATE bill SET id = 2 WHERE id = 1").await });
+    let mut looks = host.client().await.unwrap();
+    let begin = Instant::now();
+    let updating = "SELECT 1 FROM information_schema.processlist WHERE state = 'Updating'";
+    while looks.query_first::<u8, _>(updating).await.unwrap().is_none() {
+        assert!(begin.elapsed() < WAIT_MAX, "nobody waits");
+    }
+    host.hands.stop(soon()).await.unwrap();
+    assert_eq!(ended(&host).await, End::Primary);
+    waiting.join_next().await.unwrap().unwrap().unwrap_err();
+    host.hands.start(None, &Confirm::Here, Door::Open).await.unwrap();
+    host.running(|_| true).await;
+    assert_eq!(host.bills().await, [1]);
     host.fence().await;
 }
 
