@@ -61,7 +61,9 @@ impl Pulse {
 mod tests {
     use std::time::Duration;
 
+    use cluster::Txn;
     use cluster::memory::Memory;
+    use tokio::time::{sleep, timeout};
 
     use super::*;
 
@@ -77,6 +79,27 @@ mod tests {
 
     fn pulse() -> Pulse {
         Pulse::new(Cluster::memory(&Memory::default()), &Layout::new("popong.com"))
+    }
+
+    #[tokio::test]
+    async fn each_is_heard_as_it_is_left_though_nobody_looks() {
+        let pulse = pulse();
+        let heard = async {
+            for beat in 0.. {
+                pulse.cluster.txn(&Txn::new().put(&pulse.key, beat.to_string())).await.unwrap();
+                sleep(Duration::from_millis(1)).await;
+                if pulse.last.borrow().is_some() {
+                    break;
+                }
+            }
+        };
+        let listened = async {
+            tokio::select! {
+                () = pulse.listen(Limits::default()) => unreachable!("it is heard for ever"),
+                () = heard => {}
+            }
+        };
+        timeout(Duration::from_secs(20), listened).await.expect("none was heard");
     }
 
     #[test]
