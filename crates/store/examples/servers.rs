@@ -6,7 +6,10 @@
 //!
 //! - `raw`: the record's own statements in a transaction of the driver, nothing else.
 //! - `raw+log`: the same with the row of the change log, as the store writes it.
-//! - `store`: what the store costs, its follower (positions, reading the log) included.
+//! - `unread`: what the store costs while its follower gives out positions and reads the log but once in [`UNREAD`].
+//! - `store`: what it costs with the follower at its pace.
+//!
+//! Each begins with a log that has been read, and only the last two have a follower.
 
 #![expect(clippy::unwrap_used, reason = "a measurement ends at the first failure")]
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
@@ -35,6 +38,9 @@ const OPERATIONS: usize = 20_000;
 /// Rooms among which the records are spread; a list shows the newest 20 of one.
 const ROOM: usize = 100;
 
+/// So long that hardly a round of the follower falls into a sample.
+const UNREAD: Duration = Duration::from_secs(5);
+
 /// What is measured.
 #[derive(Clone, Copy, PartialEq)]
 enum Operation {
@@ -57,6 +63,23 @@ enum Subject {
     Raw(Raw),
     Logged(Raw),
     Store(Store),
+}
+
+/// The database, and where the stores on it keep their files.
+struct Ground {
+    url: String,
+    dir: tempfile::TempDir,
+}
+
+impl Ground {
+    /// A store whose follower reads what `log_read_every` brings, and has read all that there is.
+    async fn store(&self, log_read_every: Duration) -> Store {
+        let engine = Engine::from_url(&self.url).unwrap();
+        let config = Config { engine, log_read_every, ..Config::new(self.dir.path()) };
+        let store = Store::open(config, Clock::System).await.unwrap();
+        store.newest().await.unwrap();
+        store
+    }
 }
 
 /// The driver alone.
@@ -99,19 +122,20 @@ fn main() {
 
 async fn measure(database: &Database, load: Load, only: Option<&str>) {
     let records = load.records;
-    let url = database.url();
-    let dir = tempfile::tempdir().unwrap();
-    let config = Config { engine: Engine::from_url(&url).unwrap(), ..Config::new(dir.path()) };
-    let store = Store::open(config, Clock::System).await.unwrap();
+    let ground = Ground { url: database.url(), dir: tempfile::tempdir().unwrap() };
+    let pace = Config::new(ground.dir.path()).log_read_every;
+    let store = ground.store(pace).await;
     fill(&store, records).await;
+    store.close().await;
+    let url = &ground.url;
     let raw = if url.starts_with("postgres") {
-        Raw::Postgres(Arc::new(postgres::Clients::open(&url).await))
+        Raw::Postgres(Arc::new(postgres::Clients::open(url).await))
     } else {
-        Raw::MariaDb(Arc::new(mysql::Clients::open(&url).await))
+        Raw::MariaDb(Arc::new(mysql::Clients::open(url).await))
     };
     println!("{records} records; client CPU µs per operation (operations per second), medians of {ROUNDS}");
-    println!("| operation | callers | raw | raw+log | store | store / raw |");
-    println!("| --- | --- | --- | --- | --- | --- |");
+    println!("| operation | callers | raw | raw+log | unread | store | store / raw |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
     for (name, operation) in [
         ("get", Operation::Get),
         ("list", Operation::List),
@@ -121,35 +145,36 @@ async fn measure(database: &Database, load: Load, only: Option<&str>) {
         if only.is_some_and(|only| only != name) {
             continue;
         }
+        let writes = matches!(operation, Operation::Create | Operation::Update);
         for callers in [1, 32] {
-            let subjects =
-                [Subject::Raw(raw.clone()), Subject::Logged(raw.clone()), Subject::Store(store.clone())];
-            let mut samples = vec![Vec::new(); subjects.len()];
+            let mut samples = vec![Vec::new(); 4];
             for round in 0..ROUNDS {
-                for (samples, subject) in samples.iter_mut().zip(&subjects) {
-                    samples.push(run(subject, operation, callers, load, round).await);
+                samples[0].push(run(&Subject::Raw(raw.clone()), operation, callers, load, round).await);
+                if writes {
+                    samples[1]
+                        .push(run(&Subject::Logged(raw.clone()), operation, callers, load, round).await);
+                    let store = ground.store(UNREAD).await;
+                    samples[2]
+                        .push(run(&Subject::Store(store.clone()), operation, callers, load, round).await);
+                    store.close().await;
                 }
+                let store = ground.store(pace).await;
+                samples[3].push(run(&Subject::Store(store.clone()), operation, callers, load, round).await);
+                store.close().await;
             }
-            let medians: Vec<(f64, f64)> = samples.into_iter().map(median).collect();
-            let cell = |(cpu, rate): (f64, f64)| format!("{cpu:.1} ({rate:.0}/s)");
-            let logged = match operation {
-                Operation::Get | Operation::List => "–".into(),
-                _ => cell(medians[1]),
-            };
-            let ratio = medians[2].0 / medians[0].0;
-            println!(
-                "| {name} | {callers} | {} | {logged} | {} | {ratio:.2} |",
-                cell(medians[0]),
-                cell(medians[2])
-            );
+            let medians: Vec<Option<(f64, f64)>> = samples.into_iter().map(median).collect();
+            let cells = medians
+                .iter()
+                .map(|it| it.map_or("–".into(), |(cpu, rate)| format!("{cpu:.1} ({rate:.0}/s)")));
+            let ratio = medians[3].unwrap().0 / medians[0].unwrap().0;
+            println!("| {name} | {callers} | {} | {ratio:.2} |", cells.collect::<Vec<_>>().join(" | "));
         }
     }
-    store.close().await;
 }
 
-fn median(mut samples: Vec<(f64, f64)>) -> (f64, f64) {
+fn median(mut samples: Vec<(f64, f64)>) -> Option<(f64, f64)> {
     samples.sort_by(|a, b| a.0.total_cmp(&b.0));
-    samples[samples.len() / 2]
+    samples.get(samples.len() / 2).copied()
 }
 
 /// Does operations with so many callers at once; gives CPU µs per operation, and operations per second.

@@ -117,12 +117,13 @@ impl Tx {
         body: String,
     ) -> Result<Arc<Row>, Error> {
         let row = Row { id: id.to_owned(), rev: self.rev_after(0), shape, body };
-        let (values, change) = (row_values(&row), self.change(table, id, ChangeKind::Create));
+        let (mut values, change) = (row_values(&row), self.change(table, id, ChangeKind::Create));
         let into = format!("INSERT INTO {}(id,rev,shape,body) VALUES (?t,?i,?i,?j)", words::quoted(table));
         match self.kind() {
             Kind::Postgres => {
                 let sql = format!("WITH r AS ({into} RETURNING id) {CHANGE_OF_R}");
-                self.execute(&sql, [values, change].concat()).await?;
+                values.extend(change);
+                self.execute(&sql, values).await?;
             }
             Kind::MariaDb => {
                 self.execute(&into, values).await?;
@@ -147,8 +148,10 @@ impl Tx {
                     "WITH r AS (UPDATE {quoted} SET rev=greatest(rev+1,?i),shape=?i,body=?j WHERE id=?t \
                      RETURNING id,rev), c AS ({CHANGE_OF_R}) SELECT rev FROM r"
                 );
-                let own = vec![Value::Int(self.rev_after(0)), Value::Int(shape), text(&body), text(id)];
-                match self.query(&sql, [own, change].concat()).await?.first().and_then(|row| row.first()) {
+                let mut values =
+                    vec![Value::Int(self.rev_after(0)), Value::Int(shape), text(&body), text(id)];
+                values.extend(change);
+                match self.query(&sql, values).await?.first().and_then(|row| row.first()) {
                     Some(Value::Int(rev)) => *rev,
                     _ => return Ok(None),
                 }
@@ -337,10 +340,10 @@ impl Tx {
         let number = self.changes;
         self.changes += 1;
         vec![
-            text(&self.write),
+            Value::Text(Arc::clone(&self.write)),
             Value::Int(number),
             Value::Int(self.epoch),
-            text(table.as_str()),
+            Value::Text(table.shared()),
             text(id),
             text(kind.word()),
             Value::Int(self.at.0),

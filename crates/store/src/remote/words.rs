@@ -3,12 +3,16 @@
 //! A place is `?t` (text), `?i` (whole number) or `?j` (JSON given as text). What else differs between the kinds stands in
 //! the pairs that [`Kind::either`] chooses from.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::config::Engine;
 use crate::dialect::Sql;
 use crate::query::Value;
 use crate::row::Table;
+
+/// About what a place is longer in print.
+const PLACE_BYTES: usize = 12;
 
 /// The kind of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,18 +41,19 @@ impl Kind {
 
     /// A statement with its values, in the order of its places.
     pub(crate) fn sql(self, text: &str, values: Vec<Value>) -> Sql {
-        let mut printed = String::with_capacity(text.len() + 8 * values.len());
+        let mut printed = String::with_capacity(text.len() + PLACE_BYTES * values.len());
         let (mut rest, mut places) = (text, 0);
         while let Some(at) = rest.find('?') {
             let (before, place) = rest.split_at(at);
             printed.push_str(before);
             places += 1;
-            match (self, place.as_bytes().get(1)) {
-                (Kind::MariaDb, _) => printed.push('?'),
-                (Kind::Postgres, Some(b't')) => printed.push_str(&format!("${places}::text")),
-                (Kind::Postgres, Some(b'j')) => printed.push_str(&format!("${places}::text::json")),
-                (Kind::Postgres, _) => printed.push_str(&format!("${places}::bigint")),
-            }
+            // writing to a text can't fail
+            let _ = match (self, place.as_bytes().get(1)) {
+                (Kind::MariaDb, _) => write!(printed, "?"),
+                (Kind::Postgres, Some(b't')) => write!(printed, "${places}::text"),
+                (Kind::Postgres, Some(b'j')) => write!(printed, "${places}::text::json"),
+                (Kind::Postgres, _) => write!(printed, "${places}::bigint"),
+            };
             rest = &place[2..];
         }
         printed.push_str(rest);
