@@ -11,6 +11,7 @@
 //! Invariant: a server that starts here starts as a replica; it becomes a primary by being promoted, and in no other way.
 
 mod account;
+mod ending;
 mod error;
 mod fence;
 pub mod guard;

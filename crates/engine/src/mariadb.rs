@@ -31,6 +31,7 @@ mod reign;
 mod rewind;
 mod settings;
 mod settle;
+mod stop;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -237,6 +237,16 @@ impl Process {
     }
 }
 
+/// Waits for a process's death; for ever where there is none.
+pub(crate) async fn death_of(process: Option<Process>) -> Death {
+    if let Some(mut process) = process
+        && let Ok(death) = process.death.wait_for(Option::is_some).await
+    {
+        return death.clone().expect("it was waited for");
+    }
+    std::future::pending().await
+}
+
 /// Kills a program's group when nobody waits for it any more.
 struct Reaper(watch::Receiver<Option<Pid>>);
 

@@ -8,6 +8,7 @@ use base::unit::Bytes;
 use rustix::process::Signal;
 use tokio::time::{sleep, timeout};
 
+use crate::ending;
 use crate::error::Error;
 use crate::fence::{Fence, LOOK_EVERY};
 use crate::inhabitant;
@@ -17,7 +18,7 @@ use crate::place::{Place, word};
 use crate::postgres::link::Link;
 use crate::postgres::settings::{self, State};
 use crate::postgres::{Postgres, control, lock, look};
-use crate::program::{Death, Process};
+use crate::program::{self, Death, Process};
 
 impl Postgres {
     /// What the server is seen to be. One that does not answer is [`Observation::Silent`], after
@@ -180,12 +181,7 @@ impl Postgres {
     /// [`Postgres::observe`] already.
     pub async fn died(&self) -> Death {
         let process = self.now().process.clone();
-        if let Some(mut process) = process
-            && let Ok(death) = process.death.wait_for(Option::is_some).await
-        {
-            return death.clone().expect("it was waited for");
-        }
-        std::future::pending().await
+        program::death_of(process).await
     }
 
     /// The end of what it wrote to its logs: why it died, or did not start.
@@ -202,18 +198,12 @@ impl Postgres {
     /// [`Error::Slow`] when it is still there at the deadline: fence it.
     pub async fn stop(&self, deadline: Moment) -> Result<(), Error> {
         let Some(process) = self.alive() else { return Ok(()) };
-        let limit = deadline.left();
         process.signal(Signal::INT);
-        let slow = |_| Error::Slow { what: "stopping the database server".to_owned(), limit };
-        timeout(limit, process.ended()).await.map_err(slow)?;
-        // its children end with it, or a moment later
-        while !inhabitant::of(&self.place.data()).is_empty() {
-            if deadline.left().is_zero() {
-                return Err(slow_stop(limit));
-            }
-            sleep(LOOK_EVERY).await;
-        }
-        Ok(())
+        let stop = async {
+            ending::gone(&process, &self.place.data()).await;
+            Ok(())
+        };
+        ending::by(deadline, stop).await
     }
 
     /// Makes certain that it acknowledges nothing more: SIGQUIT, and what is still there soon after is killed, whoever
@@ -238,10 +228,6 @@ impl Postgres {
             now.in_force = None;
         }
     }
-}
-
-fn slow_stop(limit: Duration) -> Error {
-    Error::Slow { what: "stopping the database server".to_owned(), limit }
 }
 
 /// Writes the settings' files; those only that differ from what was in force `before`, since each costs the disk's time.
