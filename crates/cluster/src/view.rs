@@ -75,6 +75,11 @@ impl View {
         self.age(now).is_some_and(|age| age < age_max)
     }
 
+    /// Whether that host leads.
+    pub fn is_led_by(&self, host: &str) -> bool {
+        self.leader.as_ref().is_some_and(|leader| leader.what.host == host)
+    }
+
     fn take(&mut self, layout: &Layout, entry: &Entry) -> bool {
         let key = entry.key.as_str();
         if let Some(host) = key.strip_prefix(&layout.members()) {

@@ -103,9 +103,7 @@ impl Tender {
     }
 
     fn leads(&self) -> bool {
-        let view = self.eyes.view.borrow();
-        let leads = view.leader.as_ref().is_some_and(|leader| leader.what.host == self.host);
-        leads && self.eyes.primary.borrow().address.is_some()
+        self.eyes.view.borrow().is_led_by(&self.host) && self.eyes.primary.borrow().address.is_some()
     }
 
     /// Looks after it for as long as this host leads.
@@ -190,7 +188,7 @@ async fn publish(eyes: Eyes, key: String, mut told: watch::Receiver<Told>) {
     loop {
         sleep(TELL_EVERY).await;
         let now = told.borrow_and_update().clone();
-        let leads = eyes.view.borrow().leader.as_ref().is_some_and(|leader| leader.what.host == now.host);
+        let leads = eyes.view.borrow().is_led_by(&now.host);
         if !leads || now == (Told { host: now.host.clone(), ..Told::default() }) {
             last = None;
             continue;

@@ -70,7 +70,7 @@ pub(super) async fn run(
 /// Waits until it is primary.
 async fn wait(eyes: Eyes, topology: &Topology, heir: &str) -> Result<(), Failure> {
     let mut view = eyes.view.clone();
-    let leads = view.wait_for(|view| view.leader.as_ref().is_some_and(|leader| leader.what.host == heir));
+    let leads = view.wait_for(|view| view.is_led_by(heir));
     match tokio::time::timeout(TAKEOVER_TIME_MAX, leads).await {
         Ok(Ok(view)) => {
             let epoch = view.leader.as_ref().map_or(0, |leader| leader.what.epoch);
