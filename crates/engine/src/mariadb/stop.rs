@@ -20,6 +20,7 @@ use crate::program::Process;
 
 /// How long a write waits for another's row while the server takes no more writes.
 const ROW_WAIT_MAX: Duration = Duration::from_millis(100);
+/// Whose statement waits for a row: no commit does.
 const WAITING: &str =
     "SELECT trx_mysql_thread_id AS session FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
 
@@ -69,7 +70,7 @@ impl MariaDb {
     }
 
     /// Until no commit is on its way, and none can come. Statements under way end first, but not those that wait for a row: whose
-    /// row it is may itself have to wait until this is over. Theirs is the loss of a write that is not done, and a repetition.
+    /// row it is may itself have to wait until this is over. What they were to write is not done, and was not acknowledged.
     async fn end_writes(&self, link: &mut Link) -> Result<(), Error> {
         let limit = self.config.limits.promote_time_max;
         let ended = link.ask("take no more writes", "SET GLOBAL read_only = ON", limit);
@@ -96,6 +97,7 @@ impl MariaDb {
         let limit = self.config.limits.answer_time_max;
         let tables = link.ask("say who waits for a row", WAITING, limit).await?;
         for waiting in tables.first().into_iter().flatten() {
+            // not the query alone: should it have come to its commit meanwhile, that would be acknowledged unconfirmed
             let kill = format!("KILL CONNECTION {}", waiting.text("session"));
             // it may have gone by itself
             let _ = link.ask("end who waits for a row", &kill, limit).await;
