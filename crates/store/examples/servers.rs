@@ -9,7 +9,7 @@
 //! - `unread`: what the store costs while its follower gives out positions and reads the log but once in [`UNREAD`].
 //! - `store`: what it costs with the follower at its pace.
 //!
-//! Each begins with a log that has been read, and only the last two have a follower.
+//! Only the last two have a follower, and begin once it has read what is there.
 
 #![expect(clippy::unwrap_used, reason = "a measurement ends at the first failure")]
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
@@ -77,7 +77,11 @@ impl Ground {
         let engine = Engine::from_url(&self.url).unwrap();
         let config = Config { engine, log_read_every, ..Config::new(self.dir.path()) };
         let store = Store::open(config, Clock::System).await.unwrap();
-        store.newest().await.unwrap();
+        let newest = store.newest().await.unwrap();
+        // its first round may begin with what others have written
+        while store.position() < newest {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         store
     }
 }
@@ -149,18 +153,18 @@ async fn measure(database: &Database, load: Load, only: Option<&str>) {
         for callers in [1, 32] {
             let mut samples = vec![Vec::new(); 4];
             for round in 0..ROUNDS {
-                samples[0].push(run(&Subject::Raw(raw.clone()), operation, callers, load, round).await);
+                let sample = async |subject: &Subject| run(subject, operation, callers, load, round).await;
+                samples[0].push(sample(&Subject::Raw(raw.clone())).await);
                 if writes {
-                    samples[1]
-                        .push(run(&Subject::Logged(raw.clone()), operation, callers, load, round).await);
-                    let store = ground.store(UNREAD).await;
-                    samples[2]
-                        .push(run(&Subject::Store(store.clone()), operation, callers, load, round).await);
-                    store.close().await;
+                    samples[1].push(sample(&Subject::Logged(raw.clone())).await);
                 }
-                let store = ground.store(pace).await;
-                samples[3].push(run(&Subject::Store(store.clone()), operation, callers, load, round).await);
-                store.close().await;
+                for (at, log_read_every) in [(2, UNREAD), (3, pace)] {
+                    if at == 3 || writes {
+                        let store = ground.store(log_read_every).await;
+                        samples[at].push(sample(&Subject::Store(store.clone())).await);
+                        store.close().await;
+                    }
+                }
             }
             let medians: Vec<Option<(f64, f64)>> = samples.into_iter().map(median).collect();
             let cells = medians
