@@ -196,6 +196,7 @@ mod tests {
                 false
             });
         };
-        assert_eq!(tokio::join!(follow, later).0, End::Declined);
+        let ended = timeout(Duration::from_secs(20), async { tokio::join!(follow, later).0 });
+        assert_eq!(ended.await, Ok(End::Declined));
     }
 }
