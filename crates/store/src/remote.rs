@@ -135,8 +135,8 @@ impl Remote {
 
     /// A record by id.
     pub(crate) async fn get(&self, table: &Table, id: &str) -> Result<Option<Row>, Error> {
-        let sql = format!("SELECT id,rev,shape,body FROM {} WHERE id = ?t", words::quoted(table));
-        let sql = self.kind.sql(&sql, vec![text(id)]);
+        let sql = "SELECT id,rev,shape,body FROM ?r WHERE id = ?t";
+        let sql = self.kind.sql_of(table, sql, vec![text(id)]);
         let ask = |pool: Arc<Pool>| {
             let sql = &sql;
             async move { pool.brief_rows(sql).await }

@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -119,14 +119,22 @@ impl Pool {
 
     /// A connection for a transaction.
     pub(crate) async fn take(&self) -> Result<Link, Error> {
-        let permit = timeout(self.wait_max, pin!(Arc::clone(&self.home.permits).acquire_owned())).await;
-        let Ok(Ok(permit)) = permit else { return Err(Error::Busy) };
+        let permit = self.permit().await?;
         let wire = match self.home.idle() {
             Some(wire) => wire,
             // rare and large
             None => Arc::new(Box::pin(Wire::connect(&self.home.place)).await?),
         };
         Ok(Link::new(Arc::clone(&self.home), wire, permit))
+    }
+
+    /// A place among those that have a connection.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        if let Ok(permit) = Arc::clone(&self.home.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waiting = pin!(Arc::clone(&self.home.permits).acquire_owned());
+        timeout(self.wait_max, waiting).await.ok().and_then(Result::ok).ok_or(Error::Busy)
     }
 
     /// A question that is known to be short, on a connection that others use at the same time.

@@ -10,6 +10,7 @@
 use std::error::Error as Failure;
 
 use bytes::{BufMut, BytesMut};
+use memchr::{memchr, memchr2};
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, WrongType};
 
 use crate::error::Error;
@@ -35,7 +36,10 @@ pub(super) struct Text<'a>(pub(super) &'a str);
 /// for it, and the escape of half a surrogate pair. The server takes such escapes, and fails when the value is looked at.
 pub(super) fn refuse_nul(values: &[Value]) -> Result<(), Error> {
     let is_unfit = |value: &Value| match value {
-        Value::Text(text) => text.contains('\0') || has_unfit_escape(text),
+        Value::Text(text) => memchr2(b'\0', b'\\', text.as_bytes()).is_some_and(|at| {
+            let rest = &text[at..];
+            rest.contains('\0') || has_unfit_escape(rest)
+        }),
         _ => false,
     };
     if values.iter().any(is_unfit) { Err(Error::Nul) } else { Ok(()) }
@@ -132,7 +136,9 @@ impl Bound<'_> {
             Value::Bool(is_true) => out.put_slice(is_true.to_string().as_bytes()),
             Value::Int(number) => out.put_slice(number.to_string().as_bytes()),
             Value::Real(number) => out.put_slice(number.to_string().as_bytes()),
-            Value::Text(text) if text.contains('\0') => out.put_slice(text.replace('\0', NUL).as_bytes()),
+            Value::Text(text) if memchr(b'\0', text.as_bytes()).is_some() => {
+                out.put_slice(text.replace('\0', NUL).as_bytes())
+            }
             Value::Text(text) => out.put_slice(text.as_bytes()),
         }
     }

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::error::chain;
-use base::{chance, id};
+use base::id;
 use tokio::time::{Instant, sleep};
 
 use crate::dialect::{mariadb, postgres};
@@ -222,7 +222,7 @@ impl Remote {
     /// Builds and drops what is to be, one index after another.
     pub(super) async fn build_indexes(&self) -> Result<(), Error> {
         let _alone = self.indexes.building.lock().await;
-        let owner = id::make(self.clock.now()) + &chance::word(5);
+        let owner = id::make_long(self.clock.now());
         while !self.is_closed() {
             let Some(job) = self.next_job(&owner).await? else { return self.learn_indexes().await };
             self.work(&job, &owner).await?;

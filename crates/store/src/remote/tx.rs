@@ -8,6 +8,7 @@ use std::sync::Arc;
 use base::time::Timestamp;
 
 use crate::change::{ChangeKind, Entry};
+use crate::dialect::Sql;
 use crate::error::Error;
 use crate::query::{Index, Select, Value, View};
 use crate::remote::words::{self, Kind, text};
@@ -57,18 +58,23 @@ impl Tx {
 
     /// A record by id, locked.
     pub(crate) async fn get(&mut self, table: &Table, id: &str) -> Result<Option<Row>, Error> {
-        let lock = self.kind().either("FOR NO KEY UPDATE", "FOR UPDATE");
-        let sql = format!("SELECT id,rev,shape,body FROM {} WHERE id = ?t {lock}", words::quoted(table));
-        let sql = self.kind().sql(&sql, vec![text(id)]);
+        let sql = self.kind().either(
+            "SELECT id,rev,shape,body FROM ?r WHERE id = ?t FOR NO KEY UPDATE",
+            "SELECT id,rev,shape,body FROM ?r WHERE id = ?t FOR UPDATE",
+        );
+        let sql = self.kind().sql_of(table, sql, vec![text(id)]);
         let rows = self.link.rows(&sql, usize::MAX).await;
         Ok(self.heed(rows)?.unwrap_or_default().pop())
     }
 
     /// See `Tx::keeps`.
     pub(crate) async fn keeps(&mut self, table: &Table, id: &str) -> Result<bool, Error> {
-        let lock = self.kind().either("FOR KEY SHARE", "LOCK IN SHARE MODE");
-        let sql = format!("SELECT 1 FROM {} WHERE id = ?t {lock}", words::quoted(table));
-        Ok(!self.query(&sql, vec![text(id)]).await?.is_empty())
+        let sql = self.kind().either(
+            "SELECT 1 FROM ?r WHERE id = ?t FOR KEY SHARE",
+            "SELECT 1 FROM ?r WHERE id = ?t LOCK IN SHARE MODE",
+        );
+        let sql = self.kind().sql_of(table, sql, vec![text(id)]);
+        Ok(!self.ask(&sql).await?.is_empty())
     }
 
     /// See `Tx::alone`.
@@ -118,15 +124,22 @@ impl Tx {
     ) -> Result<Arc<Row>, Error> {
         let row = Row { id: id.to_owned(), rev: self.rev_after(0), shape, body };
         let (mut values, change) = (row_values(&row), self.change(table, id, ChangeKind::Create));
-        let into = format!("INSERT INTO {}(id,rev,shape,body) VALUES (?t,?i,?i,?j)", words::quoted(table));
         match self.kind() {
             Kind::Postgres => {
-                let sql = format!("WITH r AS ({into} RETURNING id) {CHANGE_OF_R}");
                 values.extend(change);
-                self.execute(&sql, values).await?;
+                let sql = self.kind().sql_of(
+                    table,
+                    "WITH r AS (INSERT INTO ?r(id,rev,shape,body) VALUES (?t,?i,?i,?j) RETURNING id) \
+                     INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) \
+                     SELECT ?t,?i,?i,?t,?t,?t,?i FROM r",
+                    values,
+                );
+                self.run(&sql).await?;
             }
             Kind::MariaDb => {
-                self.execute(&into, values).await?;
+                let own = "INSERT INTO ?r(id,rev,shape,body) VALUES (?t,?i,?i,?j)";
+                let own = self.kind().sql_of(table, own, values);
+                self.run(&own).await?;
                 self.log(change).await?;
             }
         }
@@ -141,17 +154,19 @@ impl Tx {
         body: String,
     ) -> Result<Option<Arc<Row>>, Error> {
         let change = self.change(table, id, ChangeKind::Update);
-        let quoted = words::quoted(table);
         let rev = match self.kind() {
             Kind::Postgres => {
-                let sql = format!(
-                    "WITH r AS (UPDATE {quoted} SET rev=greatest(rev+1,?i),shape=?i,body=?j WHERE id=?t \
-                     RETURNING id,rev), c AS ({CHANGE_OF_R}) SELECT rev FROM r"
-                );
                 let mut values =
                     vec![Value::Int(self.rev_after(0)), Value::Int(shape), text(&body), text(id)];
                 values.extend(change);
-                match self.query(&sql, values).await?.first().and_then(|row| row.first()) {
+                let sql = self.kind().sql_of(
+                    table,
+                    "WITH r AS (UPDATE ?r SET rev=greatest(rev+1,?i),shape=?i,body=?j WHERE id=?t RETURNING id,rev), \
+                     c AS (INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) \
+                     SELECT ?t,?i,?i,?t,?t,?t,?i FROM r) SELECT rev FROM r",
+                    values,
+                );
+                match self.ask(&sql).await?.first().and_then(|row| row.first()) {
                     Some(Value::Int(rev)) => *rev,
                     _ => return Ok(None),
                 }
@@ -159,9 +174,10 @@ impl Tx {
             Kind::MariaDb => {
                 let Some(old) = self.get(table, id).await? else { return Ok(None) };
                 let rev = self.rev_after(old.rev);
-                let sql = format!("UPDATE {quoted} SET rev=?i,shape=?i,body=?j WHERE id=?t");
-                let own = vec![Value::Int(rev), Value::Int(shape), text(&body), text(id)];
-                self.execute(&sql, own).await?;
+                let values = vec![Value::Int(rev), Value::Int(shape), text(&body), text(id)];
+                let own = "UPDATE ?r SET rev=?i,shape=?i,body=?j WHERE id=?t";
+                let own = self.kind().sql_of(table, own, values);
+                self.run(&own).await?;
                 self.log(change).await?;
                 rev
             }
@@ -178,7 +194,8 @@ impl Tx {
         let sql = "INSERT INTO gone(write_id,i,tbl,record,rev,shape,body) VALUES (?t,?i,?t,?t,?i,?i,?j)";
         self.execute(sql, gone).await?;
         self.log(change).await?;
-        self.execute(&format!("DELETE FROM {} WHERE id=?t", words::quoted(table)), vec![text(id)]).await?;
+        let own = self.kind().sql_of(table, "DELETE FROM ?r WHERE id=?t", vec![text(id)]);
+        self.run(&own).await?;
         Ok(Some(Arc::new(row)))
     }
 
@@ -216,7 +233,8 @@ impl Tx {
     }
 
     pub(crate) async fn truncate_table(&mut self, table: &Table) -> Result<(), Error> {
-        self.execute(&format!("DELETE FROM {}", words::quoted(table)), Vec::new()).await.map(drop)
+        let sql = self.kind().sql_of(table, "DELETE FROM ?r", Vec::new());
+        self.run(&sql).await.map(drop)
     }
 
     pub(crate) async fn set_indexes(&mut self, table: &Table, indexes: &[Index]) -> Result<(), Error> {
@@ -280,21 +298,32 @@ impl Tx {
 
     pub(super) async fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Vec<Value>>, Error> {
         let sql = self.kind().sql(sql, values);
-        let found = self.link.query(&sql).await;
-        let found = self.remote.or_left(found).await;
-        self.heed(found)
+        self.ask(&sql).await
     }
 
     pub(super) async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, Error> {
         let sql = self.kind().sql(sql, values);
-        let done = self.link.execute(&sql).await;
+        self.run(&sql).await
+    }
+
+    /// What a statement gives.
+    async fn ask(&mut self, sql: &Sql) -> Result<Vec<Vec<Value>>, Error> {
+        let found = self.link.query(sql).await;
+        let found = self.remote.or_left(found).await;
+        self.heed(found)
+    }
+
+    /// Runs a statement; gives the number of rows that it touched.
+    async fn run(&mut self, sql: &Sql) -> Result<u64, Error> {
+        let done = self.link.execute(sql).await;
         let done = self.remote.or_left(done).await;
         self.heed(done)
     }
 
     /// Adds a change to the log by itself.
     async fn log(&mut self, change: Vec<Value>) -> Result<(), Error> {
-        match self.execute(CHANGE, change).await {
+        let sql = "INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) VALUES (?t,?i,?i,?t,?t,?t,?i)";
+        match self.execute(sql, change).await {
             Err(Error::Unique { .. }) => self.heed(Err(Error::Unique { index: LOG_KEY.into() })),
             done => done.map(drop),
         }
@@ -363,10 +392,6 @@ impl Tx {
 
 /// The name of the log's key on PostgreSQL.
 const LOG_KEY: &str = "change_pkey";
-const CHANGE: &str =
-    "INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) VALUES (?t,?i,?i,?t,?t,?t,?i)";
-const CHANGE_OF_R: &str =
-    "INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) SELECT ?t,?i,?i,?t,?t,?t,?i FROM r";
 
 pub(super) fn row_values(row: &Row) -> Vec<Value> {
     vec![text(&row.id), Value::Int(row.rev), Value::Int(row.shape), text(&row.body)]

@@ -1,10 +1,11 @@
 //! Our own statements on a server: text with typed places, in the words of one of the two kinds.
 //!
-//! A place is `?t` (text), `?i` (whole number) or `?j` (JSON given as text). What else differs between the kinds stands in
-//! the pairs that [`Kind::either`] chooses from.
+//! A place is `?t` (text), `?i` (whole number) or `?j` (JSON given as text), and `?r` the table of records that the statement
+//! is about. What else differs between the kinds stands in the pairs that [`Kind::either`] chooses from.
 
-use std::fmt::Write;
 use std::sync::Arc;
+
+use memchr::memchr;
 
 use crate::config::Engine;
 use crate::dialect::Sql;
@@ -13,6 +14,9 @@ use crate::row::Table;
 
 /// About what a place is longer in print.
 const PLACE_BYTES: usize = 12;
+/// What stands around the name of a table of records.
+const RECORDS_OPEN: &str = "\"r_";
+const RECORDS_CLOSE: &str = "\"";
 
 /// The kind of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,25 +45,51 @@ impl Kind {
 
     /// A statement with its values, in the order of its places.
     pub(crate) fn sql(self, text: &str, values: Vec<Value>) -> Sql {
-        let mut printed = String::with_capacity(text.len() + PLACE_BYTES * values.len());
+        self.printed("", text, values)
+    }
+
+    /// The same of a statement about a table of records.
+    pub(crate) fn sql_of(self, table: &Table, text: &str, values: Vec<Value>) -> Sql {
+        self.printed(table.as_str(), text, values)
+    }
+
+    /// Printed anew for each write, so without the machinery of `format!`.
+    fn printed(self, table: &str, text: &str, values: Vec<Value>) -> Sql {
+        let mut printed = String::with_capacity(text.len() + table.len() + PLACE_BYTES * values.len());
         let (mut rest, mut places) = (text, 0);
-        while let Some(at) = rest.find('?') {
+        while let Some(at) = memchr(b'?', rest.as_bytes()) {
             let (before, place) = rest.split_at(at);
             printed.push_str(before);
-            places += 1;
-            // writing to a text can't fail
-            let _ = match (self, place.as_bytes().get(1)) {
-                (Kind::MariaDb, _) => write!(printed, "?"),
-                (Kind::Postgres, Some(b't')) => write!(printed, "${places}::text"),
-                (Kind::Postgres, Some(b'j')) => write!(printed, "${places}::text::json"),
-                (Kind::Postgres, _) => write!(printed, "${places}::bigint"),
-            };
             rest = &place[2..];
+            let kind = place.as_bytes()[1];
+            if kind == b'r' {
+                [RECORDS_OPEN, table, RECORDS_CLOSE].into_iter().for_each(|part| printed.push_str(part));
+                continue;
+            }
+            places += 1;
+            if self == Kind::MariaDb {
+                printed.push('?');
+                continue;
+            }
+            printed.push('$');
+            push_number(&mut printed, places);
+            printed.push_str(match kind {
+                b't' => "::text",
+                b'j' => "::text::json",
+                _ => "::bigint",
+            });
         }
         printed.push_str(rest);
         debug_assert_eq!(places, values.len(), "{text}");
         Sql { text: printed, values }
     }
+}
+
+fn push_number(out: &mut String, number: usize) {
+    if number >= 10 {
+        push_number(out, number / 10);
+    }
+    out.push(char::from(b"0123456789"[number % 10]));
 }
 
 /// A text to be bound.
@@ -69,7 +99,7 @@ pub(super) fn text(text: &str) -> Value {
 
 /// The name of a table of records, quoted.
 pub(super) fn quoted(table: &Table) -> String {
-    format!("\"r_{table}\"")
+    format!("{RECORDS_OPEN}{table}{RECORDS_CLOSE}")
 }
 
 /// A name as it stands in SQL.
@@ -105,5 +135,20 @@ mod tests {
         let of = |kind: Kind| kind.sql("a=?t AND b=?i AND c=?j;", values()).text;
         assert_eq!(of(Kind::Postgres), "a=$1::text AND b=$2::bigint AND c=$3::text::json;");
         assert_eq!(of(Kind::MariaDb), "a=? AND b=? AND c=?;");
+    }
+
+    #[test]
+    fn a_table_of_records_takes_no_place_and_places_go_on_above_nine() {
+        let table = Table::new("bills");
+        let values = || vec![Value::Int(0); 101];
+        let sql = format!("INSERT INTO ?r VALUES ({})", vec!["?i"; 101].join(","));
+        let of = |kind: Kind| kind.sql_of(&table, &sql, values()).text;
+        let printed = of(Kind::Postgres);
+        assert!(printed.starts_with(r#"INSERT INTO "r_bills" VALUES ($1::bigint,"#), "{printed}");
+        assert!(
+            printed.contains(",$9::bigint,$10::bigint,") && printed.ends_with(",$101::bigint)"),
+            "{printed}"
+        );
+        assert!(of(Kind::MariaDb).starts_with(r#"INSERT INTO "r_bills" VALUES (?,?"#));
     }
 }

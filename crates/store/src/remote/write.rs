@@ -93,7 +93,7 @@ impl Remote {
 
     fn course<T>(&self) -> Course<T> {
         let now = self.clock.now();
-        let write = format!("{}{}", id::make(now), chance::word(4)).into();
+        let write = id::make_long(now).into();
         let until = Instant::now() + self.config.outage_wait_max;
         Course { write, until, pause: PAUSE_MIN, meetings: 0, doubted: None }
     }
