@@ -1,4 +1,5 @@
-//! Record ids: 15 characters of `[a-z0-9]`, as existing clients make them, and in the order of their making.
+//! Record ids: 15 characters of `[a-z0-9]`, as existing clients make them, and in the order of their making. What is no
+//! record has longer ones of the same kind.
 //!
 //! Eight characters are the time in milliseconds, base 36, and seven are chance: ids that follow one another lie side by
 //! side in an index, and two makers agree on 78 thousand million of them per millisecond before they meet.
@@ -26,7 +27,7 @@ pub fn from_parts(now: Timestamp, random: u64) -> String {
     spelled::<LENGTH>(now, random)
 }
 
-/// A name made at `now` for what is no record: as an id, with four more characters of chance.
+/// An id made at `now` for what is no record, such as a write, with four more characters of chance.
 pub fn make_long(now: Timestamp) -> String {
     spelled::<LENGTH_LONG>(now, u64::from_le_bytes(chance::bytes()))
 }

@@ -42,7 +42,7 @@ use crate::query::{Select, Value};
 use crate::row::{Row, Table};
 
 pub(crate) use deputy::{Proof, Standing};
-pub(crate) use link::{Cells, Link, Pool};
+pub(crate) use link::{Cells, Link, Pool, permit};
 pub use probe::{Seen, look};
 pub(crate) use side::Side;
 pub(crate) use tx::Tx;

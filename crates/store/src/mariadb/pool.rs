@@ -11,7 +11,6 @@
 //! Where several agree on who is primary, an era ends as well when that changes, and all connections to where it was are
 //! closed: lent ones, too.
 
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,7 +29,7 @@ use crate::config::{Config, Primary, Server};
 use crate::dialect::Sql;
 use crate::error::Error;
 use crate::query::Value;
-use crate::remote::{Cells, Standing};
+use crate::remote::{Cells, Standing, permit};
 use crate::row::Row;
 use crate::seat::{self, Seat};
 
@@ -263,18 +262,9 @@ impl Shared {
     async fn permits(&self, length: Length) -> Result<Permits, Error> {
         let long = match length {
             Length::Brief => None,
-            Length::Long => Some(self.permit(&self.long).await?),
+            Length::Long => Some(permit(&self.long, self.connection_wait_max).await?),
         };
-        Ok((self.permit(&self.all).await?, long))
-    }
-
-    async fn permit(&self, of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
-        if let Ok(permit) = Arc::clone(of).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let waiting = pin!(Arc::clone(of).acquire_owned());
-        let waited = tokio::time::timeout(self.connection_wait_max, waiting).await;
-        waited.ok().and_then(Result::ok).ok_or(Error::Busy)
+        Ok((permit(&self.all, self.connection_wait_max).await?, long))
     }
 
     /// Makes a connection, whose place was counted.

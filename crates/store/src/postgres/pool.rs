@@ -10,8 +10,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Server};
@@ -24,7 +23,7 @@ use crate::postgres::place::Place;
 use crate::postgres::shared::Shared;
 use crate::postgres::wire::Wire;
 use crate::query::Value;
-use crate::remote::{Cells, Standing};
+use crate::remote::{Cells, Standing, permit};
 use crate::row::Row;
 use crate::seat::{self, Seat};
 
@@ -119,22 +118,13 @@ impl Pool {
 
     /// A connection for a transaction.
     pub(crate) async fn take(&self) -> Result<Link, Error> {
-        let permit = self.permit().await?;
+        let permit = permit(&self.home.permits, self.wait_max).await?;
         let wire = match self.home.idle() {
             Some(wire) => wire,
             // rare and large
             None => Arc::new(Box::pin(Wire::connect(&self.home.place)).await?),
         };
         Ok(Link::new(Arc::clone(&self.home), wire, permit))
-    }
-
-    /// A place among those that have a connection.
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        if let Ok(permit) = Arc::clone(&self.home.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let waiting = pin!(Arc::clone(&self.home.permits).acquire_owned());
-        timeout(self.wait_max, waiting).await.ok().and_then(Result::ok).ok_or(Error::Busy)
     }
 
     /// A question that is known to be short, on a connection that others use at the same time.

@@ -2,7 +2,12 @@
 //!
 //! Whatever knows a driver lies behind this; whatever is above speaks in [`Sql`] and [`Value`]s.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::dialect::Sql;
@@ -27,6 +32,16 @@ pub(crate) enum Pool {
 pub(crate) enum Link {
     Postgres(postgres::Link),
     MariaDb(mariadb::Link),
+}
+
+/// A place among those that have a connection; [`Error::Busy`] when none is free in time.
+pub(crate) async fn permit(of: &Arc<Semaphore>, wait_max: Duration) -> Result<OwnedSemaphorePermit, Error> {
+    // mostly one is free: that needs no timer
+    if let Ok(permit) = Arc::clone(of).try_acquire_owned() {
+        return Ok(permit);
+    }
+    let waited = timeout(wait_max, pin!(Arc::clone(of).acquire_owned())).await;
+    waited.ok().and_then(Result::ok).ok_or(Error::Busy)
 }
 
 /// The same call on whichever it is.

@@ -15,6 +15,13 @@ use crate::remote::words::{self, Kind, text};
 use crate::remote::{Link, Remote, first_int, first_text, schema};
 use crate::row::{Row, Table};
 
+/// Adds the change of the record that `r` gives, where it gives one.
+macro_rules! change_of_r {
+    () => {
+        "INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) SELECT ?t,?i,?i,?t,?t,?t,?i FROM r"
+    };
+}
+
 /// A transaction.
 pub(crate) struct Tx {
     pub(super) remote: Arc<Remote>,
@@ -127,13 +134,11 @@ impl Tx {
         match self.kind() {
             Kind::Postgres => {
                 values.extend(change);
-                let sql = self.kind().sql_of(
-                    table,
-                    "WITH r AS (INSERT INTO ?r(id,rev,shape,body) VALUES (?t,?i,?i,?j) RETURNING id) \
-                     INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) \
-                     SELECT ?t,?i,?i,?t,?t,?t,?i FROM r",
-                    values,
+                let sql = concat!(
+                    "WITH r AS (INSERT INTO ?r(id,rev,shape,body) VALUES (?t,?i,?i,?j) RETURNING id) ",
+                    change_of_r!()
                 );
+                let sql = self.kind().sql_of(table, sql, values);
                 self.run(&sql).await?;
             }
             Kind::MariaDb => {
@@ -159,13 +164,12 @@ impl Tx {
                 let mut values =
                     vec![Value::Int(self.rev_after(0)), Value::Int(shape), text(&body), text(id)];
                 values.extend(change);
-                let sql = self.kind().sql_of(
-                    table,
-                    "WITH r AS (UPDATE ?r SET rev=greatest(rev+1,?i),shape=?i,body=?j WHERE id=?t RETURNING id,rev), \
-                     c AS (INSERT INTO \"change\"(write_id,i,epoch,tbl,record,kind,at) \
-                     SELECT ?t,?i,?i,?t,?t,?t,?i FROM r) SELECT rev FROM r",
-                    values,
+                let sql = concat!(
+                    "WITH r AS (UPDATE ?r SET rev=greatest(rev+1,?i),shape=?i,body=?j WHERE id=?t RETURNING id,rev), c AS (",
+                    change_of_r!(),
+                    ") SELECT rev FROM r"
                 );
+                let sql = self.kind().sql_of(table, sql, values);
                 match self.ask(&sql).await?.first().and_then(|row| row.first()) {
                     Some(Value::Int(rev)) => *rev,
                     _ => return Ok(None),

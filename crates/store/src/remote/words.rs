@@ -63,6 +63,7 @@ impl Kind {
             rest = &place[2..];
             let kind = place.as_bytes()[1];
             if kind == b'r' {
+                debug_assert!(!table.is_empty(), "{text} is about a table");
                 [RECORDS_OPEN, table, RECORDS_CLOSE].into_iter().for_each(|part| printed.push_str(part));
                 continue;
             }
