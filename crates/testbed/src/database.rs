@@ -29,6 +29,14 @@ impl<K: Sql> Server<K> {
     pub fn sql(&self, database: &str, text: &str) -> String {
         self.kind.admin(self.port()).sql(database, text)
     }
+
+    /// [`Server::sql`] where a refusal is an answer too, as of a replica that has not yet heard of a table.
+    ///
+    /// # Errors
+    /// What the server's own command said.
+    pub fn ask(&self, database: &str, text: &str) -> Result<String, String> {
+        self.kind.admin(self.port()).ask(database, text)
+    }
 }
 
 /// How a server is reached by its own command.

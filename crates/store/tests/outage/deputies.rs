@@ -128,7 +128,7 @@ async fn what_is_not_known_to_be_acknowledged_is_not_shown<S: Server>() {
     let holding = std::thread::spawn(move || database.sql(S::HOLD));
     wait_until(|| pair.first.sql(pair.database.name(), S::IS_HELD) == "1").await;
     count_up(&store, "c0".into()).await.unwrap();
-    wait_until(|| pair.on_second(&format!("SELECT {} FROM r_notes WHERE id = 'c0'", S::N)) == "1").await;
+    pair.until_second_says(&format!("SELECT {} FROM r_notes WHERE id = 'c0'", S::N), "1").await;
     pair.first.kill();
     // it ends with its server
     let _ = holding.join();
@@ -157,7 +157,7 @@ async fn a_replica_that_has_not_applied_all_that_it_received_does_not_answer<S: 
     make_notes(&store).await;
     insert(&store, "c0".into()).await.unwrap();
     store.newest().await.unwrap();
-    wait_until(|| pair.on_second("SELECT count(*) FROM r_notes") == "1").await;
+    pair.until_second_says("SELECT count(*) FROM r_notes", "1").await;
     pair.second.sql(S::HOME, S::PAUSE);
     count_up(&store, "c0".into()).await.unwrap();
     store.newest().await.unwrap();

@@ -29,6 +29,7 @@ pub(super) trait Server: Send + Sized + 'static {
     fn port(&self) -> u16;
     fn database(&self) -> Database;
     fn sql(&self, database: &str, text: &str) -> String;
+    fn ask(&self, database: &str, text: &str) -> Result<String, String>;
     /// The number in a record's body, in SQL.
     const N: &str;
     /// The change log's name, in SQL.
@@ -66,6 +67,9 @@ macro_rules! same {
         }
         fn sql(&self, database: &str, text: &str) -> String {
             self.sql(database, text).replace('\t', "|").trim().to_owned()
+        }
+        fn ask(&self, database: &str, text: &str) -> Result<String, String> {
+            self.ask(database, text).map(|answer| answer.trim().to_owned())
         }
     };
 }
@@ -195,6 +199,11 @@ impl<S: Server> Pair<S> {
 
     pub(super) fn on_second(&self, sql: &str) -> String {
         self.second.sql(self.database.name(), sql)
+    }
+
+    /// Waits until it answers so; before it has applied what the first one did, a table itself may be missing there.
+    pub(super) async fn until_second_says(&self, sql: &str, answer: &str) {
+        wait_until(|| self.second.ask(self.database.name(), sql).is_ok_and(|told| told == answer)).await;
     }
 }
 
