@@ -6,7 +6,7 @@
 //!
 //! Invariant: values are bound; a text of a user never comes into a statement, but quoted in definitions.
 
-use crate::query::Value;
+use crate::query::{Alias, Value};
 
 mod joins;
 pub mod mariadb;
@@ -27,6 +27,24 @@ pub struct Sql {
     pub text: String,
     /// The values.
     pub values: Vec<Value>,
+}
+
+/// What stands around the name of a table of records: all have a prefix, so that none meets the engine's or our own.
+pub(crate) const RECORDS_OPEN: &str = "\"r_";
+pub(crate) const RECORDS_CLOSE: &str = "\"";
+
+/// Adds a number to a statement: those are printed anew for each question, so without the machinery of `format!`.
+pub(crate) fn push_number(out: &mut String, number: usize) {
+    if number >= 10 {
+        push_number(out, number / 10);
+    }
+    out.push(char::from(b"0123456789"[number % 10]));
+}
+
+/// Adds the name of a source.
+fn push_alias(out: &mut String, alias: Alias) {
+    out.push('t');
+    push_number(out, alias.0 as usize);
 }
 
 /// What an engine can't be asked so that the answer is the same as everywhere.

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use crate::row::{Row, Table};
 
+pub(crate) mod walk;
+
 /// A bound value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {

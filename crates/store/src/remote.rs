@@ -153,7 +153,7 @@ impl Remote {
                 let sql = &sql;
                 async move { pool.rows(sql, bytes_max).await }
             };
-            match Box::pin(self.read(Touches::of(select), ask)).await {
+            match Box::pin(self.read(Touches::Selection(select), ask)).await {
                 // it named a column that is gone, perhaps
                 Err(Error::Met) if tries_left > 0 => Box::pin(self.learn_indexes()).await?,
                 rows => return rows,
@@ -251,7 +251,7 @@ impl Remote {
                 let sql = &sql;
                 async move { pool.query(sql).await }
             };
-            match Box::pin(self.read(Touches::of(select), ask)).await {
+            match Box::pin(self.read(Touches::Selection(select), ask)).await {
                 Err(Error::Met) if tries_left > 0 => Box::pin(self.learn_indexes()).await?,
                 found => return Ok(first_int(&found?)),
             }

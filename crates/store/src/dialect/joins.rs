@@ -1,7 +1,7 @@
 //! Which joins a condition needs, and which conditions belong together.
 
-use crate::query::{Alias, Compare, Expr, Join, Select, Source};
-use crate::row::Table;
+use crate::query::walk::{self, Met};
+use crate::query::{Alias, Compare, Expr, Join};
 
 /// A set of joins, by their position in the list; positions from 127 on share one bit.
 pub(super) type Set = u128;
@@ -57,7 +57,8 @@ pub(super) fn groups<'a>(conditions: Vec<&'a Expr>, joins: &[Join]) -> Vec<Group
 /// The joins that an expression needs, with those that they need in turn.
 pub(super) fn needed(expr: &Expr, joins: &[Join], closures: &[Set]) -> Set {
     let mut found = 0;
-    in_expr(expr, &mut |alias| {
+    walk::in_expr(expr, &mut |met| {
+        let Met::Column(alias) = met else { return };
         if let Some(at) = joins.iter().position(|j| j.alias == alias) {
             found |= closures[at];
         }
@@ -70,51 +71,17 @@ pub(super) fn closures(joins: &[Join]) -> Vec<Set> {
     let mut closures: Vec<Set> = Vec::with_capacity(joins.len());
     for (at, join) in joins.iter().enumerate() {
         let mut set = bit(at);
-        let mut visit = |alias| {
+        let mut visit = |met: Met<'_>| {
+            let Met::Column(alias) = met else { return };
             if let Some(earlier) = joins[..at].iter().position(|j| j.alias == alias) {
                 set |= closures[earlier];
             }
         };
-        in_source(&join.source, &mut visit);
-        in_expr(&join.on, &mut visit);
+        walk::in_source(&join.source, join.alias, &mut visit);
+        walk::in_expr(&join.on, &mut visit);
         closures.push(set);
     }
     closures
-}
-
-/// Calls back with every alias that an expression names, those of inner selections included.
-fn in_expr(expr: &Expr, visit: &mut dyn FnMut(Alias)) {
-    match expr {
-        Expr::Value(_) => {}
-        Expr::Column(alias, _) => visit(*alias),
-        Expr::Compare(left, _, right) => {
-            in_expr(left, visit);
-            in_expr(right, visit);
-        }
-        Expr::And(all) | Expr::Or(all) | Expr::Call(_, all) => all.iter().for_each(|one| in_expr(one, visit)),
-        Expr::Not(inner) | Expr::IsNull(inner) => in_expr(inner, visit),
-        Expr::Exists(select) => in_select(select, visit),
-        Expr::First(select, value) => {
-            in_select(select, visit);
-            in_expr(value, visit);
-        }
-    }
-}
-
-fn in_select(select: &Select, visit: &mut dyn FnMut(Alias)) {
-    in_source(&select.from, visit);
-    for join in &select.joins {
-        in_source(&join.source, visit);
-        in_expr(&join.on, visit);
-    }
-    select.filter.iter().for_each(|filter| in_expr(filter, visit));
-    select.order.iter().for_each(|order| in_expr(&order.by, visit));
-}
-
-fn in_source(source: &Source, visit: &mut dyn FnMut(Alias)) {
-    if let Source::Each(expr) = source {
-        in_expr(expr, visit);
-    }
 }
 
 /// The alias of a joined source without whose row this condition can't be true, given what may be NULL.
@@ -132,39 +99,5 @@ pub(super) fn refuses_missing(
         Compare::Ne => None,
         Compare::Eq if may_be_null(left) && may_be_null(right) => None,
         _ => missing(left).or_else(|| missing(right)),
-    }
-}
-
-/// Calls back with every table of a selection and the name that it has there, those of inner selections included.
-pub(super) fn tables(select: &Select, visit: &mut dyn FnMut(Alias, &Table)) {
-    let sources = select.joins.iter().map(|join| (&join.source, join.alias));
-    for (source, alias) in sources.chain([(&select.from, select.alias)]) {
-        match source {
-            Source::Table(table) => visit(alias, table),
-            Source::Each(list) => tables_in(list, visit),
-            Source::Given(_) | Source::Nothing => {}
-        }
-    }
-    select.joins.iter().for_each(|join| tables_in(&join.on, visit));
-    select.filter.iter().for_each(|filter| tables_in(filter, visit));
-    select.order.iter().for_each(|order| tables_in(&order.by, visit));
-}
-
-fn tables_in(expr: &Expr, visit: &mut dyn FnMut(Alias, &Table)) {
-    match expr {
-        Expr::Value(_) | Expr::Column(..) => {}
-        Expr::Compare(left, _, right) => {
-            tables_in(left, visit);
-            tables_in(right, visit);
-        }
-        Expr::And(all) | Expr::Or(all) | Expr::Call(_, all) => {
-            all.iter().for_each(|one| tables_in(one, visit))
-        }
-        Expr::Not(inner) | Expr::IsNull(inner) => tables_in(inner, visit),
-        Expr::Exists(select) => tables(select, visit),
-        Expr::First(select, value) => {
-            tables(select, visit);
-            tables_in(value, visit);
-        }
     }
 }

@@ -10,11 +10,12 @@
 //!
 //! Names of columns are alike in either case to the engine, so that an upper-case letter of a storage key has `$` before it.
 
-use super::piece::{Piece, fill};
+use super::piece::{Piece, fill, fill_in, place};
 use super::strict::{self, Engine, MomentWords, Path, PathStep, Words};
 use super::writer::{Part, Places, Writer};
 pub use super::{Sql, Unsupported};
-use crate::query::{Alias, Scalar, Select, Value, View};
+use crate::query::walk::{self, Met};
+use crate::query::{Alias, Scalar, Select, Source, Value, View};
 use crate::row::Table;
 
 mod index;
@@ -37,7 +38,11 @@ impl<'a> MariaDb<'a> {
     fn of(select: &Select, columns: &'a Columns) -> MariaDb<'a> {
         let mut tables = Vec::new();
         if !columns.is_empty() {
-            super::joins::tables(select, &mut |alias, table| tables.push((alias, table.clone())));
+            walk::in_select(select, &mut |met| {
+                if let Met::Source(Source::Table(table), alias) = met {
+                    tables.push((alias, table.clone()));
+                }
+            });
         }
         MariaDb { columns: Some(columns), tables }
     }
@@ -46,8 +51,7 @@ impl<'a> MariaDb<'a> {
 /// The rows of a selection: columns id, rev, shape, body.
 pub fn select(select: &Select, columns: &Columns) -> Result<Sql, Unsupported> {
     let mut writer = Writer::new(MariaDb::of(select, columns));
-    let alias = select.alias.0;
-    writer.push(&format!("SELECT t{alias}.id,t{alias}.rev,t{alias}.shape,t{alias}.body"));
+    writer.record(select.alias);
     strict::select(&mut writer, select);
     finish(writer)
 }
@@ -79,6 +83,20 @@ fn finish(writer: Writer<MariaDb<'_>>) -> Result<Sql, Unsupported> {
     writer.finish_places(Places::OneEach)
 }
 
+/// The field `{1}` of the body `{0}` as JSON.
+macro_rules! json {
+    () => {
+        "json_extract({0},'$.{1}')"
+    };
+}
+
+/// The same as text.
+macro_rules! text {
+    () => {
+        "coalesce(json_value({0},'$.{1}'),'')"
+    };
+}
+
 impl Engine for MariaDb<'_> {
     const WORDS: Words = WORDS;
     const NOTHING: &'static str = "(SELECT 1) o";
@@ -89,9 +107,9 @@ impl Engine for MariaDb<'_> {
             Value::Bool(is_true) => Piece::new(if *is_true { "1" } else { "0" }),
             Value::Real(number) if !number.is_finite() => {
                 let most = if number.is_nan() { 0.0 } else { f64::MAX.copysign(*number) };
-                Piece::bound(Value::Real(most), "")
+                Piece::bound(Value::Real(most), place!(""))
             }
-            _ => Piece::bound(value.clone(), ""),
+            _ => Piece::bound(value.clone(), place!("")),
         }
     }
 
@@ -110,41 +128,52 @@ impl Engine for MariaDb<'_> {
     }
 
     fn field(&self, body: &str, key: &str, scalar: Scalar) -> String {
-        let json = format!("json_extract({body},'$.{key}')");
-        let text = format!("coalesce(json_value({body},'$.{key}'),'')");
-        match scalar {
-            Scalar::Json => json,
-            Scalar::Text => text,
-            Scalar::Number | Scalar::Bool => format!(
-                "CASE WHEN json_type({json}) IN ('INTEGER','DOUBLE','BOOLEAN') \
-                 THEN CAST(json_value({body},'$.{key}') AS DOUBLE) ELSE 0e0 END"
+        let said = match scalar {
+            Scalar::Json => json!(),
+            Scalar::Text => text!(),
+            Scalar::Number | Scalar::Bool => concat!(
+                "CASE WHEN json_type(",
+                json!(),
+                ") IN ('INTEGER','DOUBLE','BOOLEAN') THEN CAST(json_value({0},'$.{1}') AS DOUBLE) ELSE 0e0 END"
             ),
-            Scalar::One => format!(
-                "CASE json_type({json}) WHEN 'ARRAY' THEN coalesce(json_value({body},'$.{key}[-1]'),'') \
-                 ELSE {text} END"
+            Scalar::One => concat!(
+                "CASE json_type(",
+                json!(),
+                ") WHEN 'ARRAY' THEN coalesce(json_value({0},'$.{1}[-1]'),'') ELSE ",
+                text!(),
+                " END"
             ),
-            Scalar::List => format!(
-                "(CASE WHEN json_type({json})='ARRAY' THEN json_compact({json}) WHEN {text}='' THEN '[]' \
-                 ELSE concat('[',{json},']') END COLLATE utf8mb4_nopad_bin)"
+            Scalar::List => concat!(
+                "(CASE WHEN json_type(",
+                json!(),
+                ")='ARRAY' THEN json_compact(",
+                json!(),
+                ") WHEN ",
+                text!(),
+                "='' THEN '[]' ELSE concat('[',",
+                json!(),
+                ",']') END COLLATE utf8mb4_nopad_bin)"
             ),
-        }
+        };
+        fill_in(said, &[body, key])
     }
 
     fn raw(body: &str, key: &str) -> String {
-        format!("json_extract({body},'$.{key}')")
+        fill_in(json!(), &[body, key])
     }
 
     fn json_constant(text: &str) -> Piece {
-        Piece::bound(Value::Text(text.into()), "")
+        Piece::bound(Value::Text(text.into()), place!(""))
     }
 
     /// One path as far as there are keys; what is no list has no positions, though the engine would take it for one of
     /// itself.
     fn inside(path: Path<'_>) -> Piece {
-        let root = Piece::new(path.body);
+        let root = Piece::new(path.body.to_owned());
         let (mut way, mut guards) = (format!("$.{}", path.key), Vec::new());
-        let at =
-            |way: &str| fill("json_extract({0},{1})", &[&root, &Piece::bound(Value::Text(way.into()), "")]);
+        let at = |way: &str| {
+            fill("json_extract({0},{1})", &[&root, &Piece::bound(Value::Text(way.into()), place!(""))])
+        };
         for step in path.steps {
             match step {
                 PathStep::Position(position, _) => {

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::piece::{Piece, fill};
+use super::piece::{Piece, fill, fill_in, place};
 use super::strict::{self, Engine, MomentWords, Path, PathStep, Words};
 use super::writer::{Flavor, Part, Places, Writer};
 pub use super::{Sql, Unsupported};
@@ -38,8 +38,8 @@ pub enum Making {
 /// The rows of a selection: columns id (text), rev (int8), shape (int8), body (text).
 pub fn select(select: &Select) -> Result<Sql, Unsupported> {
     let mut writer = Writer::new(Postgres);
-    let alias = select.alias.0;
-    writer.push(&format!("SELECT t{alias}.id,t{alias}.rev,t{alias}.shape,t{alias}.body::text"));
+    writer.record(select.alias);
+    writer.push("::text");
     strict::select(&mut writer, select);
     finish(writer)
 }
@@ -130,12 +130,12 @@ impl Engine for Postgres {
         match value {
             Value::Null => Piece::new("NULL"),
             Value::Bool(is_true) => Piece::new(if *is_true { "1" } else { "0" }),
-            Value::Int(_) => Piece::bound(value.clone(), "::bigint"),
-            Value::Real(_) => Piece::bound(value.clone(), "::float8"),
+            Value::Int(_) => Piece::bound(value.clone(), place!("::bigint")),
+            Value::Real(_) => Piece::bound(value.clone(), place!("::float8")),
             Value::Text(text) if text.contains('\0') => {
-                Piece::bound(Value::Text(without_nul(text).into()), "::text")
+                Piece::bound(Value::Text(without_nul(text).into()), place!("::text"))
             }
-            Value::Text(_) => Piece::bound(value.clone(), "::text"),
+            Value::Text(_) => Piece::bound(value.clone(), place!("::text")),
         }
     }
 
@@ -150,39 +150,40 @@ impl Engine for Postgres {
     }
 
     fn field(&self, body: &str, key: &str, scalar: Scalar) -> String {
-        match scalar {
-            Scalar::Json => format!("{body}->'{key}'"),
-            Scalar::Text => format!("(coalesce({body}->>'{key}','') COLLATE \"C\")"),
-            Scalar::Number | Scalar::Bool => format!(
-                "CASE json_typeof({body}->'{key}') WHEN 'number' THEN ({body}->>'{key}')::float8 \
-                 WHEN 'boolean' THEN ({body}->>'{key}')::bool::int::float8 ELSE 0 END"
-            ),
-            Scalar::One => format!(
-                "(CASE json_typeof({body}->'{key}') WHEN 'array' THEN coalesce({body}->'{key}'->>-1,'') \
-                 ELSE coalesce({body}->>'{key}','') END COLLATE \"C\")"
-            ),
-            Scalar::List => format!(
-                "(CASE WHEN json_typeof({body}->'{key}')='array' THEN {body}->>'{key}' \
-                 WHEN coalesce({body}->>'{key}','')='' THEN '[]' \
-                 ELSE '['||({body}->'{key}')::text||']' END COLLATE \"C\")"
-            ),
-        }
+        let said = match scalar {
+            Scalar::Json => "{0}->'{1}'",
+            Scalar::Text => "(coalesce({0}->>'{1}','') COLLATE \"C\")",
+            Scalar::Number | Scalar::Bool => {
+                "CASE json_typeof({0}->'{1}') WHEN 'number' THEN ({0}->>'{1}')::float8 \
+                 WHEN 'boolean' THEN ({0}->>'{1}')::bool::int::float8 ELSE 0 END"
+            }
+            Scalar::One => {
+                "(CASE json_typeof({0}->'{1}') WHEN 'array' THEN coalesce({0}->'{1}'->>-1,'') \
+                 ELSE coalesce({0}->>'{1}','') END COLLATE \"C\")"
+            }
+            Scalar::List => {
+                "(CASE WHEN json_typeof({0}->'{1}')='array' THEN {0}->>'{1}' \
+                 WHEN coalesce({0}->>'{1}','')='' THEN '[]' \
+                 ELSE '['||({0}->'{1}')::text||']' END COLLATE \"C\")"
+            }
+        };
+        fill_in(said, &[body, key])
     }
 
     fn raw(body: &str, key: &str) -> String {
-        format!("{body}->'{key}'")
+        fill_in("{0}->'{1}'", &[body, key])
     }
 
     fn json_constant(text: &str) -> Piece {
-        Piece::bound(Value::Text(text.into()), "::text::json")
+        Piece::bound(Value::Text(text.into()), place!("::text::json"))
     }
 
     fn inside(path: Path<'_>) -> Piece {
         let mut piece = Piece::new(format!("{}->'{}'", path.body, path.key));
         for step in path.steps {
             let step = match step {
-                PathStep::Position(_, at) => Piece::bound(Value::Text(Arc::clone(at)), "::text::int"),
-                PathStep::Key(key) => Piece::bound(Value::Text(Arc::clone(key)), "::text"),
+                PathStep::Position(_, at) => Piece::bound(Value::Text(Arc::clone(at)), place!("::text::int")),
+                PathStep::Key(key) => Piece::bound(Value::Text(Arc::clone(key)), place!("::text")),
             };
             piece = fill("{0}->{1}", &[&piece, &step]);
         }

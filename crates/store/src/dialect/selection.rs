@@ -1,9 +1,7 @@
 //! Prints selections: where the rows come from, which joins are inner ones, in which order.
 
-use std::fmt::Write;
-
-use super::joins;
 use super::writer::{Flavor, Writer};
+use super::{RECORDS_CLOSE, RECORDS_OPEN, joins};
 use crate::query::{Alias, Column, Compare, Expr, Join, Order, Select, Source};
 use crate::row::Table;
 
@@ -114,7 +112,7 @@ impl<F: Flavor> Writer<F> {
         let several = several.filter(|(source, _)| matches!(source, Source::Table(_) | Source::Each(_)));
         for (at, (_, alias)) in several.enumerate() {
             self.push(if terms + at == 0 { " ORDER BY " } else { "," });
-            let _ = write!(self.text, "t{}.n", alias.0);
+            self.plain(Some(alias), "n");
         }
     }
 
@@ -197,7 +195,7 @@ impl<F: Flavor> Writer<F> {
 
     /// A table of records: all have a prefix, so that none meets the engine's or our own.
     pub(super) fn table(&mut self, table: &Table) {
-        let _ = write!(self.text, "\"r_{table}\"");
+        [RECORDS_OPEN, table.as_str(), RECORDS_CLOSE].into_iter().for_each(|part| self.push(part));
     }
 }
 

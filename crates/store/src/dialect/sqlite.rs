@@ -6,7 +6,6 @@
 //!
 //! Values are bound but for `''`, NULL and truth, which indexes and the planner want to see.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -30,8 +29,7 @@ pub fn prepare_connection(connection: &Connection) -> rusqlite::Result<()> {
 /// The rows of a selection: columns id, rev, shape, body.
 pub fn select(select: &Select) -> Sql {
     let mut writer = Writer::new(Sqlite);
-    let alias = select.alias.0;
-    writer.push(&format!("SELECT t{alias}.id,t{alias}.rev,t{alias}.shape,t{alias}.body"));
+    writer.record(select.alias);
     writer.rows(select);
     writer.order(select);
     Sqlite::bounds(&mut writer, select);
@@ -129,7 +127,9 @@ impl Flavor for Sqlite {
             }
             Source::Each(Expr::Column(of, Column::Field(key, _))) => {
                 // an absent value has no element, a value that is no list is its own
-                let _ = write!(writer.text, "json_each(t{}.body,'$.{key}')", of.0);
+                writer.push("json_each(");
+                writer.plain(Some(*of), "body");
+                [",'$.", key, "')"].into_iter().for_each(|part| writer.push(part));
             }
             Source::Each(list) => {
                 writer.push("json_each(");
@@ -138,7 +138,8 @@ impl Flavor for Sqlite {
             }
             Source::Nothing => writer.push("(SELECT 1)"),
         }
-        let _ = write!(writer.text, " t{}", alias.0);
+        writer.push(" ");
+        writer.alias(alias);
     }
 
     fn bounds(writer: &mut Writer<Sqlite>, select: &Select) {

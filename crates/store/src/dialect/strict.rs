@@ -6,9 +6,11 @@
 //! What is known only of each row (JSON) has three parts, of which rows of values are made: `(rank,number,text)`. They
 //! compare as SQLite compares values: nothing, then numbers, then texts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::piece::Piece;
+use super::push_alias;
 use super::writer::{Flavor, Part, Writer};
 use crate::query::{Alias, Column, Expr, Func, MAIN, Order, Scalar, Select, Source, Value, View};
 use crate::row::{Row, Table};
@@ -147,11 +149,15 @@ impl<E: Engine> Flavor for E {
         match source {
             Source::Table(table) => {
                 writer.table(table);
-                writer.push(&format!(" t{}", alias.0));
+                writer.push(" ");
+                writer.alias(alias);
             }
             Source::Given(row) => writer.given(row, alias),
             Source::Each(list) => writer.each(list, alias),
-            Source::Nothing => writer.push(&format!("(SELECT 1) t{}", alias.0)),
+            Source::Nothing => {
+                writer.push("(SELECT 1) ");
+                writer.alias(alias);
+            }
         }
     }
 
@@ -173,7 +179,7 @@ impl<E: Engine> Writer<E> {
             E::place(&Value::Int(row.rev)),
             E::place(&Value::Int(row.shape)),
             text(&row.body),
-            Piece::new(format!("t{}", alias.0)),
+            Piece::new(name_of(alias)),
         ];
         let given = super::piece::fill(E::WORDS.given, &parts.each_ref());
         self.push_piece(given);
@@ -184,24 +190,24 @@ impl<E: Engine> Writer<E> {
             self.refuse("a list that is neither a field nor a constant");
             Piece::new("NULL")
         });
-        let elements = super::piece::fill(E::WORDS.elements, &[&list, &Piece::new(format!("t{}", alias.0))]);
+        let elements = super::piece::fill(E::WORDS.elements, &[&list, &Piece::new(name_of(alias))]);
         self.push_piece(elements);
     }
 
-    /// The name of a column of every row.
-    fn plain(&self, alias: Alias, name: &str) -> String {
-        if self.is_literal { name.to_owned() } else { format!("t{}.{name}", alias.0) }
+    /// A column of every row, as [`Writer::plain`] prints it.
+    fn named(&self, alias: Alias, name: &'static str) -> Cow<'static, str> {
+        if self.is_literal { name.into() } else { (name_of(alias) + "." + name).into() }
     }
 
     /// The JSON that an expression is, if it is any.
     fn json(&mut self, expr: &Expr) -> Option<Piece> {
         match expr {
             Expr::Column(alias, Column::Field(key, _)) => {
-                Some(Piece::new(E::raw(&self.plain(*alias, "body"), key)))
+                Some(Piece::new(E::raw(&self.named(*alias, "body"), key)))
             }
-            Expr::Column(alias, Column::Element) => Some(Piece::new(self.plain(*alias, "value"))),
+            Expr::Column(alias, Column::Element) => Some(Piece::new(self.named(*alias, "value"))),
             Expr::Column(alias, Column::Path(key, steps)) => {
-                let body = self.plain(*alias, "body");
+                let body = self.named(*alias, "body");
                 let steps: Option<Vec<PathStep<'_>>> = steps.iter().map(path_step).collect();
                 Some(match steps {
                     Some(steps) => E::inside(Path { body: &body, key, steps }),
@@ -212,6 +218,12 @@ impl<E: Engine> Writer<E> {
             _ => None,
         }
     }
+}
+
+fn name_of(alias: Alias) -> String {
+    let mut name = String::with_capacity(8);
+    push_alias(&mut name, alias);
+    name
 }
 
 fn is_constant(expr: &Expr) -> bool {

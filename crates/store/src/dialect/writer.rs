@@ -1,10 +1,11 @@
 //! A statement under construction, and what an engine must be able to print of it.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
+use memchr::memchr;
+
 use super::piece::{PLACE, Piece};
-use super::{Sql, Unsupported};
+use super::{Sql, Unsupported, push_alias, push_number};
 use crate::query::{Alias, Column, Expr, Func, Order, Scalar, Select, Source, Value};
 
 /// What differs between engines inside a selection.
@@ -50,6 +51,9 @@ pub(super) enum Places {
     /// `$1`; a text that is used several times has one.
     Numbered,
 }
+
+/// As many digits as the numbers of places mostly have.
+const PLACE_DIGITS: usize = 2;
 
 /// One text, used twice: not another one that happens to be equal, or the statement's text would depend on values.
 fn is_same(one: &Value, other: &Value) -> bool {
@@ -98,26 +102,28 @@ impl<F> Writer<F> {
         if self.is_literal || self.values.is_empty() {
             return Ok(Sql { text: self.text, values: self.values });
         }
-        let mut sql = Sql { text: String::with_capacity(self.text.len() * 2), values: Vec::new() };
-        let mut values = self.values.into_iter();
-        for part in self.text.split_inclusive(PLACE) {
-            sql.text.push_str(part.trim_end_matches(PLACE));
-            let value = if part.ends_with(PLACE) { values.next() } else { None };
-            let Some(value) = value else { continue };
-            match places {
-                Places::OneEach => sql.text.push('?'),
-                Places::Numbered => {
-                    let known = sql.values.iter().position(|other| is_same(other, &value));
-                    let number = known.unwrap_or(sql.values.len()) + 1;
-                    let _ = write!(sql.text, "${number}");
-                    if known.is_some() {
-                        continue;
-                    }
-                }
+        let length = self.text.len() + self.values.len() * PLACE_DIGITS;
+        let (mut text, mut values) =
+            (String::with_capacity(length), Vec::<Value>::with_capacity(self.values.len()));
+        let mut rest = self.text.as_str();
+        for value in self.values {
+            let Some(at) = memchr(PLACE, rest.as_bytes()) else { break };
+            text.push_str(&rest[..at]);
+            rest = &rest[at + 1..];
+            if places == Places::OneEach {
+                text.push('?');
+                values.push(value);
+                continue;
             }
-            sql.values.push(value);
+            let known = values.iter().position(|other| is_same(other, &value));
+            text.push('$');
+            push_number(&mut text, known.unwrap_or(values.len()) + 1);
+            if known.is_none() {
+                values.push(value);
+            }
         }
-        Ok(sql)
+        text.push_str(rest);
+        Ok(Sql { text, values })
     }
 
     pub(super) fn push(&mut self, sql: &str) {
@@ -134,7 +140,7 @@ impl<F> Writer<F> {
         let (text, values) = (std::mem::take(&mut self.text), std::mem::take(&mut self.values));
         print(self);
         Piece {
-            text: std::mem::replace(&mut self.text, text),
+            text: std::mem::replace(&mut self.text, text).into(),
             values: std::mem::replace(&mut self.values, values),
         }
     }
@@ -146,6 +152,27 @@ impl<F> Writer<F> {
     pub(super) fn comma(&mut self, index: usize) {
         if index > 0 {
             self.push(",");
+        }
+    }
+
+    pub(super) fn alias(&mut self, alias: Alias) {
+        push_alias(&mut self.text, alias);
+    }
+
+    /// A column that every row has; without a source's name inside definitions.
+    pub(super) fn plain(&mut self, alias: Option<Alias>, name: &str) {
+        if let Some(alias) = alias {
+            self.alias(alias);
+            self.push(".");
+        }
+        self.push(name);
+    }
+
+    /// `SELECT ` and the columns of a record, the body last.
+    pub(super) fn record(&mut self, alias: Alias) {
+        for (before, name) in [("SELECT ", "id"), (",", "rev"), (",", "shape"), (",", "body")] {
+            self.push(before);
+            self.plain(Some(alias), name);
         }
     }
 

@@ -18,7 +18,6 @@ use crate::postgres::fault::{self, Health};
 use crate::postgres::place::{self, GRACE, Heard, Made, Place};
 use crate::postgres::statements::Statements;
 use crate::postgres::value::{Bound, Cell, Text, refuse_nul};
-use crate::query::Value;
 use crate::remote::Cells;
 use crate::row::Row;
 
@@ -197,11 +196,8 @@ fn cells(row: &tokio_postgres::Row) -> Result<Cells, tokio_postgres::Error> {
     (0..row.len()).map(|column| row.try_get::<_, Cell>(column).map(|cell| cell.0)).collect()
 }
 
+/// Of the columns id and body, both texts or JSON, and rev and shape between them, both bigint.
 fn record(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
     let text = |column: usize| row.try_get::<_, Text<'_>>(column).map(|text| text.0.to_owned());
-    let whole = |column: usize| match row.try_get::<_, Cell>(column)?.0 {
-        Value::Int(number) => Ok(number),
-        _ => row.try_get::<_, i64>(column),
-    };
-    Ok(Row { id: text(0)?, rev: whole(1)?, shape: whole(2)?, body: text(3)? })
+    Ok(Row { id: text(0)?, rev: row.try_get(1)?, shape: row.try_get(2)?, body: text(3)? })
 }

@@ -23,7 +23,8 @@ use crate::change::Position;
 use crate::config::{Config, Engine};
 use crate::deputy::{self, Deputies, Deputy};
 use crate::error::Error;
-use crate::query::{Expr, Select, Source, Value};
+use crate::query::walk::{self, Met};
+use crate::query::{Select, Source, Value};
 use crate::remote::words::Kind;
 use crate::remote::{Cells, Pool, Remote, int, string};
 use crate::row::Table;
@@ -68,8 +69,8 @@ pub(crate) struct Proof {
 pub(super) enum Touches<'a> {
     /// One record.
     Record(&'a Table, &'a str),
-    /// Records of some tables.
-    Tables(Vec<&'a Table>),
+    /// Records of the tables that a selection reads.
+    Selection(&'a Select),
     /// No record.
     Nothing,
 }
@@ -358,56 +359,18 @@ impl Doubts {
         !are_all_known
             || self.records.iter().any(|(table, record)| match touches {
                 Touches::Record(of, id) => of.as_str() == table && *id == record,
-                Touches::Tables(tables) => tables.iter().any(|of| of.as_str() == table),
+                Touches::Selection(select) => reads(select, table),
                 Touches::Nothing => false,
             })
     }
 }
 
-impl<'a> Touches<'a> {
-    /// The tables that a selection reads.
-    pub(super) fn of(select: &'a Select) -> Touches<'a> {
-        let mut tables = Vec::new();
-        in_select(select, &mut tables);
-        Touches::Tables(tables)
-    }
-}
-
-fn in_select<'a>(select: &'a Select, tables: &mut Vec<&'a Table>) {
-    in_source(&select.from, tables);
-    for join in &select.joins {
-        in_source(&join.source, tables);
-        in_expr(&join.on, tables);
-    }
-    select.filter.iter().for_each(|filter| in_expr(filter, tables));
-    select.order.iter().for_each(|order| in_expr(&order.by, tables));
-}
-
-fn in_source<'a>(source: &'a Source, tables: &mut Vec<&'a Table>) {
-    match source {
-        Source::Table(table) => tables.push(table),
-        Source::Each(expr) => in_expr(expr, tables),
-        Source::Given(_) | Source::Nothing => {}
-    }
-}
-
-fn in_expr<'a>(expr: &'a Expr, tables: &mut Vec<&'a Table>) {
-    match expr {
-        Expr::Value(_) | Expr::Column(..) => {}
-        Expr::Compare(left, _, right) => {
-            in_expr(left, tables);
-            in_expr(right, tables);
-        }
-        Expr::And(all) | Expr::Or(all) | Expr::Call(_, all) => {
-            all.iter().for_each(|expr| in_expr(expr, tables));
-        }
-        Expr::Not(inner) | Expr::IsNull(inner) => in_expr(inner, tables),
-        Expr::Exists(select) => in_select(select, tables),
-        Expr::First(select, value) => {
-            in_select(select, tables);
-            in_expr(value, tables);
-        }
-    }
+fn reads(select: &Select, table: &str) -> bool {
+    let mut is_read = false;
+    walk::in_select(select, &mut |met| {
+        is_read |= matches!(met, Met::Source(Source::Table(of), _) if of.as_str() == table);
+    });
+    is_read
 }
 
 fn again(outcome: &Result<Proof, Error>) -> Result<Proof, Error> {

@@ -8,15 +8,12 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use crate::config::Engine;
-use crate::dialect::Sql;
+use crate::dialect::{RECORDS_CLOSE, RECORDS_OPEN, Sql, push_number};
 use crate::query::Value;
 use crate::row::Table;
 
 /// About what a place is longer in print.
 const PLACE_BYTES: usize = 12;
-/// What stands around the name of a table of records.
-const RECORDS_OPEN: &str = "\"r_";
-const RECORDS_CLOSE: &str = "\"";
 
 /// The kind of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +81,6 @@ impl Kind {
         debug_assert_eq!(places, values.len(), "{text}");
         Sql { text: printed, values }
     }
-}
-
-fn push_number(out: &mut String, number: usize) {
-    if number >= 10 {
-        push_number(out, number / 10);
-    }
-    out.push(char::from(b"0123456789"[number % 10]));
 }
 
 /// A text to be bound.

@@ -8,7 +8,6 @@
 //! insertion, so that it serves an order and its ties.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use super::{MariaDb, finish};
 use crate::dialect::Unsupported;
@@ -190,11 +189,10 @@ pub(super) fn column_name(key: &str, scalar: Scalar, part: Part, is_folded: bool
     };
     let mut plain = String::with_capacity(key.len() + 2);
     for c in key.chars() {
-        let _ = if c.is_ascii_uppercase() {
-            write!(plain, "${}", c.to_ascii_lowercase())
-        } else {
-            write!(plain, "{c}")
-        };
+        if c.is_ascii_uppercase() {
+            plain.push('$');
+        }
+        plain.push(c.to_ascii_lowercase());
     }
     if plain.len() > NAME_MAX - "v__json_number_nocase".len() {
         plain = format!("{:016x}", fnv(key));

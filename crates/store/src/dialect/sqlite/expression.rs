@@ -215,13 +215,6 @@ impl Writer<Sqlite> {
         };
     }
 
-    fn plain(&mut self, alias: Option<Alias>, name: &str) {
-        let _ = match alias {
-            Some(alias) => write!(self.text, "t{}.{name}", alias.0),
-            None => write!(self.text, "{name}"),
-        };
-    }
-
     // --- values
 
     fn value(&mut self, value: &Value) {

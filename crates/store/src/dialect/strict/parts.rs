@@ -214,14 +214,14 @@ impl<E: Engine> Writer<E> {
     /// A column of a known kind; NULL where its row is missing.
     fn typed_column(&mut self, alias: Alias, column: &Column) -> Piece {
         match column {
-            Column::Id => Piece::new(self.plain(alias, "id")),
-            Column::Rowid => Piece::new(self.plain(alias, "n")),
-            Column::Rev => Piece::new(self.plain(alias, "rev")),
+            Column::Id => Piece::new(self.named(alias, "id")),
+            Column::Rowid => Piece::new(self.named(alias, "n")),
+            Column::Rev => Piece::new(self.named(alias, "rev")),
             Column::Field(key, scalar) => {
                 if let Some(kept) = self.kept(alias, key, *scalar, Part::Whole) {
                     return kept;
                 }
-                let field = self.flavor.field(&self.plain(alias, "body"), key, *scalar);
+                let field = self.flavor.field(&self.named(alias, "body"), key, *scalar);
                 self.unless_missing(alias, Piece::new(field))
             }
             Column::Path(..) | Column::Element => unreachable!("of no known kind"),
@@ -237,7 +237,7 @@ impl<E: Engine> Writer<E> {
         if !self.optional.contains(&alias) || self.is_literal {
             return value;
         }
-        fill("CASE WHEN {0} IS NOT NULL THEN {1} END", &[&Piece::new(self.plain(alias, "id")), &value])
+        fill("CASE WHEN {0} IS NOT NULL THEN {1} END", &[&Piece::new(self.named(alias, "id")), &value])
     }
 
     pub(super) fn value(&self, value: &Value) -> Piece {

@@ -103,8 +103,7 @@ async fn more_statements_than_a_connection_keeps_are_answered() {
 #[tokio::test]
 async fn records_that_are_too_long_together_are_not_read() {
     let (_database, pool) = opened(|config| config.connections = 1).await;
-    let asked =
-        "SELECT i::text, i, 1, repeat('x', 1000) FROM (SELECT generate_series(1, $1::bigint) AS i) AS t";
+    let asked = "SELECT i::text, i, 1::bigint, repeat('x', 1000) FROM (SELECT generate_series(1, $1::bigint) AS i) AS t";
     let rows = pool.rows(&sql(asked, [Value::Int(3)]), 3000).await.unwrap().unwrap();
     assert_eq!((rows.len(), rows[2].id.as_str(), rows[2].rev, rows[2].shape), (3, "3", 3, 1));
     assert_eq!(pool.rows(&sql(asked, [Value::Int(4)]), 3000).await.unwrap(), None);

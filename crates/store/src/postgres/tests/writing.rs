@@ -202,9 +202,16 @@ async fn records_that_are_too_long_leave_their_transaction_open() {
     let mut link = pool.take().await.unwrap();
     link.begin().await.unwrap();
     link.execute(&insert("a", "{}")).await.unwrap();
-    let long = "SELECT i::text, 1, 1, repeat('x', 1000) FROM generate_series(1, 10000) AS i";
+    let long = "SELECT i::text, 1::bigint, 1::bigint, repeat('x', 1000) FROM generate_series(1, 10000) AS i";
     assert_eq!(link.rows(&sql(long, []), 5000).await.unwrap(), None);
-    assert_eq!(link.rows(&sql("SELECT id, 1, 1, body FROM r_t", []), 5000).await.unwrap().unwrap().len(), 1);
+    assert_eq!(
+        link.rows(&sql("SELECT id, 1::bigint, 1::bigint, body FROM r_t", []), 5000)
+            .await
+            .unwrap()
+            .unwrap()
+            .len(),
+        1
+    );
     link.commit().await.unwrap();
     assert_eq!(number(&pool, COUNT).await.unwrap(), 1);
 }
