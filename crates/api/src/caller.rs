@@ -1,19 +1,15 @@
 //! Who asks, as rules know it: the request's head becomes a [`records::Request`].
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use axum::http::header::{AUTHORIZATION, HeaderMap};
 use axum::http::request::Parts;
-use records::core::collection::Rules;
+use records::core::catalog::{ASKS_HEADERS, Catalog};
 use records::{Context, Moment, Principal, Request};
 use serde_json::{Map, Value};
 use web::{Problem, request};
 
 use crate::service::Inner;
-
-/// The part of a rule that asks for headers.
-const ASKS_HEADERS: &str = "@request.headers";
 
 /// One request's caller.
 pub(crate) struct Caller {
@@ -35,7 +31,8 @@ impl Caller {
             None => None,
         };
         let query = request::query(head.uri.query());
-        let needs_headers = service.asks_headers() || text(&query, "filter").contains(ASKS_HEADERS);
+        let needs_headers =
+            service.records.look(Catalog::asks_headers) || text(&query, "filter").contains(ASKS_HEADERS);
         let headers = if needs_headers { for_rules(&head.headers) } else { Map::new() };
         let method = head.method.as_str().to_owned();
         let (context, body) = (Context::Default, Map::new());
@@ -87,22 +84,10 @@ impl Caller {
 impl Inner {
     /// Counts one request of an action on a collection, whether it is called by its name or its id.
     pub(crate) fn count(&self, collection: &str, action: &str, address: IpAddr) -> Result<(), Problem> {
-        let catalog = self.records.catalog();
-        let name = catalog.find(collection).map_or(collection, |found| found.name.as_str());
-        self.limiter.check_action(name, action, address)
-    }
-
-    /// Whether any rule of any collection asks for headers; found out once per state of the collections.
-    fn asks_headers(&self) -> bool {
-        let catalog = self.records.catalog();
-        if let Some((seen, asks)) = &*self.headers_asked.read().expect("nobody panics while holding it")
-            && Arc::ptr_eq(seen, &catalog)
-        {
-            return *asks;
-        }
-        let asks = catalog.all().iter().any(|c| rules(&c.rules).any(|rule| rule.contains(ASKS_HEADERS)));
-        *self.headers_asked.write().expect("nobody panics while holding it") = Some((catalog, asks));
-        asks
+        self.records.look(|catalog| {
+            let name = catalog.find(collection).map_or(collection, |found| found.name.as_str());
+            self.limiter.check_action(name, action, address)
+        })
     }
 }
 
@@ -117,13 +102,9 @@ fn touches_sign_in(service: &Inner, head: &Parts) -> bool {
         None => return false,
     };
     let name = rest.split('/').next().unwrap_or_default();
-    service.records.catalog().find(name).is_some_and(|found| found.is_auth() || found.is_system)
-}
-
-fn rules(rules: &Rules) -> impl Iterator<Item = &String> {
-    [&rules.list, &rules.view, &rules.create, &rules.update, &rules.delete, &rules.manage, &rules.auth]
-        .into_iter()
-        .flatten()
+    let is_it =
+        |catalog: &Catalog| catalog.find(name).is_some_and(|found| found.is_auth() || found.is_system);
+    service.records.look(is_it)
 }
 
 fn text<'a>(query: &'a Map<String, Value>, name: &str) -> &'a str {

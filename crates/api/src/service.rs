@@ -1,11 +1,10 @@
 //! The room's doors: what it needs, its routes, and the task that it runs.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::{delete, get, post, put};
-use records::core::catalog::Catalog;
 use records::{Authenticate, Records};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -45,8 +44,6 @@ pub(crate) struct Inner {
     pub(crate) heart: Heart,
     pub(crate) hub: Hub,
     pub(crate) thumbs: Semaphore,
-    /// Whether any rule of the catalog last seen asks for headers.
-    pub(crate) headers_asked: RwLock<Option<(Arc<Catalog>, bool)>>,
 }
 
 impl Service {
@@ -56,9 +53,7 @@ impl Service {
         let hub = Hub::new(config.clone(), records.clone(), authenticate.clone());
         let heart = Heart::new(config.health_time_max.0);
         let thumbs = Semaphore::new(config.thumbs_at_once_max.clamp(1, Semaphore::MAX_PERMITS));
-        let headers_asked = RwLock::default();
-        let inner =
-            Inner { config, records, authenticate, limiter, operators, heart, hub, thumbs, headers_asked };
+        let inner = Inner { config, records, authenticate, limiter, operators, heart, hub, thumbs };
         Service { inner: Arc::new(inner) }
     }
 

@@ -228,6 +228,11 @@ impl Records {
         self.inner.catalog.load_full()
     }
 
+    /// The same for a look that is over at once: nothing that all threads share is counted up and down for it.
+    pub fn look<T>(&self, at: impl FnOnce(&Catalog) -> T) -> T {
+        at(&self.inner.catalog.load())
+    }
+
     /// A record's values by name, hidden ones (token key, password hash) included.
     pub fn values(&self, collection: &Collection, row: &Row) -> Values {
         value::read(collection, &row.id, &row.body)

@@ -39,6 +39,14 @@ pub struct Rules {
     pub auth: Option<String>,
 }
 
+impl Rules {
+    /// All that there are.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        let Rules { list, view, create, update, delete, manage, auth } = self;
+        [list, view, create, update, delete, manage, auth].into_iter().flatten().map(String::as_str)
+    }
+}
+
 /// Settings of an auth collection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AuthOptions {
@@ -127,7 +135,7 @@ impl Collection {
 
     /// Where its records are kept.
     pub fn table(&self) -> Table {
-        Table::new(&format!("r_{}", self.id))
+        Table::new(&["r_", &self.id].concat())
     }
 
     /// A field by name.

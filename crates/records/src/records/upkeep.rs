@@ -136,7 +136,7 @@ impl Records {
     /// A collection by name or id, also one that another process has only just made: following the log tells of it a
     /// moment later, but who made it may ask for it at once.
     pub async fn collection(&self, name_or_id: &str) -> Result<Option<Arc<Collection>>, Error> {
-        let known = self.catalog().find(name_or_id).cloned();
+        let known = self.look(|catalog| catalog.find(name_or_id).cloned());
         if known.is_some() {
             return Ok(known);
         }
