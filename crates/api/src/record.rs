@@ -70,7 +70,9 @@ pub(crate) const ONE: &str = "/api/collections/{collection}/records/{id}";
 
 /// The collection and the id in the path of one record, if nothing in it has to be decoded.
 fn one_of(path: &str) -> Option<(&str, &str)> {
-    let (collection, id) = path.strip_prefix("/api/collections/")?.split_once("/records/")?;
+    let rest = path.strip_prefix("/api/collections/")?;
+    let (collection, rest) = rest.split_at(rest.bytes().position(|b| b == b'/')?);
+    let id = rest.strip_prefix("/records/")?;
     let is_plain = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
     };
@@ -84,11 +86,10 @@ impl crate::Service {
         (is_get && one_of(request.uri().path()).is_some()).then_some(ONE)
     }
 
-    /// Answers a request for one record as its route does.
-    pub async fn view(&self, request: Request<Body>) -> Response {
-        let (head, _) = request.into_parts();
+    /// Answers a request for one record, by its head, as its route does.
+    pub async fn view(&self, head: &Parts) -> Response {
         let viewed = match one_of(head.uri.path()) {
-            Some((collection, id)) => view_one(&self.inner, collection, id, &head).await,
+            Some((collection, id)) => view_one(&self.inner, collection, id, head).await,
             None => Err(Problem::missing()),
         };
         viewed.unwrap_or_else(IntoResponse::into_response)

@@ -10,6 +10,7 @@ mod routed;
 mod shelf;
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -250,14 +251,14 @@ async fn keep_up(State(records): State<Records>, mut request: Request, next: Nex
         return next.run(request).await;
     }
     let method = request.method().clone();
-    deputy::reading(&records, &method, async {
+    let answer = pin!(async {
         match records.keep_up().await {
             Ok(moment) => request.extensions_mut().insert(moment),
             Err(fault) => return web::Problem::from(fault).into_response(),
         };
         next.run(request).await
-    })
-    .await
+    });
+    deputy::reading(&records, &method, answer).await
 }
 
 /// One record at a time, past the router.
@@ -271,17 +272,18 @@ impl web::Short for Views {
         self.api.view_route(request)
     }
 
-    fn answer(self: Arc<Self>, mut request: Request) -> web::Passing {
+    fn answer(self: Arc<Self>, request: Request) -> web::Passing {
+        let (mut head, _) = request.into_parts();
         Box::pin(async move {
-            let method = request.method().clone();
-            deputy::reading(&self.records, &method, async {
+            let method = head.method.clone();
+            let answer = pin!(async {
                 match self.records.keep_up().await {
-                    Ok(moment) => request.extensions_mut().insert(moment),
+                    Ok(moment) => head.extensions.insert(moment),
                     Err(fault) => return web::Problem::from(fault).into_response(),
                 };
-                self.api.view(request).await
-            })
-            .await
+                self.api.view(&head).await
+            });
+            deputy::reading(&self.records, &method, answer).await
         })
     }
 }

@@ -51,10 +51,10 @@ impl Door {
 }
 
 impl Inside {
-    async fn answer(&self, request: Request<hyper::body::Incoming>) -> Handed {
+    fn answer(&self, request: Request<hyper::body::Incoming>) -> impl Future<Output = Handed> + Send {
         let open = self.watch.open();
-        let answer = self.front.answer(request, self.caller).await;
-        handed(answer, self.turns, &self.watch, open, &self.stop)
+        let answer = self.front.answer(request, self.caller);
+        async move { handed(answer.await, self.turns, &self.watch, open, &self.stop) }
     }
 }
 

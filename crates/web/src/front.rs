@@ -29,7 +29,7 @@ use crate::problem::Problem;
 use crate::reply::Framed;
 use crate::request::{Address, behind};
 use crate::rooms::{Rooms, Short};
-use crate::visit::{Noting, Stay};
+use crate::visit::{Noting, Stay, Visit};
 
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
 #[derive(Clone)]
@@ -165,48 +165,70 @@ impl Front {
     }
 
     /// Answers one request of `caller`.
-    pub async fn answer<B>(&self, request: Request<B>, caller: impl Into<Caller>) -> Response
+    ///
+    /// What comes before anybody answers is done at once, and not in the future: it would hold the request twice, and be as
+    /// much larger wherever it is put.
+    pub fn answer<B, C>(
+        &self,
+        request: Request<B>,
+        caller: C,
+    ) -> impl Future<Output = Response> + Send + use<'_, B, C>
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
+        C: Into<Caller>,
     {
         let caller = caller.into();
         let (head, body) = request.into_parts();
         let address = behind(caller.peer, &head.headers, &self.config.trusted_proxies);
         let mut stay = Stay::begin(&head, caller, address, &self.config, &self.meter);
+        let origin = head.headers.get(header::ORIGIN).cloned();
         let trace = stay.visit.trace().clone();
-        let mut response = trace.follow(self.respond(head, body, &mut stay)).await;
-        if caller.is_secure
-            && let Some(hsts) = &self.hsts
-        {
-            response.headers_mut().entry(header::STRICT_TRANSPORT_SECURITY).or_insert(hsts.clone());
+        let answer = self
+            .admit(head, body, origin.as_ref(), &mut stay)
+            .map(|request| trace.follow(self.route(request, stay.progress.clone())));
+        async move {
+            let mut response = match answer {
+                Ok(answer) => self.finish(answer.await, origin.as_ref()),
+                Err(refusal) => *refusal,
+            };
+            if caller.is_secure
+                && let Some(hsts) = &self.hsts
+            {
+                response.headers_mut().entry(header::STRICT_TRANSPORT_SECURITY).or_insert(hsts.clone());
+            }
+            stay.answered(response)
         }
-        stay.answered(response)
     }
 
-    /// What is common to all requests, around what the rooms answer.
-    async fn respond<B>(&self, mut head: Parts, body: B, stay: &mut Stay) -> Response
+    /// What is common to all requests, before anybody answers: the request as it goes on, or the answer that it has already.
+    fn admit<B>(
+        &self,
+        mut head: Parts,
+        body: B,
+        origin: Option<&HeaderValue>,
+        stay: &mut Stay,
+    ) -> Result<Request<Body>, Box<Response>>
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,
     {
         if let Some(reason) = gate::refuse(&head) {
-            return closing(Problem::invalid(reason).into_response());
+            return Err(Box::new(closing(Problem::invalid(reason).into_response())));
         }
         if head.version == Version::HTTP_2 {
             gate::settle(&mut head);
         }
-        let origin = head.headers.get(header::ORIGIN).cloned();
         if !self.is_of_others()
             && head.method == Method::OPTIONS
             && head.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         {
-            return self.preflight(origin.as_ref(), &head.headers);
+            return Err(Box::new(self.preflight(origin, &head.headers)));
         }
         let length = body.size_hint().lower();
         if length > self.config.body_bytes_max.0 {
             let refusal = Problem::too_large("The request", self.config.body_bytes_max.0);
-            return closing(self.finish(refusal.into_response(), origin.as_ref()));
+            return Err(Box::new(closing(self.finish(refusal.into_response(), origin))));
         }
         head.extensions.insert(Address(stay.address));
         head.extensions.insert(stay.visit.clone());
@@ -218,26 +240,12 @@ impl Front {
                 Body::new(body)
             }
         };
-        let response =
-            match self.metrics.as_ref().and_then(|metrics| Some((metrics, scraped(&head, metrics)?))) {
-                Some((metrics, page)) if metrics.operators.admit(&head.extensions, &head.headers) => {
-                    stay.visit.enter(page);
-                    metrics.answer(page, &self.meter).await
-                }
-                _ => self.route(Request::from_parts(head, body), stay.progress.clone()).await,
-            };
-        self.finish(response, origin.as_ref())
+        Ok(Request::from_parts(head, body))
     }
 
-    /// Lets the router answer; a panic becomes a 500, too long a wait a 503.
+    /// Has the request answered; a panic becomes a 500, too long a wait a 503.
     async fn route(&self, request: Request<Body>, progress: Option<Arc<Progress>>) -> Response {
-        let answer = async {
-            match &self.behind {
-                Behind::Rooms(rooms) => rooms.answer(request).await,
-                Behind::Others(others) => others.clone().pass(request).await,
-            }
-        };
-        let answer = AssertUnwindSafe(answer).catch_unwind();
+        let answer = AssertUnwindSafe(async { self.pass(request).await }).catch_unwind();
         let late = self.late(progress);
         tokio::pin!(answer, late);
         tokio::select! {
@@ -251,6 +259,23 @@ impl Front {
                 }
             },
             () = late => Problem::unavailable("The request took too long.").into_response(),
+        }
+    }
+
+    /// Lets whoever it is for answer: the page of numbers, the rooms, others.
+    fn pass(&self, request: Request<Body>) -> Passing {
+        if let Some(metrics) = &self.metrics
+            && let Some(page) = scraped(&request, metrics)
+        {
+            if let Some(visit) = request.extensions().get::<Arc<Visit>>() {
+                visit.enter(page);
+            }
+            let (metrics, meter) = (metrics.clone(), self.meter.clone());
+            return Box::pin(async move { metrics.answer(page, &meter).await });
+        }
+        match &self.behind {
+            Behind::Rooms(rooms) => rooms.answer(request),
+            Behind::Others(others) => others.clone().pass(request),
         }
     }
 
@@ -336,9 +361,11 @@ pub(crate) fn closing(mut response: Response) -> Response {
     response
 }
 
-/// The page of numbers that a request asks for.
-fn scraped(head: &Parts, metrics: &Metrics) -> Option<&'static str> {
-    metrics.page(head.uri.path()).filter(|_| matches!(head.method, Method::GET | Method::HEAD))
+/// The page of numbers that a request asks for, and may have.
+fn scraped(request: &Request<Body>, metrics: &Metrics) -> Option<&'static str> {
+    let page = metrics.page(request.uri().path())?;
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    (is_read && metrics.operators.admit(request.extensions(), request.headers())).then_some(page)
 }
 
 #[derive(Debug, thiserror::Error)]

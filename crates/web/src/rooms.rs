@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
+use futures_util::FutureExt;
 use hyper::Request;
+use tower_service::Service;
 
 use crate::front::Passing;
 use crate::visit::Visit;
@@ -30,18 +31,16 @@ pub trait Short: Send + Sync {
 
 impl Rooms {
     /// Lets whoever it is for answer.
-    pub(crate) async fn answer(&self, request: Request<Body>) -> Response {
+    pub(crate) fn answer(&self, request: Request<Body>) -> Passing {
         if let Some(short) = &self.short
             && let Some(route) = short.route(&request)
         {
             if let Some(visit) = request.extensions().get::<Arc<Visit>>() {
                 visit.enter(route);
             }
-            return short.clone().answer(request).await;
+            return short.clone().answer(request);
         }
-        match tower_service::Service::call(&mut self.router.clone(), request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        let answer = self.router.clone().call(request);
+        Box::pin(answer.map(|Ok(response)| response))
     }
 }

@@ -154,8 +154,7 @@ pub(crate) struct Stay {
     /// The client's address, proxies that we trust looked through.
     pub(crate) address: IpAddr,
     config: Arc<Config>,
-    meter: Arc<Meter>,
-    _going: Going,
+    going: Going,
     begun: Instant,
     method: Method,
     uri: Uri,
@@ -180,8 +179,7 @@ impl Stay {
             progress: None,
             address,
             config: config.clone(),
-            meter: meter.clone(),
-            _going: meter.request(),
+            going: meter.request(),
             begun: Instant::now(),
             method: head.method.clone(),
             uri: head.uri.clone(),
@@ -195,7 +193,7 @@ impl Stay {
     pub(crate) fn answered(mut self, mut response: Response) -> Response {
         let (status, took) = (response.status(), self.begun.elapsed());
         self.head = Some((status, took));
-        self.meter.answer(&self.method, self.visit.route(), Some(status), took);
+        self.going.meter().answer(&self.method, self.visit.route(), Some(status), took);
         if let Some(cause) = response.extensions_mut().remove::<Cause>() {
             // a room that shows pages has made one of it
             if response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
@@ -262,9 +260,9 @@ impl Stay {
 impl Drop for Stay {
     fn drop(&mut self) {
         if self.head.is_none() {
-            self.meter.answer(&self.method, self.visit.route(), None, self.begun.elapsed());
+            self.going.meter().answer(&self.method, self.visit.route(), None, self.begun.elapsed());
         }
-        self.meter.bytes(self.progress.as_ref().map_or(0, |progress| progress.bytes()), self.sent);
+        self.going.meter().bytes(self.progress.as_ref().map_or(0, |progress| progress.bytes()), self.sent);
         self.visit.trace.cover(|| self.tell());
     }
 }

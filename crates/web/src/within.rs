@@ -29,11 +29,11 @@ impl Pass for Within {
             {
                 return front.preflight(origin.as_ref(), headers);
             }
-            let response = match &front.behind {
-                Behind::Rooms(rooms) => rooms.answer(request).await,
-                Behind::Others(others) => others.clone().pass(request).await,
+            let answer = match &front.behind {
+                Behind::Rooms(rooms) => rooms.answer(request),
+                Behind::Others(others) => others.clone().pass(request),
             };
-            front.finish(response, origin.as_ref())
+            front.finish(answer.await, origin.as_ref())
         })
     }
 }

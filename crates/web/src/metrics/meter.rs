@@ -4,7 +4,7 @@
 //! (`/api/collections/{collection}/records`), never a path that somebody sent: the number of series is bounded by what
 //! the program knows.
 //!
-//! Invariant: counting takes no lock that is held for longer than a look-up, and waits for nothing.
+//! Invariant: counting takes no lock that is held for longer than a look-up and its count, and waits for nothing.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -56,6 +56,13 @@ impl Drop for Going {
     }
 }
 
+impl Going {
+    /// Where it is counted.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.0
+    }
+}
+
 impl Meter {
     /// Counts a request as in flight until the guard is dropped.
     pub(crate) fn request(self: &Arc<Meter>) -> Going {
@@ -101,22 +108,12 @@ impl Meter {
         status: Option<StatusCode>,
         took: Duration,
     ) {
-        let cells = self.cells(route.unwrap_or(OTHER));
-        let cell = &cells[place(&METHODS, method.as_str())];
-        let gone = CLASSES.len() - 1;
-        let class = status.map_or(gone, |status| usize::from(status.as_u16() / 100 - 1).min(gone - 1));
-        cell.classes[class].fetch_add(1, Relaxed);
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        cell.times[BOUNDS.partition_point(|bound| *bound < us)].fetch_add(1, Relaxed);
-        cell.sum_us.fetch_add(us, Relaxed);
-    }
-
-    fn cells(&self, route: &str) -> Arc<[Cell; METHODS.len()]> {
-        let known = self.routes.read().expect("nobody panics while holding it").get(route).cloned();
-        known.unwrap_or_else(|| {
-            let mut routes = self.routes.write().expect("nobody panics while holding it");
-            routes.entry(route.into()).or_default().clone()
-        })
+        let (route, method) = (route.unwrap_or(OTHER), place(&METHODS, method.as_str()));
+        if let Some(cells) = self.routes.read().expect("nobody panics while holding it").get(route) {
+            return cells[method].count(status, took);
+        }
+        let mut routes = self.routes.write().expect("nobody panics while holding it");
+        routes.entry(route.into()).or_default()[method].count(status, took);
     }
 
     /// Writes all of it down.
@@ -141,6 +138,15 @@ impl Meter {
 }
 
 impl Cell {
+    fn count(&self, status: Option<StatusCode>, took: Duration) {
+        let gone = CLASSES.len() - 1;
+        let class = status.map_or(gone, |status| usize::from(status.as_u16() / 100 - 1).min(gone - 1));
+        self.classes[class].fetch_add(1, Relaxed);
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.times[BOUNDS.partition_point(|bound| *bound < us)].fetch_add(1, Relaxed);
+        self.sum_us.fetch_add(us, Relaxed);
+    }
+
     fn tell_classes(&self, family: &mut Family<'_>, method: &str, route: &str) {
         for (class, count) in CLASSES.iter().zip(&self.classes) {
             let count = count.load(Relaxed);
