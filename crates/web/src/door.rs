@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use hyper::header;
 use hyper::service::Service;
 use hyper::{Request, StatusCode};
@@ -54,7 +55,7 @@ impl Inside {
     fn answer(&self, request: Request<hyper::body::Incoming>) -> impl Future<Output = Handed> + Send {
         let open = self.watch.open();
         let answer = self.front.answer(request, self.caller);
-        async move { handed(answer.await, self.turns, &self.watch, open, &self.stop) }
+        answer.map(move |answer| handed(answer, self.turns, &self.watch, open, &self.stop))
     }
 }
 

@@ -15,6 +15,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Uri, Version};
@@ -166,8 +167,8 @@ impl Front {
 
     /// Answers one request of `caller`.
     ///
-    /// What comes before anybody answers is done at once, and not in the future: it would hold the request twice, and be as
-    /// much larger wherever it is put.
+    /// What comes before anybody answers is done at once, and what comes after it is put behind by `map`: an `async` block would
+    /// hold the request and each future in it twice.
     pub fn answer<B, C>(
         &self,
         request: Request<B>,
@@ -184,21 +185,21 @@ impl Front {
         let mut stay = Stay::begin(&head, caller, address, &self.config, &self.meter);
         let origin = head.headers.get(header::ORIGIN).cloned();
         let trace = stay.visit.trace().clone();
-        let answer = self
-            .admit(head, body, origin.as_ref(), &mut stay)
-            .map(|request| trace.follow(self.route(request, stay.progress.clone())));
-        async move {
-            let mut response = match answer {
-                Ok(answer) => self.finish(answer.await, origin.as_ref()),
-                Err(refusal) => *refusal,
-            };
+        let answer = match self.admit(head, body, origin.as_ref(), &mut stay) {
+            Ok(request) => {
+                let answer = trace.follow(self.route(request, stay.progress.clone()));
+                Either::Left(answer.map(move |response| self.finish(response, origin.as_ref())))
+            }
+            Err(refusal) => Either::Right(ready(*refusal)),
+        };
+        answer.map(move |mut response| {
             if caller.is_secure
                 && let Some(hsts) = &self.hsts
             {
                 response.headers_mut().entry(header::STRICT_TRANSPORT_SECURITY).or_insert(hsts.clone());
             }
             stay.answered(response)
-        }
+        })
     }
 
     /// What is common to all requests, before anybody answers: the request as it goes on, or the answer that it has already.
