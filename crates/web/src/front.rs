@@ -35,7 +35,7 @@ use crate::visit::{Noting, Stay, Visit};
 /// The rooms' routes behind what is common to all requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Front {
-    pub(crate) behind: Behind,
+    behind: Behind,
     config: Arc<Config>,
     meter: Arc<Meter>,
     metrics: Option<Metrics>,
@@ -264,7 +264,7 @@ impl Front {
     }
 
     /// Lets whoever it is for answer: the page of numbers, the rooms, others.
-    fn pass(&self, request: Request<Body>) -> Passing {
+    pub(crate) fn pass(&self, request: Request<Body>) -> Passing {
         if let Some(metrics) = &self.metrics
             && let Some(page) = scraped(&request, metrics)
         {

@@ -95,7 +95,7 @@ impl Visit {
         self.caller.is_secure
     }
 
-    /// Notes that no room answers but the front itself.
+    /// Notes the route that it takes past the router.
     pub(crate) fn enter(&self, route: &'static str) {
         // a request is routed once
         let _ = self.route.set(Route::Own(route));

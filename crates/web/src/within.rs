@@ -6,7 +6,7 @@ use axum::body::Body;
 use hyper::header;
 use hyper::{Method, Request};
 
-use crate::front::{Behind, Front, Pass, Passing};
+use crate::front::{Front, Pass, Passing};
 
 impl Front {
     /// The rooms for a front of others.
@@ -29,11 +29,7 @@ impl Pass for Within {
             {
                 return front.preflight(origin.as_ref(), headers);
             }
-            let answer = match &front.behind {
-                Behind::Rooms(rooms) => rooms.answer(request),
-                Behind::Others(others) => others.clone().pass(request),
-            };
-            front.finish(answer.await, origin.as_ref())
+            front.finish(front.pass(request).await, origin.as_ref())
         })
     }
 }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::core::collection::Collection;
 
+/// The part of a rule or filter that asks for the request's headers.
+pub const ASKS_HEADERS: &str = "@request.headers";
+
 /// All collections, found by id or name. A snapshot: it never changes; a new one takes its place.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -13,9 +16,6 @@ pub struct Catalog {
     in_order: Vec<Arc<Collection>>,
     asks_headers: bool,
 }
-
-/// The part of a rule or filter that asks for the request's headers.
-pub const ASKS_HEADERS: &str = "@request.headers";
 
 impl Catalog {
     /// A catalog of these collections, in the order of their making.

@@ -66,10 +66,10 @@ macro_rules! same {
             self.database()
         }
         fn sql(&self, database: &str, text: &str) -> String {
-            self.sql(database, text).replace('\t', "|").trim().to_owned()
+            cells(&self.sql(database, text))
         }
         fn ask(&self, database: &str, text: &str) -> Result<String, String> {
-            self.ask(database, text).map(|answer| answer.trim().to_owned())
+            self.ask(database, text).map(|answer| cells(&answer))
         }
     };
 }
@@ -159,6 +159,11 @@ impl Server for MariaDb {
     const GO_ON: &str = "START SLAVE SQL_THREAD";
 
     same!();
+}
+
+/// Rows alike from both engines' commands, `|` between their cells.
+fn cells(answer: &str) -> String {
+    answer.replace('\t', "|").trim().to_owned()
 }
 
 /// A primary, its replica that confirms each commit, and what tells the store who is which.
