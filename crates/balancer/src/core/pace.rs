@@ -3,7 +3,7 @@
 //! What is kept is a running mean of the times' logarithms: one answer that takes long by its nature says next to nothing, many
 //! in a row say it. Who is only somewhat slower than the fastest counts as fast: small differences come and go, and load alone
 //! is the better measure. What was not asked for a while is believed to be better again, little by little, so that it is
-//! asked now and then and can show it.
+//! asked now and then; if it shows that it is, the rest is forgiven, and if not, it is as slow as before at once.
 
 use std::time::Duration;
 
@@ -34,13 +34,17 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Notes an answer that took so long.
-    pub(crate) fn note(&mut self, took: Duration, now: Duration) {
+    /// Notes an answer that took so long. `fastest` is the mean of the fastest, if one is known: who is new is believed to be as
+    /// fast until its answers change that, for the first ones may be those of a cold start.
+    pub(crate) fn note(&mut self, took: Duration, now: Duration, fastest: Option<u32>) {
         let new = steps(took.max(FAST));
-        let mean = self.mean.map_or(new, |mean| {
-            let step = (i64::from(new) - i64::from(mean)) / MEMORY;
-            u32::try_from(i64::from(mean) + step).unwrap_or(new)
-        });
+        let before = match (self.mean, self.now(now)) {
+            // who shows that it is better was rightly forgiven; who is slow again is as slow as that at once
+            (Some(mean), Some(believed)) => new.clamp(believed, mean),
+            _ => fastest.unwrap_or(steps(FAST)),
+        };
+        let step = (i64::from(new) - i64::from(before)) / MEMORY;
+        let mean = u32::try_from(i64::from(before) + step).unwrap_or(new);
         (self.mean, self.at) = (Some(mean), now);
     }
 
@@ -77,10 +81,15 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn mean(times: impl IntoIterator<Item = Duration>) -> u32 {
+    /// After these answers at once, where all others took as long as the first of them.
+    fn pace(times: impl IntoIterator<Item = Duration>) -> Pace {
         let mut pace = Pace::default();
-        times.into_iter().for_each(|took| pace.note(took, Duration::ZERO));
-        pace.now(Duration::ZERO).expect("it has answered")
+        times.into_iter().for_each(|took| pace.note(took, Duration::ZERO, Some(steps(took.max(FAST)))));
+        pace
+    }
+
+    fn mean(times: impl IntoIterator<Item = Duration>) -> u32 {
+        pace(times).now(Duration::ZERO).expect("it has answered")
     }
 
     /// As a factor.
@@ -106,12 +115,33 @@ mod tests {
 
     #[test]
     fn what_is_not_asked_is_forgiven_by_and_by() {
-        let mut pace = Pace::default();
-        pace.note(MS * 512, Duration::ZERO);
+        let pace = pace([MS * 512]);
         let now = |s| pace.now(Duration::from_secs(s)).expect("it has answered");
         let factors = [0, 6, 9, 15, 3600].map(|s| slowness(now(s), steps(FAST)));
         assert!(factors.is_sorted_by(|a, b| a >= b) && factors[0] > 200.0, "{factors:?}");
         assert!(factors[2] > 2.0 && factors[3..] == [1.0, 1.0], "{factors:?}");
+    }
+
+    #[test]
+    fn what_was_forgiven_stays_so_only_for_who_is_better() {
+        let after = |took: Duration| {
+            let (mut pace, later) = (pace([MS * 512]), Duration::from_secs(60));
+            pace.note(took, later, None);
+            slowness(pace.now(later).expect("it has answered"), steps(FAST))
+        };
+        assert_eq!(after(MS * 10), 1.0);
+        for again in [MS * 64, MS * 512] {
+            assert_eq!(after(again), slowness(mean([again]), mean([FAST])));
+        }
+    }
+
+    #[test]
+    fn a_first_answer_says_little() {
+        for fastest in [None, Some(steps(FAST))] {
+            let mut pace = Pace::default();
+            pace.note(MS * 2000, Duration::ZERO, fastest);
+            assert_eq!(slowness(pace.now(Duration::ZERO).expect("it has answered"), steps(FAST)), 1.0);
+        }
     }
 
     #[test]

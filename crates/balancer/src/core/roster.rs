@@ -122,8 +122,9 @@ impl Roster {
 
     /// Takes note of how long a backend took for an answer.
     pub(crate) fn took(&mut self, id: Id, took: Duration, now: Duration) {
+        let fastest = self.fastest(now);
         if let Some(slot) = self.slot(id) {
-            slot.pace.note(took, now);
+            slot.pace.note(took, now, fastest);
         }
     }
 
@@ -172,17 +173,15 @@ impl Roster {
     }
 
     fn take(&mut self, want: &Want, now: Duration) -> Option<Id> {
-        let known = |slot: &Slot| slot.pace.now(now).filter(|_| slot.is_up());
-        let fastest = self.slots.iter().filter_map(known).min().unwrap_or(0);
-        // who has not answered yet is not taken for a fast one
-        let unknown = self.slots.iter().filter_map(known).max().unwrap_or(0);
+        let fastest = self.fastest(now).unwrap_or(0);
         self.candidates.clear();
         self.candidates.extend(self.slots.iter().map(|slot| Candidate {
             state: if slot.is_drained { State::Out } else { slot.health.state() },
             rests: !slot.is_drained && slot.health.rests(&self.rules),
             load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
             weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
-            slowness: pace::slowness(slot.pace.now(now).unwrap_or(unknown), fastest),
+            // of one that has not answered yet nothing is known but its load
+            slowness: pace::slowness(slot.pace.now(now).unwrap_or(fastest), fastest),
             has_room: slot.requests < self.most.requests,
             is_spare: slot.is_spare,
             // who is drained gets nothing even when all are out
@@ -194,6 +193,11 @@ impl Roster {
         let slot = &mut self.slots[place];
         slot.requests += 1;
         Some(slot.id)
+    }
+
+    /// The pace of the fastest of those who get requests like the others and have answered.
+    fn fastest(&self, now: Duration) -> Option<u32> {
+        self.slots.iter().filter(|slot| slot.is_up()).filter_map(|slot| slot.pace.now(now)).min()
     }
 
     fn slot(&mut self, id: Id) -> Option<&mut Slot> {
@@ -334,6 +338,25 @@ mod tests {
             let share = share(clients, pause, work, requests);
             assert!(share <= 0.015, "{share} of {clients} clients");
             assert!(share > 0.0, "it is asked now and then");
+        }
+    }
+
+    #[test]
+    fn a_cold_start_costs_nobody_its_share() {
+        let ms = Duration::from_millis;
+        // how many answers of the second take two seconds, and how long all others take
+        for (cold, work) in [(1, ms(5)), (1, ms(100)), (3, ms(5)), (3, ms(100))] {
+            let (mut roster, mut now, mut shares) = (roster(3, 256), NOW, [0; 3]);
+            while now < NOW + Duration::from_secs(60) {
+                let Told::Go(id) = roster.ask(&want(), now) else { panic!("there is room") };
+                let share = &mut shares[usize::try_from(id).expect("one of three")];
+                let took = if id == 1 && *share < cold { ms(2000) } else { work };
+                (*share, now) = (*share + 1, now + took);
+                roster.took(id, took, now);
+                roster.done(id, false);
+            }
+            let fair = shares.iter().sum::<u64>() / 3;
+            assert!(shares.iter().all(|share| share * 10 > fair * 9), "{shares:?}, {cold} of them cold");
         }
     }
 
