@@ -164,7 +164,7 @@ fn pack(row: &Row) -> Bytes {
 fn unpack(id: &str, kept: Kept) -> Option<Row> {
     let Kept { rev, mut value } = kept;
     let shape = value.try_get_i64().ok()?;
-    let body = std::str::from_utf8(&value).ok()?.to_owned();
+    let body = simdutf8::compat::from_utf8(&value).ok()?.to_owned();
     Some(Row { id: id.to_owned(), rev, shape, body })
 }
 

@@ -61,7 +61,8 @@ fn cell(value: Theirs, kind: ColumnType) -> Result<Value, Error> {
 
 fn text(value: Theirs) -> Result<String, Error> {
     let Theirs::Bytes(bytes) = value else { return Err(odd()) };
-    String::from_utf8(bytes).map_err(Error::engine)
+    // a copy costs less than the standard library's look at a text that is not of ASCII
+    simdutf8::compat::from_utf8(&bytes).map(str::to_owned).map_err(Error::engine)
 }
 
 fn whole(value: Theirs) -> Result<i64, Error> {

@@ -174,10 +174,10 @@ impl<'a> FromSql<'a> for Text<'a> {
     fn from_sql(kind: &Type, raw: &'a [u8]) -> Fallible<Text<'a>> {
         match *kind {
             Type::JSONB => match raw.split_first() {
-                Some((1, text)) => Ok(Text(std::str::from_utf8(text)?)),
+                Some((1, text)) => Ok(Text(simdutf8::compat::from_utf8(text)?)),
                 _ => Err(Box::new(WrongType::new::<Text<'_>>(kind.clone()))),
             },
-            _ => Ok(Text(std::str::from_utf8(raw)?)),
+            _ => Ok(Text(simdutf8::compat::from_utf8(raw)?)),
         }
     }
 
