@@ -38,11 +38,9 @@ impl Pace {
     /// fast until its answers change that, for the first ones may be those of a cold start.
     pub(crate) fn note(&mut self, took: Duration, now: Duration, fastest: Option<u32>) {
         let new = steps(took.max(FAST));
-        let before = match (self.mean, self.now(now)) {
-            // who shows that it is better was rightly forgiven; who is slow again is as slow as that at once
-            (Some(mean), Some(believed)) => new.clamp(believed, mean),
-            _ => fastest.unwrap_or(steps(FAST)),
-        };
+        let believed = self.now(now).or(fastest).unwrap_or(steps(FAST));
+        // who shows that it is better was rightly forgiven; who is slow again is as slow as that at once
+        let before = new.clamp(believed, self.mean.unwrap_or(believed));
         let step = (i64::from(new) - i64::from(before)) / MEMORY;
         let mean = u32::try_from(i64::from(before) + step).unwrap_or(new);
         (self.mean, self.at) = (Some(mean), now);

@@ -181,7 +181,7 @@ impl Roster {
             load: if want.is_lasting { slot.lasting + slot.requests } else { slot.requests },
             weight: u64::from(slot.weight) * slot.health.share(now, &self.rules),
             // of one that has not answered yet nothing is known but its load
-            slowness: pace::slowness(slot.pace.now(now).unwrap_or(fastest), fastest),
+            slowness: slot.pace.now(now).map_or(pace::EVEN, |own| pace::slowness(own, fastest)),
             has_room: slot.requests < self.most.requests,
             is_spare: slot.is_spare,
             // who is drained gets nothing even when all are out
