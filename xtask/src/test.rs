@@ -1,6 +1,7 @@
 //! `cargo x test`: brings what the tests need onto this machine, then runs every test of the workspace, and those suites
 //! that ask for an engine once more on each database server.
 
+mod faults;
 mod suites;
 
 use std::path::Path;

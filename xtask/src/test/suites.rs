@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::Message;
 
+use super::faults;
+
 /// The variable in which a suite is told its engine.
 const ENGINE: &str = "ONDOL_TEST_ENGINE";
 /// Where each suite's words are kept, under the workspace.
@@ -49,8 +51,9 @@ pub(super) struct Suite {
 struct Ended {
     name: String,
     took: Duration,
-    is_well: bool,
     closing: Vec<String>,
+    /// Why it failed, where it did.
+    faults: Option<String>,
 }
 
 impl Suite {
@@ -96,7 +99,8 @@ impl Suite {
         if status.is_none() {
             crate::say(&format!("{name} was ended: it took longer than {} s\n", SUITE_TIME_MAX.as_secs()));
         }
-        Ok(Ended { name, took, is_well: status.is_some_and(|status| status.success()), closing })
+        let is_well = status.is_some_and(|status| status.success());
+        Ok(Ended { name, took, closing, faults: (!is_well).then(|| faults::of(&said)) })
     }
 }
 
@@ -139,7 +143,7 @@ pub(super) fn build(root: &Path) -> Result<Vec<Suite>> {
     Ok(suites)
 }
 
-/// Runs all suites, those that wait beside the others, and closes with a line for each. Every suite runs, whatever the others
+/// Runs all suites, those that wait beside the others, and closes with a line for each, then with what failed. Every suite runs, whatever the others
 /// do. Says whether all went well.
 pub(super) fn run(root: &Path, suites: &[Suite]) -> Result<bool> {
     let (began, logs) = (Instant::now(), root.join(LOGS));
@@ -157,10 +161,14 @@ pub(super) fn run(root: &Path, suites: &[Suite]) -> Result<bool> {
     let ended: Vec<Ended> = working?.into_iter().chain(waiting?).collect();
     crate::say(&format!("{} suites in {} s\n", ended.len(), began.elapsed().as_secs()));
     for suite in &ended {
-        let word = if suite.is_well { "ok" } else { "FAILED" };
+        let word = if suite.faults.is_none() { "ok" } else { "FAILED" };
         let took = suite.took.as_secs();
         let closing = suite.closing.join(" ");
         crate::say(&format!("{word:6} {:28} {took:>4} s  {closing}\n", suite.name));
     }
-    Ok(ended.iter().all(|suite| suite.is_well))
+    // once more at the end: what lies between is long, and not everybody keeps all of it
+    for (suite, faults) in ended.iter().filter_map(|suite| Some((suite, suite.faults.as_ref()?))) {
+        crate::say(&format!("\n{} failed:\n{faults}", suite.name));
+    }
+    Ok(ended.iter().all(|suite| suite.faults.is_none()))
 }
