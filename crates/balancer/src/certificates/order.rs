@@ -67,16 +67,21 @@ impl<'a> Orders<'a> {
                 builder().from_credentials(kept).await.map_err(|error| said("open the account", &error))?;
             return Ok(Orders { config, shelf, account });
         }
-        if !shelf.claim(&format!("turn {name}"), ACCOUNT_TURN_MAX).await? {
+        let turn = format!("turn {name}");
+        if !shelf.claim(&turn, ACCOUNT_TURN_MAX).await? {
             return Err(Fault("another host makes the account at this moment".into()).into());
         }
         let contact = format!("mailto:{}", config.email);
         let new =
             NewAccount { contact: &[&contact], terms_of_service_agreed: true, only_return_existing: false };
-        let (account, credentials) = builder()
-            .create(&new, config.directory.clone(), None)
-            .await
-            .map_err(|error| said("make an account", &error))?;
+        let (account, credentials) = match builder().create(&new, config.directory.clone(), None).await {
+            Ok(made) => made,
+            Err(error) => {
+                // the next try has no need to wait for this turn's end
+                shelf.forget(&turn).await?;
+                return Err(said("make an account", &error));
+            }
+        };
         let text =
             serde_json::to_string(&credentials).map_err(|error| Fault(format!("the account: {error}")))?;
         shelf.write(&name, &text).await?;
@@ -258,4 +263,24 @@ fn said(what: &str, error: &Error) -> Failed {
         _ => false,
     };
     Failed { fault: Fault(format!("cannot {what}: {}", chain(error))), is_limited }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::time::Clock;
+
+    use super::super::Folder;
+    use super::*;
+
+    #[tokio::test]
+    async fn an_account_that_could_not_be_made_leaves_the_turn_to_the_next_try() {
+        let dir = tempfile::tempdir().unwrap();
+        let shelf = Folder::open(dir.path().into(), Clock::System).unwrap();
+        // nobody answers at this port
+        let config = Config { directory: "https://127.0.0.1:1/dir".into(), ..Config::default() };
+        for _ in 0..2 {
+            let failed = Orders::open(&config, &shelf).await.err().expect("no issuer is there");
+            assert!(failed.fault.0.starts_with("cannot make an account"), "{}", failed.fault);
+        }
+    }
 }
