@@ -40,7 +40,7 @@ const TAKEOVERS: [&str; 6] = ["crash", "switchover", "suspended", "cutsoft", "cu
 
 /// The rules for every run: nothing lost, nothing twice, nobody refused, and well again without hands.
 fn judge(run: &Run) {
-    let told = format!("{run:#?}");
+    let told = format!("{run:?}");
     assert_eq!(run.lost, 0, "acknowledged writes are gone: {told}");
     assert_eq!(run.dual_lost, 0, "two primaries acknowledged: {told}");
     assert!(run.rejoin.is_some(), "it was not well again: {told}");
@@ -60,32 +60,33 @@ fn nothing_is_lost_or_done_twice_and_nobody_is_refused_while_hosts_and_sites_fai
     assert_eq!(runs.len() % FAULTS.len(), 0);
     runs.iter().for_each(judge);
     for run in runs.iter().filter(|run| TAKEOVERS.contains(&run.fault.as_str())) {
-        assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:#?}");
+        assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:?}");
     }
     judge_reads(&runs);
 }
 
-/// When the primary's site vanishes a lease has to end: until then a replica answers what is read, and says so.
+/// When the primary's host stands still a lease has to end: until then a replica answers what is read, and says so. Where etcd's leader is
+/// lost too, as with the site, its election may take as long as the lease.
 fn judge_reads(runs: &[Run]) {
-    for run in runs.iter().filter(|run| run.fault == "cutsite") {
+    for run in runs.iter().filter(|run| run.fault == "suspended") {
         let reads = &run.reads;
-        assert!(reads.still.by_replica > 0, "nothing was read from the replica: {run:#?}");
+        assert!(reads.still.by_replica > 0, "nothing was read from the replica: {run:?}");
         assert!(
             reads.still.longest < run.http.longest,
-            "what was read waited as long as what was written: {run:#?}"
+            "what was read waited as long as what was written: {run:?}"
         );
-        assert!(reads.written.asked > 20, "too little was read to tell anything: {run:#?}");
+        assert!(reads.written.asked > 20, "too little was read to tell anything: {run:?}");
     }
 }
 
 #[test]
-fn on_mariadb_nothing_is_lost_either_when_the_primary_is_killed_changed_or_cut_off() {
-    let faults = ["crash", "switchover", "cutsite"];
+fn on_mariadb_nothing_is_lost_either_when_the_primary_is_killed_changed_suspended_or_cut_off() {
+    let faults = ["crash", "switchover", "suspended", "cutsite"];
     let Some(runs) = drive(MARIADB, &faults, 1) else { return };
     assert_eq!(runs.len() % faults.len(), 0);
     runs.iter().for_each(judge);
     for run in &runs {
-        assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:#?}");
+        assert_ne!(Some(&run.old), run.final_primary.as_ref(), "nobody took over: {run:?}");
     }
     judge_reads(&runs);
 }

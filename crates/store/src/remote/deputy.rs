@@ -156,7 +156,7 @@ impl Remote {
     }
 
     /// Whether it is known that there is no use in asking the primary.
-    pub(super) fn is_primary_away(&self) -> bool {
+    fn is_primary_away(&self) -> bool {
         self.desk
             .as_ref()
             .is_some_and(|desk| desk.is_away.load(Ordering::Acquire) || self.pool.is_led_by_nobody())
@@ -172,14 +172,8 @@ impl Remote {
     where
         D: Future<Output = Result<T, Error>>,
     {
-        while !self.is_primary_away() {
-            tokio::select! {
-                biased;
-                answer = &mut from_primary => return answer,
-                is_silent = self.is_silent() => if is_silent && !desk.is_away.swap(true, Ordering::AcqRel) {
-                    tracing::warn!("the primary does not answer; reads are answered by a replica that has everything, as far as there is one");
-                },
-            }
+        if let Some(answer) = self.unless_silent(desk, from_primary.as_mut()).await {
+            return answer;
         }
         tokio::select! {
             biased;
@@ -191,6 +185,35 @@ impl Remote {
             }
             answer = Box::pin(of_deputy()) => answer,
         }
+    }
+
+    /// Something that only the primary can answer: it is not waited for while deputies answer in its place.
+    pub(super) async fn only_of_primary<T>(
+        &self,
+        asked: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let Some(desk) = &self.desk else { return asked.await };
+        let silent =
+            || Error::Lost { server: self.pool.server().to_string(), source: "the primary is silent".into() };
+        self.unless_silent(desk, pin!(asked)).await.unwrap_or_else(|| Err(silent()))
+    }
+
+    /// What the primary answers; nothing once it is silent.
+    async fn unless_silent<T>(
+        &self,
+        desk: &Desk,
+        mut from_primary: Pin<&mut impl Future<Output = Result<T, Error>>>,
+    ) -> Option<Result<T, Error>> {
+        while !self.is_primary_away() {
+            tokio::select! {
+                biased;
+                answer = &mut from_primary => return Some(answer),
+                is_silent = self.is_silent() => if is_silent && !desk.is_away.swap(true, Ordering::AcqRel) {
+                    tracing::warn!("the primary does not answer; reads are answered by a replica that has everything, as far as there is one");
+                },
+            }
+        }
+        None
     }
 
     /// Waits a while, then finds out whether the primary is silent, or only slow about what it was asked.

@@ -128,15 +128,12 @@ impl Remote {
                    '' AS tbl, '' AS record FROM head h WHERE h.id = 1 \
                    UNION ALL (SELECT 1, pos, 0, tbl, record FROM \"change\" WHERE pos > ?i ORDER BY pos LIMIT ?i) \
                    UNION ALL (SELECT 2, 0, 0, tbl, record FROM \"change\" WHERE pos IS NULL LIMIT ?i)";
-        if self.is_primary_away() {
-            let server = self.pool.server().to_string();
-            return Err(Error::Lost { server, source: "the primary is silent".into() });
-        }
         let now = self.pool.epoch();
         let known = after.filter(|(epoch, _)| *epoch == now).map(|(_, position)| position.0);
         let most = i64::try_from(changes_max).unwrap_or(i64::MAX - 1) + 1;
         let values = vec![Value::Int(known.unwrap_or(i64::MAX)), Value::Int(most), Value::Int(most)];
-        let found = self.pool.brief(&self.kind.sql(sql, values)).await?;
+        let asked = self.kind.sql(sql, values);
+        let found = self.only_of_primary(self.pool.brief(&asked)).await?;
         let (heads, changes): (Vec<&Cells>, Vec<&Cells>) = found.iter().partition(|row| int(row, 0) == 0);
         let head = heads.first().ok_or(Error::NoTable)?;
         let (to, oldest) = (int(head, 1), int(head, 2));

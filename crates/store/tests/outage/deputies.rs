@@ -100,6 +100,9 @@ async fn a_primary_that_hangs_is_no_hindrance<S: Server>() {
     insert(&store, "c0".into()).await.unwrap();
     store.newest().await.unwrap();
     pair.first.freeze();
+    // no deputy can answer it, and yet nobody who is answered by one waits for it
+    let news = store.since(None, 10).await.expect_err("nobody answers");
+    assert!(base::error::chain(&news).contains("the primary is silent"), "{news:?}");
     let looks = join_all((0..20).map(|_| look(&store, 0))).await;
     assert!(looks.into_iter().all(|(count, by_deputy)| count.is_ok_and(|n| n == 0) && by_deputy.is_some()));
     store.close().await;
