@@ -119,7 +119,7 @@ def drive(adapter, api, fault, name, kept, counts):
 def shown(result):
     keys = ("run", "fault", "old", "final_primary", "took", "gap", "longest_gap", "acks", "lost", "lost_warned", "splitacks",
             "dual_lost", "late", "inside_acks", "inside_lost", "vanished", "unsure", "old_last_ack_after_fault", "rejoin", "healthy",
-            "said", "http", "reads", "status", "keys", "slots", "log_mib", "load", "wrong")
+            "said", "ended", "http", "reads", "status", "keys", "slots", "log_mib", "load", "wrong")
     return {key: round(result[key], 2) if isinstance(result.get(key), float) else result.get(key) for key in keys}
 
 

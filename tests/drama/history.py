@@ -197,6 +197,8 @@ def check(adapter, result, history, watchers):
     result["late"] = late(everything, reigns)
     result["unsure"] = len({h[2:5] for h in history + watchers.history if h[5].startswith("err")} & have)
     result["epochs"] = adapter.epochs()
+    # not forbidden, and worth a look
+    result["ended"] = adapter.unit.told()
     result.update(adapter.sizes())
     result["wrong"] = wrong(result)
     return result

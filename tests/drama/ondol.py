@@ -2,7 +2,7 @@
 
 `FAULTS` names the folder of the driver, `ONDOL` the program, `FAULTS_DIR` where data and logs go.
 """
-import base64, glob, json, os, pwd, shutil, signal, subprocess, time
+import base64, glob, json, os, pwd, shutil, signal, subprocess, threading, time
 
 import psycopg2
 
@@ -14,6 +14,10 @@ SERVICE = "drama"
 PORT = 5432
 NICE = -10
 WEB = 8090
+# longest that a killed program may take to be gone, in seconds
+GONE = 60
+# how soon one that has ended by itself is started again, as the unit that ships says, in seconds
+AGAIN = 1
 FILE = f"""service = "{SERVICE}"
 confirm = "%s"
 %s%s[third]
@@ -65,6 +69,31 @@ def where(node):
                 gssencmode="disable", sslmode="require", application_name="writer")
 
 
+class Unit(threading.Thread):
+    """Starts again what has ended by itself, as the unit that ships does; what was killed is the fault's to start."""
+
+    def __init__(self, adapter):
+        super().__init__(daemon=True)
+        self.adapter, self.halt, self.ended = adapter, threading.Event(), []
+
+    def run(self):
+        while not self.halt.wait(AGAIN):
+            for host, up in list(self.adapter.up.items()):
+                if up.poll() not in (None, -signal.SIGKILL):
+                    self.ended.append(f"{host} ended with {up.returncode}")
+                    self.adapter.start(host)
+
+    def told(self):
+        """What has ended since this was asked last."""
+        ended, self.ended = self.ended, []
+        return ended
+
+    def end(self):
+        self.halt.set()
+        if self.is_alive():
+            self.join(8)
+
+
 class Ondol(Adapter):
     hosts = ["n1", "n2", "w"]
     # faults that are not for it
@@ -78,6 +107,7 @@ class Ondol(Adapter):
         self.dir = os.path.abspath(os.path.join(os.environ.get("FAULTS_DIR", ".lab"), name))
         self.ground = Ground(lab, self.dir)
         self.up, self.seen_reigns = {}, {}
+        self.starting, self.unit = threading.Lock(), Unit(self)
 
     # life cycle
 
@@ -92,6 +122,7 @@ class Ondol(Adapter):
         self.write_file()
         for host in self.hosts:
             self.start(host)
+        self.unit.start()
         self.wait(lambda: self.healthy()[0], 120, "all is well")
         self.make_table()
 
@@ -104,6 +135,7 @@ class Ondol(Adapter):
             file.write(FILE % self.policy)
 
     def teardown(self):
+        self.unit.end()
         self.ground.mend()
         for host in self.hosts:
             self.sig(host, "all", signal.SIGCONT)
@@ -121,6 +153,10 @@ class Ondol(Adapter):
         self.ground.clear()
 
     def start(self, host):
+        with self.starting:
+            self.start_one(host)
+
+    def start_one(self, host):
         up = self.up.get(host)
         if up and up.poll() is None:
             return
@@ -131,6 +167,13 @@ class Ondol(Adapter):
         self.up[host] = spawn(host, command, f"{self.dir}/{host}.log", lab=self.lab)
         # as the unit that ships says
         os.setpriority(os.PRIO_PROCESS, self.up[host].pid, NICE)
+
+    def sig(self, host, what, which):
+        super().sig(host, what, which)
+        up = self.up.get(host)
+        if which == signal.SIGKILL and what in ("all", "keeper") and up:
+            # whoever is still writing to a busy disk is gone only after that, and is not started again before
+            up.wait(GONE)
 
     def pids(self, host, what="all"):
         found = []
