@@ -143,8 +143,8 @@ pub(super) fn build(root: &Path) -> Result<Vec<Suite>> {
     Ok(suites)
 }
 
-/// Runs all suites, those that wait beside the others, and closes with a line for each, then with what failed. Every suite runs, whatever the others
-/// do. Says whether all went well.
+/// Runs all suites, those that wait beside the others, and closes with a line for each, then with why those failed that did. Every
+/// suite runs, whatever the others do. Says whether all went well.
 pub(super) fn run(root: &Path, suites: &[Suite]) -> Result<bool> {
     let (began, logs) = (Instant::now(), root.join(LOGS));
     fs::create_dir_all(&logs).with_context(|| format!("make {}", logs.display()))?;

@@ -55,6 +55,10 @@ pub(crate) struct Run {
     pub(crate) lost: u64,
     pub(crate) dual_lost: u64,
     pub(crate) rejoin: Option<f64>,
+    #[expect(dead_code, reason = "why it was not well is for whoever reads of a failure")]
+    healthy: Option<String>,
+    #[expect(dead_code, reason = "so is which programs ended by themselves")]
+    ended: Vec<String>,
     pub(crate) http: Http,
     pub(crate) reads: Reads,
     /// The rules that were broken, in words.
