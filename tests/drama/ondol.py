@@ -153,24 +153,23 @@ class Ondol(Adapter):
         self.ground.clear()
 
     def start(self, host):
+        # both a fault and the unit may want it
         with self.starting:
-            self.start_one(host)
-
-    def start_one(self, host):
-        up = self.up.get(host)
-        if up and up.poll() is None:
-            return
-        command = [self.program, "up", "--file", f"{self.dir}/ondol.toml", "--dir", f"{self.dir}/{host}"]
-        if "clocks" in self.has and host in self.nodes:
-            # for the program alone, not for what starts it
-            command = ["env", *(f"{name}={value}" for name, value in self.ground.clock(host).items()), *command]
-        self.up[host] = spawn(host, command, f"{self.dir}/{host}.log", lab=self.lab)
-        # as the unit that ships says
-        os.setpriority(os.PRIO_PROCESS, self.up[host].pid, NICE)
+            up = self.up.get(host)
+            if up and up.poll() is None:
+                return
+            command = [self.program, "up", "--file", f"{self.dir}/ondol.toml", "--dir", f"{self.dir}/{host}"]
+            if "clocks" in self.has and host in self.nodes:
+                # for the program alone, not for what starts it
+                command = ["env", *(f"{name}={value}" for name, value in self.ground.clock(host).items()), *command]
+            self.up[host] = spawn(host, command, f"{self.dir}/{host}.log", lab=self.lab)
+            # as the unit that ships says
+            os.setpriority(os.PRIO_PROCESS, self.up[host].pid, NICE)
 
     def sig(self, host, what, which):
-        super().sig(host, what, which)
+        # the one that is there now: the unit may put another in its place
         up = self.up.get(host)
+        super().sig(host, what, which)
         if which == signal.SIGKILL and what in ("all", "keeper") and up:
             # whoever is still writing to a busy disk is gone only after that, and is not started again before
             up.wait(GONE)
