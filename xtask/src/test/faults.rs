@@ -7,38 +7,38 @@ const LINE_SIGNS_MAX: usize = 2000;
 /// What a suite said last, where no panic tells why it failed.
 const LAST_LINES: usize = 20;
 
+/// How the words of a panic end.
+const ENDS: [&str; 4] = ["stack backtrace:", "note: ", "---- ", "failures:"];
+
 /// The words of every panic of the tests that failed, or the last lines where there are none.
 pub(super) fn of(said: &str) -> String {
     let mut told = String::new();
     let mut lines = said.lines().skip_while(|line| *line != "failures:").peekable();
     while let Some(line) = lines.next() {
-        let Some((_, place)) = line.split_once(" panicked at ") else {
-            if let Some(test) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"))
-            {
-                told += &format!("{test}\n");
+        if let Some(test) = line.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----")) {
+            told += &format!("{test}\n");
+        } else if let Some((_, place)) = line.split_once(" panicked at ") {
+            let is_of_it = |line: &&str| !ENDS.iter().any(|end| line.starts_with(end));
+            let words = std::iter::from_fn(|| lines.next_if(is_of_it)).filter(|line| !line.is_empty());
+            let words: Vec<&str> = words.collect();
+            told += &indented(place);
+            told.extend(words.iter().take(PANIC_LINES_MAX).copied().map(indented));
+            if words.len() > PANIC_LINES_MAX {
+                told += &indented(&format!("({} more lines)", words.len() - PANIC_LINES_MAX));
             }
-            continue;
-        };
-        told += &format!("  {place}\n");
-        let is_told = |line: &&str| {
-            !["stack backtrace:", "note: ", "---- ", "failures:"].iter().any(|end| line.starts_with(end))
-        };
-        let words: Vec<&str> =
-            std::iter::from_fn(|| lines.next_if(is_told)).filter(|line| !line.is_empty()).collect();
-        told.extend(words.iter().take(PANIC_LINES_MAX).map(|line| format!("  {}\n", cut(line))));
-        if words.len() > PANIC_LINES_MAX {
-            told += &format!("  ({} more lines)\n", words.len() - PANIC_LINES_MAX);
         }
     }
     if told.is_empty() {
         let last: Vec<&str> = said.lines().rev().take(LAST_LINES).collect();
-        told.extend(last.into_iter().rev().map(|line| format!("  {}\n", cut(line))));
+        told.extend(last.into_iter().rev().map(indented));
     }
     told
 }
 
-fn cut(line: &str) -> &str {
-    line.char_indices().nth(LINE_SIGNS_MAX).map_or(line, |(end, _)| &line[..end])
+/// A line under the name of its test, cut where it is too long.
+fn indented(line: &str) -> String {
+    let end = line.char_indices().nth(LINE_SIGNS_MAX).map_or(line.len(), |(end, _)| end);
+    format!("  {}\n", &line[..end])
 }
 
 #[cfg(test)]
